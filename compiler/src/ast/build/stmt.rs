@@ -1,0 +1,187 @@
+//! Statements, blocks and declarations.
+
+use super::expr::params_depth;
+use super::*;
+
+/// A member of a struct or an enum.
+#[derive(Debug)]
+pub(crate) enum Member {
+    /// A field of a struct.
+    Field(Param),
+    /// A variant of an enum with its payload.
+    Variant(Ident, Vec<Param>),
+    /// A function of either.
+    Fn(FnDecl),
+}
+
+impl Builder<'_> {
+    fn stmt(&mut self, kind: StmtKind, span: Span, below: u16) -> Stmt {
+        match self.level(below, span) {
+            Some(depth) => Stmt { kind, span, depth },
+            None => Stmt { kind: StmtKind::Error, span, depth: 1 },
+        }
+    }
+
+    /// An expression as a statement.
+    pub(crate) fn expr_stmt(&mut self, expr: Expr) -> Stmt {
+        let (span, depth) = (expr.span, expr.depth);
+        let kind =
+            if expr.kind == ExprKind::Error { StmtKind::Error } else { StmtKind::Expr(expr) };
+        self.stmt(kind, span, depth)
+    }
+
+    /// `place = value`, `place op= value`
+    pub(crate) fn assign(&mut self, place: Expr, op: AssignOp, value: Expr) -> Stmt {
+        self.check_place(&place, "this cannot be assigned to");
+        let (span, depth) = (place.span.to(value.span), place.depth.max(value.depth));
+        self.stmt(StmtKind::Assign { place, op, value }, span, depth)
+    }
+
+    /// `let pattern = value`, or `var`.
+    pub(crate) fn binding(
+        &mut self,
+        pattern: Pattern,
+        mutable: bool,
+        value: Expr,
+        start: u32,
+    ) -> Stmt {
+        let pattern = self.value_pattern(pattern, "names of values");
+        let span = Span { start, end: value.span.end };
+        let depth = pattern.depth.max(value.depth);
+        self.stmt(StmtKind::Let { pattern, mutable, value }, span, depth)
+    }
+
+    /// `defer what`
+    pub(crate) fn defer(&mut self, what: Stmt, start: u32) -> Stmt {
+        let (span, depth) = (Span { start, end: what.span.end }, what.depth);
+        self.stmt(StmtKind::Defer(Box::new(what)), span, depth)
+    }
+
+    /// `import ...`
+    pub(crate) fn import(
+        &mut self,
+        module: ModulePath,
+        alias: Option<Ident>,
+        members: Option<Vec<Ident>>,
+        span: Span,
+    ) -> Stmt {
+        self.stmt(StmtKind::Import(Box::new(Import { module, alias, members, span })), span, 0)
+    }
+
+    /// `fn name(params) body`
+    pub(crate) fn function(
+        &mut self,
+        name: Ident,
+        params: Vec<Param>,
+        body: Block,
+        start: u32,
+    ) -> FnDecl {
+        let span = Span { start, end: body.span.end };
+        FnDecl { name, params, body, span, doc: self.doc(start) }
+    }
+
+    /// A function as a statement.
+    pub(crate) fn function_stmt(&mut self, function: FnDecl) -> Stmt {
+        let (span, depth) = (function.span, function_depth(&function));
+        self.stmt(StmtKind::Fn(Box::new(function)), span, depth)
+    }
+
+    /// `struct name { members }`
+    pub(crate) fn structure(&mut self, name: Ident, members: Vec<Member>, span: Span) -> Stmt {
+        let (mut fields, mut functions, mut depth) = (Vec::new(), Vec::new(), 0);
+        for member in members {
+            depth = depth.max(member_depth(&member));
+            match member {
+                Member::Field(field) => fields.push(field),
+                Member::Fn(function) => functions.push(function),
+                Member::Variant(variant, _) => {
+                    let message = "a struct has no variants: fields are lower-case";
+                    self.error(Code::NameCase, variant.span, message);
+                }
+            }
+        }
+        let doc = self.doc(span.start);
+        let declaration = StructDecl { name, fields, functions, span, doc };
+        self.stmt(StmtKind::Struct(Box::new(declaration)), span, depth)
+    }
+
+    /// `enum name { members }`
+    pub(crate) fn enumeration(&mut self, name: Ident, members: Vec<Member>, span: Span) -> Stmt {
+        let (mut variants, mut functions, mut depth) = (Vec::new(), Vec::new(), 0);
+        for member in members {
+            depth = depth.max(member_depth(&member));
+            match member {
+                Member::Variant(variant, payload) => variants.push((variant, payload)),
+                Member::Fn(function) => functions.push(function),
+                Member::Field(field) => {
+                    let variant = self.upper_name(field.pattern.span, "variants of an enum");
+                    variants.push((variant, Vec::new()));
+                }
+            }
+        }
+        let doc = self.doc(span.start);
+        let declaration = EnumDecl { name, variants, functions, span, doc };
+        self.stmt(StmtKind::Enum(Box::new(declaration)), span, depth)
+    }
+
+    /// `{ stmts }`
+    pub(crate) fn block(&mut self, stmts: Vec<Stmt>, span: Span) -> Block {
+        self.warn_continued(&stmts);
+        let below = stmts.iter().map(|stmt| stmt.depth).max().unwrap_or(0);
+        let inner = self.slice(Span { start: span.start, end: span.end.saturating_sub(1) });
+        let trailing_semicolon = !stmts.is_empty() && inner.trim_end().ends_with(';');
+        match self.level(below, span) {
+            Some(depth) => Block { stmts, span, depth, trailing_semicolon },
+            None => Block { stmts: Vec::new(), span, depth: 1, trailing_semicolon: false },
+        }
+    }
+
+    /// Warns about values that nobody uses and that look like the continuation of the line above.
+    pub(crate) fn warn_continued(&mut self, stmts: &[Stmt]) {
+        let Some((_, all_but_last)) = stmts.split_last() else { return };
+        for pair in all_but_last.windows(2) {
+            let (above, stmt) = (&pair[0], &pair[1]);
+            let between = Span { start: above.span.end, end: stmt.span.start };
+            if matches!(stmt.kind, StmtKind::Expr(_))
+                && self.slice(stmt.span).starts_with(['-', '(', '['])
+                && self.slice(between).contains('\n')
+            {
+                let message = "this line looks like the continuation of the one above, and is not";
+                let warning = Diagnostic::warning(Code::LooksContinued, stmt.span, message)
+                    .help("end the line above with the operator, or open a bracket before it");
+                self.diagnostics.push(warning);
+            }
+        }
+    }
+
+    /// A parameter, or a field, which is bound by `pattern`.
+    pub(crate) fn param(
+        &mut self,
+        mutable: bool,
+        pattern: Pattern,
+        default: Option<Expr>,
+        start: u32,
+    ) -> Param {
+        let end = default.as_ref().map_or(pattern.span.end, |default| default.span.end);
+        Param { pattern, mutable, rest: false, default, span: Span { start, end } }
+    }
+
+    /// `...name`
+    pub(crate) fn rest_param(&mut self, name: Ident, start: u32) -> Param {
+        let span = Span { start, end: name.span.end };
+        let pattern = self.binding_pattern(name);
+        Param { pattern, mutable: false, rest: true, default: None, span }
+    }
+}
+
+fn function_depth(function: &FnDecl) -> u16 {
+    params_depth(&function.params).max(function.body.depth)
+}
+
+fn member_depth(member: &Member) -> u16 {
+    match member {
+        Member::Field(field) => params_depth(std::slice::from_ref(field)),
+        Member::Variant(_, payload) => params_depth(payload),
+        Member::Fn(function) => function_depth(function),
+    }
+}

@@ -1,0 +1,16 @@
+//! Bytecode: the instruction set, what a compiled unit holds, and the passes over finished code.
+
+pub mod disasm;
+pub mod effects;
+pub mod op;
+pub mod verify;
+
+pub(crate) mod assemble;
+pub(crate) mod liveness;
+mod unit;
+
+pub use op::{Op, Operand};
+pub use unit::{
+    Arm, Constant, Function, Global, GlobalKind, Handler, LiveMap, Parameter, Receiver, Step, Unit,
+    Word,
+};

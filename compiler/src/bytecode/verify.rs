@@ -1,0 +1,284 @@
+//! The verifier: the last word on whether code is safe to run with unchecked registers.
+//!
+//! It trusts nothing of the compiler's tables. It checks that every operand is in range, every
+//! jump and handler lands on an instruction, and, by walking all paths, that **no instruction reads
+//! a register that some path leaves dead, and none consumes one twice**. An error means a mistake
+//! in the compiler or a damaged file, never a mistake of the user.
+
+use super::effects::{Access, Decoded, extension_len, jump_offset, visit_registers};
+use super::op::{KILL_A, KILL_B, KILL_C, Op, Operand};
+use super::unit::{Arm, Constant, Function, Receiver, Step, Unit, Word};
+
+/// What is wrong with a unit, and where.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct VerifyError {
+    /// The function's number.
+    pub function: usize,
+    /// The word.
+    pub pc: usize,
+    /// What is wrong.
+    pub message: String,
+}
+
+impl std::fmt::Display for VerifyError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "function {}, word {}: {}", self.function, self.pc, self.message)
+    }
+}
+
+impl std::error::Error for VerifyError {}
+
+/// Checks a whole unit.
+///
+/// # Errors
+/// The first thing found wrong.
+pub fn verify(unit: &Unit) -> Result<(), VerifyError> {
+    for (i, function) in unit.functions.iter().enumerate() {
+        Verifier { unit, function, starts: Vec::new() }
+            .run()
+            .map_err(|(pc, message)| VerifyError { function: i, pc, message })?;
+    }
+    Ok(())
+}
+
+type Check = Result<(), (usize, String)>;
+
+struct Verifier<'a> {
+    unit: &'a Unit,
+    function: &'a Function,
+    /// Where instructions start.
+    starts: Vec<bool>,
+}
+
+/// Registers that hold a value on every path (`None`: not reached yet).
+type State = Option<Vec<bool>>;
+
+impl Verifier<'_> {
+    fn run(&mut self) -> Check {
+        let code = &self.function.code;
+        if self.function.parameters.len() > self.function.registers as usize {
+            return Err((0, "more parameters than registers".to_owned()));
+        }
+        self.starts = vec![false; code.len() + 1];
+        let mut pc = 0;
+        while pc < code.len() {
+            self.starts[pc] = true;
+            let ext = extension_len(&code[pc..]).ok_or((pc, "not an instruction".to_owned()))?;
+            pc += 1 + ext;
+        }
+        let mut pc = 0;
+        while pc < code.len() {
+            pc = self.operands(pc)?;
+        }
+        for handler in &self.function.handlers {
+            let target = handler.target as usize;
+            if !self.starts.get(target).copied().unwrap_or(false)
+                || handler.register >= self.function.registers
+            {
+                return Err((target, "a handler leads nowhere".to_owned()));
+            }
+        }
+        self.ownership()
+    }
+
+    fn decoded(&self, pc: usize) -> Option<Decoded<'_>> {
+        let code = &self.function.code;
+        let ext = extension_len(&code[pc..])?;
+        let op = Op::from_code(code[pc].op)?;
+        Some(Decoded { op, word: code[pc], ext: &code[pc + 1..pc + 1 + ext] })
+    }
+
+    /// Checks the operands of the instruction at `pc`; gives where the next one starts.
+    fn operands(&self, pc: usize) -> Result<usize, (usize, String)> {
+        let bad = |what: &str| Err((pc, what.to_owned()));
+        let Some(ins) = self.decoded(pc) else { return bad("not an instruction") };
+        let (op, word) = (ins.op, ins.word);
+        for (operand, value) in op.operands().into_iter().zip([word.a, word.b, word.c]) {
+            let constant = match operand {
+                Operand::K => usize::from(value),
+                Operand::K32 => word.wide_u32() as usize,
+                _ => continue,
+            };
+            if constant >= self.function.constants.len() {
+                return bad("no such constant");
+            }
+        }
+        for (word, step) in ins.ext.iter().zip(path_steps(ins)) {
+            if let (Step::Field(name), true) = (word.step(), step)
+                && !matches!(self.constant(name), Some(Constant::Str(_)))
+            {
+                return bad("a field has no name");
+            }
+        }
+        match op {
+            Op::CallMethod if Receiver::from_code(ins.ext[0].op).is_none() => {
+                return bad("unknown kind of receiver");
+            }
+            Op::Select if ins.ext.iter().any(|arm| Arm::from_code(arm.op).is_none()) => {
+                return bad("unknown kind of arm");
+            }
+            Op::Closure if word.b as usize >= self.unit.functions.len() => {
+                return bad("no such function");
+            }
+            Op::GetGlobal | Op::SetGlobal | Op::TakeGlobal
+                if word.b as usize >= self.unit.globals.len() =>
+            {
+                return bad("no such module slot");
+            }
+            Op::GetCapture if word.b >= self.function.captures => return bad("no such capture"),
+            _ => {}
+        }
+        let mut highest = 0;
+        visit_registers(ins, |f| self.captures(f), |r, _| highest = highest.max(r));
+        if highest >= self.function.registers && highest > 0 {
+            return bad("register out of range");
+        }
+        let next = pc + 1 + ins.ext.len();
+        if let Some(offset) = jump_offset(op, word) {
+            let target = next as i64 + i64::from(offset);
+            let lands = usize::try_from(target).ok().and_then(|t| self.starts.get(t)).copied()
+                == Some(true);
+            if !lands {
+                return bad("a jump leads nowhere");
+            }
+        }
+        if next >= self.function.code.len() && !op.effects().ends {
+            return bad("the code has no end");
+        }
+        Ok(next)
+    }
+
+    fn constant(&self, index: u32) -> Option<&Constant> {
+        self.function.constants.get(index as usize)
+    }
+
+    fn captures(&self, function: u16) -> u16 {
+        self.unit.functions.get(function as usize).map_or(0, |f| f.captures)
+    }
+
+    /// Walks all paths.
+    fn ownership(&self) -> Check {
+        let n = self.function.code.len();
+        if n == 0 {
+            return Ok(());
+        }
+        let registers = self.function.registers as usize;
+        let mut states: Vec<State> = vec![None; n + 1];
+        let mut entry = vec![false; registers];
+        entry[..self.function.parameters.len()].fill(true);
+        states[0] = Some(entry);
+        let mut todo = vec![0];
+        while let Some(pc) = todo.pop() {
+            let (Some(ins), Some(before)) = (self.decoded(pc), states[pc].clone()) else {
+                continue;
+            };
+            let (after_throw, next, jump) = self.step(pc, ins, before)?;
+            let mut flow = |target: usize, state: Vec<bool>| {
+                let joined = match &states[target] {
+                    None => state,
+                    Some(known) => known.iter().zip(&state).map(|(a, b)| *a && *b).collect(),
+                };
+                if states[target].as_ref() != Some(&joined) {
+                    states[target] = Some(joined);
+                    todo.push(target);
+                }
+            };
+            if ins.op.effects().throws {
+                for handler in &self.function.handlers {
+                    if (handler.start as usize..handler.end as usize).contains(&pc) {
+                        let mut state = after_throw.clone();
+                        state[handler.register as usize] = false;
+                        flow(handler.target as usize, state);
+                    }
+                }
+            }
+            let at = pc + 1 + ins.ext.len();
+            if let Some(offset) = jump_offset(ins.op, ins.word) {
+                flow((at as i64 + i64::from(offset)) as usize, jump);
+            }
+            if !ins.op.effects().ends {
+                flow(at, next);
+            }
+        }
+        Ok(())
+    }
+
+    /// The registers held after a throw, on going on, and on jumping.
+    fn step(
+        &self,
+        pc: usize,
+        ins: Decoded<'_>,
+        before: Vec<bool>,
+    ) -> Result<(Vec<bool>, Vec<bool>, Vec<bool>), (usize, String)> {
+        let mut held = before;
+        let mut wrong = None;
+        visit_registers(
+            ins,
+            |f| self.captures(f),
+            |r, access| match access {
+                Access::Read | Access::Place if !held[r as usize] => wrong = Some(r),
+                Access::Take => {
+                    if !std::mem::replace(&mut held[r as usize], false) {
+                        wrong = Some(r);
+                    }
+                }
+                Access::Read | Access::Place | Access::Write | Access::WriteOnNext => {}
+            },
+        );
+        if let Some(r) = wrong {
+            return Err((pc, format!("register {r} is dead here")));
+        }
+        let thrown = held.clone();
+        for register in killed(ins) {
+            held[register as usize] = false;
+        }
+        let mut jump = held.clone();
+        visit_registers(
+            ins,
+            |f| self.captures(f),
+            |r, access| match access {
+                Access::Write => {
+                    held[r as usize] = true;
+                    jump[r as usize] = true;
+                }
+                Access::WriteOnNext => held[r as usize] = true,
+                Access::Read | Access::Place | Access::Take => {}
+            },
+        );
+        if ins.op == Op::JumpIfGiven {
+            held[ins.word.a as usize] = false;
+        }
+        Ok((thrown, held, jump))
+    }
+}
+
+/// The registers that kill flags name.
+fn killed(ins: Decoded<'_>) -> Vec<u16> {
+    let flags = ins.word.flags;
+    if ins.op == Op::CallMethod {
+        return if flags & KILL_B != 0 { vec![ins.ext[0].a] } else { Vec::new() };
+    }
+    if !ins.op.effects().kills {
+        return Vec::new();
+    }
+    let [a, b, c] = ins.op.operands();
+    [(a, KILL_A, ins.word.a), (b, KILL_B, ins.word.b), (c, KILL_C, ins.word.c)]
+        .into_iter()
+        .filter(|(operand, flag, _)| *operand == Operand::R && flags & flag != 0)
+        .map(|(_, _, register)| register)
+        .collect()
+}
+
+/// Which extension words of an instruction are path steps.
+fn path_steps(ins: Decoded<'_>) -> impl Iterator<Item = bool> {
+    let first = match ins.op {
+        Op::CallMethod => Some(2),
+        Op::UpdatePath => Some(1),
+        Op::GetPath | Op::SetPath | Op::PathVacant => Some(0),
+        _ => None,
+    };
+    (0..ins.ext.len()).map(move |i| first.is_some_and(|first| i >= first))
+}
+
+#[allow(dead_code, reason = "keeps the layout of a word in view of the checks above")]
+const _: () = assert!(size_of::<Word>() == 8);

@@ -1,0 +1,207 @@
+//! Code generation: the syntax tree to bytecode.
+//!
+//! One walk resolves names and writes instructions; it reports all the errors it finds and goes
+//! on. What it writes is plain (see [`liveness`](crate::bytecode::liveness)): values are copied
+//! where they are needed, ownership is settled afterwards.
+//!
+//! An expression is evaluated to a [`Dest`]: into a register, for its effects alone, or as the
+//! value that the function returns. Values arrive in registers that are dead before; only the last
+//! instruction of an expression writes its destination, so that a variable may be assigned what is
+//! computed from it.
+
+mod block;
+mod call;
+mod control;
+mod expr;
+mod func;
+mod names;
+mod operators;
+mod place;
+mod threads;
+mod toplevel;
+
+use std::collections::{BTreeMap, HashMap};
+
+use crate::ast;
+use crate::bytecode::liveness;
+use crate::bytecode::{Function, Global, Op, Unit, assemble};
+use crate::diagnostics::{Code, Diagnostic};
+use crate::source::{Source, Span};
+use crate::{Compiled, Environment, Options, Session, Signature};
+
+use func::{Func, Reg};
+
+/// Where the value of an expression goes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Dest {
+    /// Nowhere: the expression is evaluated for its effects.
+    Discard,
+    /// Into a register, dead before.
+    Into(Reg),
+    /// It is what the function returns.
+    Tail,
+}
+
+/// What a module-level name stands for.
+#[derive(Clone, Debug)]
+enum Item {
+    /// A function of this unit, called directly.
+    Function { index: u32, signature: Signature },
+    /// A module slot.
+    Slot { slot: u16, signature: Option<Signature> },
+    /// A variable of the top-level code of a program; functions cannot see it.
+    TopVar,
+    /// A variable of a session: a local of the line that is being compiled.
+    SessionVar { slot: u16 },
+    /// A standard module.
+    Module(Box<str>),
+    /// A member of a standard module.
+    Member { module: Box<str>, name: Box<str> },
+}
+
+struct Codegen<'a> {
+    environment: &'a Environment,
+    /// True when top-level names outlive this unit.
+    is_session: bool,
+    /// Functions being compiled, the innermost last.
+    funcs: Vec<Func<'a>>,
+    /// Finished functions by index.
+    functions: Vec<Option<Function>>,
+    /// How many values each function captures.
+    captures: Vec<u16>,
+    items: HashMap<Box<str>, (Item, Span)>,
+    /// Registers of the session's variables that this text names.
+    session_vars: HashMap<Box<str>, Reg>,
+    globals: Vec<Global>,
+    /// Where a `?.` that finds nil goes, while the chain it stands in is compiled.
+    chain: Option<liveness::Label>,
+    /// How many blocks stand around the current statement.
+    block_depth: u32,
+    diagnostics: Vec<Diagnostic>,
+}
+
+/// Compiles a parsed program. Diagnostics of the parser are in `diagnostics` already.
+pub(crate) fn generate(
+    source: &Source,
+    program: &ast::Program,
+    diagnostics: Vec<Diagnostic>,
+    options: &Options<'_>,
+) -> Compiled {
+    let mut codegen = Codegen {
+        environment: options.environment,
+        is_session: options.session.is_some(),
+        funcs: Vec::new(),
+        functions: Vec::new(),
+        captures: Vec::new(),
+        items: HashMap::new(),
+        session_vars: HashMap::new(),
+        globals: Vec::new(),
+        chain: None,
+        block_depth: 0,
+        diagnostics,
+    };
+    let imports = codegen.program(source, program, options.session);
+    let mut diagnostics = codegen.diagnostics;
+    diagnostics.sort_by_key(|d| d.span.start);
+    let failed = diagnostics.iter().any(Diagnostic::is_error);
+    let functions: Option<Vec<Function>> = codegen.functions.into_iter().collect();
+    let unit = match functions {
+        Some(functions) if !failed => {
+            Some(Unit { source: source.clone(), functions, globals: codegen.globals.clone() })
+        }
+        _ => None,
+    };
+    let session = options.session.filter(|_| !failed).map(|before| Session {
+        globals: codegen.globals,
+        signatures: codegen
+            .items
+            .iter()
+            .filter_map(|(name, (item, _))| match item {
+                Item::Slot { signature: Some(s), .. } => Some((name.clone(), s.clone())),
+                _ => None,
+            })
+            .collect(),
+        imports: before.imports.clone().into_iter().chain(imports).collect::<BTreeMap<_, _>>(),
+    });
+    Compiled { unit, diagnostics, session, incomplete: false }
+}
+
+impl<'a> Codegen<'a> {
+    /// The function being compiled.
+    fn func(&mut self) -> &mut Func<'a> {
+        let last = self.funcs.len() - 1;
+        &mut self.funcs[last]
+    }
+
+    fn error(&mut self, code: Code, span: Span, message: impl Into<String>) -> &mut Diagnostic {
+        self.report(Diagnostic::error(code, span, message))
+    }
+
+    fn report(&mut self, diagnostic: Diagnostic) -> &mut Diagnostic {
+        self.diagnostics.push(diagnostic);
+        let last = self.diagnostics.len() - 1;
+        &mut self.diagnostics[last]
+    }
+
+    fn not_supported(&mut self, span: Span, what: &str) {
+        self.error(Code::NotSupported, span, format!("{what} are not part of this version yet"));
+    }
+
+    /// Starts a function; it is the innermost until [`Self::end_function`].
+    fn begin_function(&mut self, name: &str, span: Span) {
+        self.funcs.push(Func::new(name, span));
+    }
+
+    /// Finishes the innermost function as number `index`.
+    fn end_function(&mut self, index: u32) -> Vec<func::Capture> {
+        let Some(mut func) = self.funcs.pop() else { return Vec::new() };
+        if !func.is_dead_end() {
+            func.push(Op::RetNil, 0, 0, 0);
+        }
+        if func.overflow {
+            let span = func.span;
+            self.error(Code::TooLarge, span, "this function needs too many variables at once")
+                .help = Some("split it up into several functions".to_owned());
+        }
+        let captures = func.captures.clone();
+        // Code after errors may be malformed; it will never run.
+        if self.diagnostics.iter().any(Diagnostic::is_error) {
+            self.functions[index as usize] = Some(Function::empty());
+            return captures;
+        }
+        let (draft, finished) = func.finish(&self.captures);
+        let owned = liveness::own(&draft);
+        let registers = draft.registers;
+        let regions = draft.regions;
+        self.captures[index as usize] = finished.captures;
+        match assemble::assemble(owned, &regions) {
+            Some(code) => {
+                self.functions[index as usize] = Some(Function {
+                    name: finished.name,
+                    parameters: finished.parameters,
+                    registers,
+                    captures: finished.captures,
+                    code: code.words,
+                    constants: finished.constants,
+                    spans: code.spans,
+                    handlers: code.handlers,
+                    live: code.live,
+                    span: finished.span,
+                    doc: finished.doc,
+                });
+            }
+            None => {
+                self.functions[index as usize] = Some(Function::empty());
+                self.error(Code::TooLarge, finished.span, "this function is too long");
+            }
+        }
+        captures
+    }
+
+    /// Makes room for a function.
+    fn reserve_function(&mut self) -> u32 {
+        self.functions.push(None);
+        self.captures.push(0);
+        self.functions.len() as u32 - 1
+    }
+}

@@ -1,0 +1,401 @@
+//! Calls: of functions, members and methods; arguments and their checks; `?.` chains.
+
+use super::func::{LocalKind, Reg};
+use super::names::Resolved;
+use super::place::may_write;
+use super::{Code, Codegen, Dest, Item};
+use crate::Signature;
+use crate::ast::{Arg, ArgKind, Expr, ExprKind, Ident, Index};
+use crate::bytecode::op::{FRAME, SPREAD};
+use crate::bytecode::{Constant, Op, Receiver, Word};
+use crate::source::Span;
+
+/// The methods of built-in types that change their receiver.
+const MUTATING: [&str; 9] =
+    ["push", "pop", "pop_first", "insert", "remove", "clear", "extend", "swap", "truncate"];
+
+/// How a call finds its callee.
+enum Callee {
+    Register(Reg),
+    Constant(u16),
+}
+
+/// How the arguments of a call are laid out.
+struct Layout {
+    /// How many registers they take.
+    count: u16,
+    /// The names of the last ones.
+    names: Option<u16>,
+    spread: bool,
+}
+
+impl<'a> Codegen<'a> {
+    /// Fields, indexes and calls; the end of a chain with `?.` in it arrives here too.
+    pub(super) fn postfix(&mut self, e: &'a Expr, dest: Dest) {
+        if self.chain.is_none() && has_optional(e) {
+            let (result, top) = self.landing_register(dest);
+            let (nil, end) = (self.func().label(), self.func().label());
+            self.chain = Some(nil);
+            self.link(e, Dest::Into(result));
+            self.chain = None;
+            self.func().jump(Op::Jump, 0, 0, end);
+            self.func().place(nil);
+            self.nil_to(Dest::Into(result));
+            self.func().place(end);
+            self.from_landing(dest, result, top);
+            return;
+        }
+        self.link(e, dest);
+    }
+
+    /// One link of a chain.
+    fn link(&mut self, e: &'a Expr, dest: Dest) {
+        match &e.kind {
+            ExprKind::Field { object, name, optional: true } => {
+                self.optional_field(object, name, e.span, dest);
+            }
+            ExprKind::Index { object, index } => match &**index {
+                Index::Open { start, end, inclusive } => {
+                    self.slice(object, (start.as_ref(), end.as_ref(), *inclusive), dest);
+                }
+                Index::At(at) => match &at.kind {
+                    ExprKind::Range { start, end, step: None, inclusive } => {
+                        self.slice(object, (Some(start), Some(end), *inclusive), dest);
+                    }
+                    ExprKind::Range { .. } => self.strided_slice(object, at, dest),
+                    _ => self.read_path(e, dest),
+                },
+            },
+            ExprKind::Call { callee, args } => self.call(callee, args, e.span, dest),
+            ExprKind::Method { object, name, args, optional } => {
+                self.method(object, name, args, *optional, e.span, dest);
+            }
+            _ => self.read_path(e, dest),
+        }
+    }
+
+    fn strided_slice(&mut self, object: &'a Expr, range: &'a Expr, dest: Dest) {
+        let top = self.func().top;
+        let span = self.func().span_now;
+        let object = self.to_temp_in_chain(object);
+        let range = self.to_temp(range);
+        self.func().span_now = span;
+        self.produce(dest, |c, dest| {
+            c.func().push(Op::GetIndex, dest, object, range);
+        });
+        self.func().top = top;
+    }
+
+    fn optional_field(&mut self, object: &'a Expr, name: &Ident, span: Span, dest: Dest) {
+        let chain = self.chain;
+        let top = self.func().top;
+        let object = self.to_temp_in_chain(object);
+        let Some(nil) = chain else { return };
+        self.func().jump(Op::JumpIfNil, object, 0, nil);
+        let Some(k) = self.func().short_constant(Constant::Str(name.name.clone())) else {
+            self.too_many_constants(span);
+            return;
+        };
+        self.func().span_now = span;
+        let value = self.func().alloc();
+        self.func().push(Op::GetFieldOpt, value, object, k);
+        self.func().jump(Op::JumpIfNil, value, 0, nil);
+        self.produce(dest, |c, dest| {
+            c.func().push(Op::Copy, dest, value, 0);
+        });
+        self.func().top = top;
+    }
+
+    fn call(&mut self, callee: &'a Expr, args: &'a [Arg], span: Span, dest: Dest) {
+        let top = self.func().top;
+        let chain = self.chain.take();
+        let mut found = None;
+        if let ExprKind::Name(name) = &callee.kind {
+            let signature = self.signature_of_name(name);
+            self.check_arguments(name, signature.as_ref(), args, span);
+            if let Resolved::Item(Item::Function { index, .. }) = self.resolve(name) {
+                let k = self.func().short_constant(Constant::Function(index));
+                found = k.map(Callee::Constant);
+            }
+        }
+        let callee = found.unwrap_or_else(|| {
+            let arguments_write = args.iter().any(|a| may_write(&a.value));
+            Callee::Register(match &callee.kind {
+                ExprKind::Name(_) if !arguments_write => self.operand(callee),
+                _ => {
+                    self.chain = chain;
+                    self.to_temp_in_chain(callee)
+                }
+            })
+        });
+        self.call_of(callee, args, span, dest);
+        self.func().top = top;
+    }
+
+    fn call_of(&mut self, callee: Callee, args: &'a [Arg], span: Span, dest: Dest) {
+        let top = self.func().top;
+        let base = match dest {
+            // The result arrives where it is wanted when that is on top.
+            Dest::Into(reg) if reg + 1 == top => reg,
+            _ => self.func().alloc(),
+        };
+        self.func().alloc_n(FRAME - 1);
+        let layout = self.arguments(args, span);
+        self.func().span_now = span;
+        match callee {
+            Callee::Constant(k) if layout.names.is_none() && !layout.spread => {
+                self.func().push(Op::CallConst, base, k, layout.count);
+            }
+            Callee::Constant(k) => {
+                // Not the common way to call a known function: fetch it first.
+                let reg = self.func().alloc();
+                self.func().push_wide(Op::LoadConst, reg, u32::from(k));
+                self.call_with(base, reg, &layout);
+            }
+            Callee::Register(reg) => self.call_with(base, reg, &layout),
+        }
+        self.func().top = top.max(base + 1);
+        self.result_of_call(base, dest);
+        self.func().top = top;
+    }
+
+    fn call_with(&mut self, base: Reg, callee: Reg, layout: &Layout) {
+        if layout.names.is_none() && !layout.spread {
+            self.func().push(Op::Call, base, callee, layout.count);
+            return;
+        }
+        let ext = vec![Word::names(0, layout.names)];
+        let ins = self.func().push_ext(Op::CallWith, base, callee, layout.count, ext);
+        if layout.spread {
+            ins.word.flags = SPREAD;
+        }
+    }
+
+    /// Hands on the result of a call that arrived in `base`.
+    fn result_of_call(&mut self, base: Reg, dest: Dest) {
+        match dest {
+            Dest::Into(reg) if reg == base => {}
+            Dest::Into(reg) => {
+                self.func().push(Op::Copy, reg, base, 0);
+            }
+            Dest::Discard => {}
+            Dest::Tail => self.return_register(base),
+        }
+    }
+
+    /// Evaluates arguments into consecutive new registers on top.
+    fn arguments(&mut self, args: &'a [Arg], span: Span) -> Layout {
+        if let Some(arg) = args.iter().find(|a| a.kind == ArgKind::Place) {
+            self.not_supported(arg.value.span, "`&` arguments");
+        }
+        if args.len() > 200 {
+            self.error(Code::TooLarge, span, "a call takes 200 arguments at most").help =
+                Some("pass a list".to_owned());
+            return Layout { count: 0, names: None, spread: false };
+        }
+        let spread = args.iter().any(|a| a.kind == ArgKind::Spread);
+        let mut count = 0;
+        let mut names: Vec<Box<str>> = Vec::new();
+        if spread {
+            let list = self.func().alloc();
+            let top = self.func().top;
+            self.func().push(Op::NewList, list, top, 0);
+            count = 1;
+        }
+        for arg in args {
+            if let Some(name) = &arg.name {
+                if names.contains(&name.name) {
+                    let message = format!("argument `{}` is given twice", name.name);
+                    self.error(Code::WrongArguments, name.span, message);
+                }
+                names.push(name.name.clone());
+            } else if !names.is_empty() {
+                let message = "positional arguments come before named ones";
+                self.error(Code::WrongArguments, arg.value.span, message);
+            }
+            let temp = self.to_temp(&arg.value);
+            if spread && arg.name.is_none() {
+                let op = if arg.kind == ArgKind::Spread { Op::ListExtend } else { Op::ListAppend };
+                self.func().push(op, temp - 1, temp, 0);
+                self.func().top = temp;
+            } else {
+                count += 1;
+            }
+        }
+        let names = if names.is_empty() {
+            None
+        } else {
+            let k = self.func().short_constant(Constant::Names(names.into()));
+            if k.is_none() {
+                self.too_many_constants(span);
+            }
+            k
+        };
+        Layout { count, names, spread }
+    }
+
+    fn method(
+        &mut self,
+        object: &'a Expr,
+        name: &'a Ident,
+        args: &'a [Arg],
+        optional: bool,
+        span: Span,
+        dest: Dest,
+    ) {
+        let chain = self.chain;
+        if let Some(module) = self.module_of(object) {
+            self.chain = None;
+            self.member_call(&module, name, args, span, dest);
+            return;
+        }
+        self.check_receiver(object, name);
+        let top = self.func().top;
+        let place = if optional {
+            let object = self.to_temp_in_chain(object);
+            if let Some(nil) = chain {
+                self.func().jump(Op::JumpIfNil, object, 0, nil);
+            }
+            super::place::Place { root: object, kind: Receiver::Temporary, steps: Vec::new() }
+        } else {
+            self.place(object, || args.iter().any(|a| may_write(&a.value)))
+        };
+        self.chain = None;
+        // A receiver that is a variable is walked after the arguments, as the language has it.
+        let base = self.func().alloc();
+        self.func().alloc_n(FRAME);
+        let layout = self.arguments(args, span);
+        let method = self.func().string(&name.name);
+        let mut ext = vec![
+            Word::receiver(place.kind, place.root, place.steps.len() as u8),
+            Word::names(method, layout.names),
+        ];
+        ext.extend_from_slice(&place.steps);
+        self.func().span_now = span;
+        let ins = self.func().push_ext(Op::CallMethod, base, 0, layout.count, ext);
+        if layout.spread {
+            ins.word.flags = SPREAD;
+        }
+        self.func().top = base + 1;
+        self.result_of_call(base, dest);
+        self.func().top = top;
+    }
+
+    /// A method that changes its receiver, on a name bound to a literal, is seen right here.
+    fn check_receiver(&mut self, object: &Expr, method: &Ident) {
+        let ExprKind::Name(name) = &object.kind else { return };
+        let local = self.funcs.iter().rev().find_map(|f| f.local(name));
+        let is_literal = local.is_some_and(|l| l.is_literal && l.kind == LocalKind::Let);
+        if is_literal && MUTATING.contains(&&*method.name) {
+            let message = format!("`{}` changes `{name}`, which is a `let`", method.name);
+            self.error(Code::NotAssignable, object.span, message).help =
+                Some(format!("declare it with `var {name} = ...` to change it"));
+        }
+    }
+
+    fn member_call(
+        &mut self,
+        module: &str,
+        name: &'a Ident,
+        args: &'a [Arg],
+        span: Span,
+        dest: Dest,
+    ) {
+        let top = self.func().top;
+        let signature =
+            self.environment.modules.get(module).and_then(|m| m.get(&name.name)).cloned().flatten();
+        self.check_arguments(&format!("{module}.{}", name.name), signature.as_ref(), args, span);
+        let reg = self.func().alloc();
+        self.load_member(module, name, reg);
+        self.call_of(Callee::Register(reg), args, span, dest);
+        self.func().top = top;
+    }
+
+    /// How the function that `name` stands for may be called, where that is known.
+    pub(super) fn signature_of_name(&mut self, name: &str) -> Option<Signature> {
+        match self.resolve(name) {
+            Resolved::Item(Item::Function { signature, .. }) => Some(signature),
+            // In a session the function may be replaced before the call runs.
+            Resolved::Item(Item::Slot { signature, .. }) if !self.is_session => signature,
+            Resolved::Item(Item::Member { module, name }) => {
+                self.environment.modules.get(&module)?.get(&name)?.clone()
+            }
+            Resolved::Builtin => self.environment.builtins.get(name)?.clone(),
+            Resolved::Item(_) | Resolved::Local { .. } | Resolved::Unknown => None,
+        }
+    }
+
+    /// Reports arguments that do not fit.
+    pub(super) fn check_arguments(
+        &mut self,
+        name: &str,
+        signature: Option<&Signature>,
+        args: &[Arg],
+        span: Span,
+    ) {
+        let Some(signature) = signature else { return };
+        if args.iter().any(|a| a.kind == ArgKind::Spread) {
+            return;
+        }
+        let positional = args.iter().filter(|a| a.name.is_none()).count();
+        let total = signature.parameters.len();
+        let list = signature.parameters.join(", ");
+        let wants = match (signature.optional.iter().filter(|o| !**o).count(), signature.rest) {
+            (n, true) => format!("at least {}", arguments_text(n)),
+            (n, false) if n == total => arguments_text(n),
+            (n, false) => format!("{n} to {}", arguments_text(total)),
+        };
+        let wants = if list.is_empty() { wants } else { format!("{wants} ({list})") };
+        let mut given = vec![false; total];
+        given.iter_mut().take(positional).for_each(|g| *g = true);
+        if positional > total && !signature.rest {
+            let message = format!("`{name}` takes {wants}, {} given", args.len());
+            self.error(Code::WrongArguments, span, message);
+            return;
+        }
+        for arg in args {
+            let Some(arg_name) = &arg.name else { continue };
+            match signature.parameters.iter().position(|p| *p == arg_name.name) {
+                Some(i) if given[i] => {
+                    let message = format!("argument `{}` is given twice", arg_name.name);
+                    self.error(Code::WrongArguments, arg_name.span, message);
+                }
+                Some(i) => given[i] = true,
+                None => {
+                    let message = format!("`{name}` has no parameter `{}`", arg_name.name);
+                    let close = super::names::closest(
+                        &arg_name.name,
+                        signature.parameters.iter().map(|p| &**p),
+                    );
+                    let help = close.map(|c| format!("did you mean `{c}`?"));
+                    self.error(Code::WrongArguments, arg_name.span, message).help = help;
+                }
+            }
+        }
+        if given.iter().zip(&signature.optional).any(|(given, optional)| !given && !optional) {
+            let message = format!("`{name}` takes {wants}, {} given", args.len());
+            self.error(Code::WrongArguments, span, message);
+        }
+    }
+}
+
+fn arguments_text(n: usize) -> String {
+    if n == 1 { "1 argument".to_owned() } else { format!("{n} arguments") }
+}
+
+/// True when a `?.` stands in the chain that ends with `e`.
+fn has_optional(e: &Expr) -> bool {
+    let mut at = e;
+    loop {
+        at = match &at.kind {
+            ExprKind::Field { optional: true, .. } | ExprKind::Method { optional: true, .. } => {
+                return true;
+            }
+            ExprKind::Field { object, .. }
+            | ExprKind::Method { object, .. }
+            | ExprKind::Index { object, .. } => object,
+            ExprKind::Call { callee, .. } => callee,
+            _ => return false,
+        };
+    }
+}

@@ -1,0 +1,414 @@
+//! One function being compiled: its registers, names, code so far, and what surrounds a statement.
+//!
+//! Registers are a stack: parameters first, then locals where they are declared, then temporaries.
+//! Captured values get registers of their own between parameters and locals, but only once the
+//! whole body has been seen; until then they are numbered from [`CAPTURE_BASE`] on.
+
+use std::collections::HashMap;
+
+use crate::ast;
+use crate::bytecode::liveness::{Draft, Ins, Label, Region};
+use crate::bytecode::op::Operand;
+use crate::bytecode::{Constant, Op, Parameter, Receiver, Step, Word};
+use crate::source::Span;
+
+/// A register.
+pub(super) type Reg = u16;
+
+/// The most registers a function may use: operands are scaled to 16-bit byte offsets.
+pub(super) const MAX_REGISTERS: u16 = 4000;
+
+/// Registers from here on stand for captured values until the function is finished.
+pub(super) const CAPTURE_BASE: Reg = 0x8000;
+
+/// What a local name stands for: decides what may be done with it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum LocalKind {
+    Var,
+    Let,
+    Parameter,
+    Captured,
+    Bound,
+}
+
+impl LocalKind {
+    pub(super) fn receiver(self) -> Receiver {
+        match self {
+            Self::Var => Receiver::Var,
+            Self::Let => Receiver::Let,
+            Self::Parameter => Receiver::Parameter,
+            Self::Captured => Receiver::Captured,
+            Self::Bound => Receiver::Bound,
+        }
+    }
+}
+
+/// A name in scope.
+#[derive(Clone, Debug)]
+pub(super) struct Local {
+    pub(super) name: Box<str>,
+    pub(super) reg: Reg,
+    pub(super) kind: LocalKind,
+    /// It was bound to the literal of a list, map or string: what its methods are is known.
+    pub(super) is_literal: bool,
+}
+
+/// Where a captured value comes from, seen from the function that makes the closure.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum CaptureFrom {
+    /// A register of the enclosing function.
+    Register(Reg),
+    /// The closure itself: a local function that calls itself.
+    Itself,
+}
+
+/// A captured name.
+#[derive(Clone, Debug)]
+pub(super) struct Capture {
+    pub(super) name: Box<str>,
+    pub(super) from: CaptureFrom,
+}
+
+/// What `break`, `continue`, `return` pass on their way out.
+#[derive(Clone, Debug)]
+pub(super) enum Control<'a> {
+    Loop {
+        /// Where `continue` goes.
+        next: Label,
+        /// Where `break` goes.
+        exit: Label,
+        /// Where `break v` puts its value: `loop` only.
+        result: Option<Reg>,
+        /// It is a `loop`.
+        takes_value: bool,
+    },
+    /// A `defer`: runs on the way out. `names` is how many locals it sees.
+    Defer { body: &'a ast::Stmt, names: usize, region: Option<u32> },
+    /// A `scope`: waits on the way out.
+    Scope { region: Option<u32> },
+    /// The inside of a `defer`: nothing may leave it.
+    Barrier,
+}
+
+/// A function being compiled.
+#[derive(Debug)]
+pub(super) struct Func<'a> {
+    pub(super) name: Box<str>,
+    pub(super) parameters: Vec<Parameter>,
+    pub(super) span: Span,
+    pub(super) doc: Option<Box<str>>,
+    /// Its own name, when a local function can call itself by it.
+    pub(super) own_name: Option<Box<str>>,
+    /// A named top-level function: it cannot see the variables of the top-level code.
+    pub(super) is_item: bool,
+    pub(super) locals: Vec<Local>,
+    pub(super) controls: Vec<Control<'a>>,
+    pub(super) captures: Vec<Capture>,
+    pub(super) region: Option<u32>,
+    /// How many defers around here run inside one another.
+    pub(super) defer_depth: u32,
+    pub(super) top: Reg,
+    /// Names that this block and those around it declare further down.
+    pub(super) later: Vec<(Box<str>, Span)>,
+    most: Reg,
+    code: Vec<Ins>,
+    labels: Vec<usize>,
+    /// Where the last label was placed.
+    last_label: usize,
+    regions: Vec<Region>,
+    constants: Vec<Constant>,
+    constant_index: HashMap<ConstantKey, u32>,
+    pub(super) span_now: Span,
+    /// Too many registers: reported once.
+    pub(super) overflow: bool,
+}
+
+#[derive(PartialEq, Eq, Hash, Debug)]
+enum ConstantKey {
+    Int(i64),
+    Float(u64),
+    Str(Box<str>),
+    Names(Box<[Box<str>]>),
+    Function(u32),
+    Builtin(Box<str>),
+    Member(Box<str>, Box<str>),
+}
+
+impl<'a> Func<'a> {
+    pub(super) fn new(name: &str, span: Span) -> Self {
+        Self {
+            name: name.into(),
+            parameters: Vec::new(),
+            span,
+            doc: None,
+            own_name: None,
+            is_item: false,
+            locals: Vec::new(),
+            controls: Vec::new(),
+            captures: Vec::new(),
+            region: None,
+            defer_depth: 0,
+            top: 0,
+            later: Vec::new(),
+            most: 0,
+            code: Vec::new(),
+            labels: Vec::new(),
+            last_label: usize::MAX,
+            regions: Vec::new(),
+            constants: Vec::new(),
+            constant_index: HashMap::new(),
+            span_now: span,
+            overflow: false,
+        }
+    }
+
+    // Registers.
+
+    /// A new register on top.
+    pub(super) fn alloc(&mut self) -> Reg {
+        self.alloc_n(1)
+    }
+
+    /// `n` new registers on top; the first.
+    pub(super) fn alloc_n(&mut self, n: u16) -> Reg {
+        let first = self.top;
+        if first as usize + n as usize > MAX_REGISTERS as usize {
+            self.overflow = true;
+            self.top = 0;
+            return self.alloc_n(n.min(MAX_REGISTERS / 2));
+        }
+        self.top += n;
+        self.most = self.most.max(self.top);
+        first
+    }
+
+    pub(super) fn declare(&mut self, name: &str, reg: Reg, kind: LocalKind) {
+        if name != "_" {
+            self.locals.push(Local { name: name.into(), reg, kind, is_literal: false });
+        }
+    }
+
+    /// The innermost local of that name.
+    pub(super) fn local(&self, name: &str) -> Option<&Local> {
+        self.locals.iter().rev().find(|l| &*l.name == name)
+    }
+
+    /// The register that stands for captured value `name`, noting it when it is new.
+    pub(super) fn capture(&mut self, name: &str, from: CaptureFrom) -> Reg {
+        let index = self.captures.iter().position(|c| &*c.name == name && c.from == from);
+        let index = index.unwrap_or_else(|| {
+            self.captures.push(Capture { name: name.into(), from });
+            self.captures.len() - 1
+        });
+        CAPTURE_BASE + index as u16
+    }
+
+    // Constants.
+
+    pub(super) fn constant(&mut self, constant: Constant) -> u32 {
+        let key = match &constant {
+            Constant::Int(i) => ConstantKey::Int(*i),
+            Constant::Float(f) => ConstantKey::Float(f.to_bits()),
+            Constant::Str(s) => ConstantKey::Str(s.clone()),
+            Constant::Names(n) => ConstantKey::Names(n.clone()),
+            Constant::Function(f) => ConstantKey::Function(*f),
+            Constant::Builtin(n) => ConstantKey::Builtin(n.clone()),
+            Constant::Member { module, name } => ConstantKey::Member(module.clone(), name.clone()),
+        };
+        let next = self.constants.len() as u32;
+        let index = *self.constant_index.entry(key).or_insert(next);
+        if index == next {
+            self.constants.push(constant);
+        }
+        index
+    }
+
+    pub(super) fn string(&mut self, text: &str) -> u32 {
+        self.constant(Constant::Str(text.into()))
+    }
+
+    /// A constant whose index has to fit a scaled 16-bit operand.
+    pub(super) fn short_constant(&mut self, constant: Constant) -> Option<u16> {
+        let index = self.constant(constant);
+        (index < u32::from(MAX_REGISTERS)).then_some(index as u16)
+    }
+
+    // Code.
+
+    pub(super) fn push(&mut self, op: Op, a: u16, b: u16, c: u16) -> &mut Ins {
+        self.push_ins(Word::abc(op, a, b, c), op, Vec::new(), None)
+    }
+
+    pub(super) fn push_wide(&mut self, op: Op, a: u16, wide: u32) -> &mut Ins {
+        self.push_ins(Word::wide(op, a, wide), op, Vec::new(), None)
+    }
+
+    pub(super) fn push_ext(&mut self, op: Op, a: u16, b: u16, c: u16, ext: Vec<Word>) -> &mut Ins {
+        self.push_ins(Word::abc(op, a, b, c), op, ext, None)
+    }
+
+    /// The instruction pushed last.
+    pub(super) fn last(&mut self) -> &mut Ins {
+        let last = self.code.len() - 1;
+        &mut self.code[last]
+    }
+
+    /// A jump; `b` is the second operand of compare-and-jump instructions.
+    pub(super) fn jump(&mut self, op: Op, a: u16, b: u16, target: Label) {
+        self.push_ins(Word::abc(op, a, b, 0), op, Vec::new(), Some(target));
+    }
+
+    fn push_ins(&mut self, word: Word, op: Op, ext: Vec<Word>, target: Option<Label>) -> &mut Ins {
+        let ins = Ins { op, word, ext, target, span: self.span_now, region: self.region };
+        self.code.push(ins);
+        self.last()
+    }
+
+    /// True when the next instruction cannot be reached from the one before.
+    pub(super) fn is_dead_end(&self) -> bool {
+        self.code.last().is_some_and(|ins| ins.op.effects().ends)
+            && self.last_label != self.code.len()
+    }
+
+    pub(super) fn label(&mut self) -> Label {
+        self.labels.push(usize::MAX);
+        Label(self.labels.len() as u32 - 1)
+    }
+
+    pub(super) fn place(&mut self, label: Label) {
+        self.labels[label.0 as usize] = self.code.len();
+        self.last_label = self.code.len();
+    }
+
+    pub(super) fn here(&mut self) -> Label {
+        let label = self.label();
+        self.place(label);
+        label
+    }
+
+    /// Opens a region whose throws go to `handler`, with the error in `register`.
+    pub(super) fn open_region(&mut self, handler: Label, register: Reg, cleanup: bool) {
+        self.regions.push(Region { handler, register, cleanup, parent: self.region });
+        self.region = Some(self.regions.len() as u32 - 1);
+    }
+
+    pub(super) fn close_region(&mut self) {
+        if let Some(region) = self.region {
+            self.region = self.regions[region as usize].parent;
+        }
+    }
+
+    /// Hands over the finished code: captured values get their registers, and are fetched first.
+    pub(super) fn finish(mut self, captures: &[u16]) -> (Draft<'_>, Finished) {
+        let shift = self.captures.len() as u16;
+        let parameters = self.parameters.len() as u16;
+        let map = |r: Reg| {
+            if r >= CAPTURE_BASE {
+                parameters + (r - CAPTURE_BASE)
+            } else if r >= parameters {
+                r + shift
+            } else {
+                r
+            }
+        };
+        for ins in &mut self.code {
+            map_registers(ins, &map);
+        }
+        for region in &mut self.regions {
+            region.register = map(region.register);
+        }
+        let mut prologue = Vec::new();
+        let mut slot = 0;
+        for (i, capture) in self.captures.iter().enumerate() {
+            let a = parameters + i as u16;
+            let word = match capture.from {
+                CaptureFrom::Itself => Word::abc(Op::GetSelfFn, a, 0, 0),
+                CaptureFrom::Register(_) => {
+                    slot += 1;
+                    Word::abc(Op::GetCapture, a, slot - 1, 0)
+                }
+            };
+            let op =
+                if capture.from == CaptureFrom::Itself { Op::GetSelfFn } else { Op::GetCapture };
+            prologue.push(Ins {
+                op,
+                word,
+                ext: Vec::new(),
+                target: None,
+                span: self.span,
+                region: None,
+            });
+        }
+        let offset = prologue.len();
+        prologue.append(&mut self.code);
+        for at in &mut self.labels {
+            // A label that was never placed is never jumped to.
+            *at = if *at == usize::MAX { 0 } else { *at + offset };
+        }
+        let draft = Draft {
+            code: prologue,
+            labels: self.labels,
+            regions: self.regions,
+            registers: self.most + shift,
+            parameters,
+            borrowed: (parameters..parameters + shift).collect(),
+            captures,
+        };
+        let finished = Finished {
+            name: self.name,
+            parameters: self.parameters,
+            span: self.span,
+            doc: self.doc,
+            captures: slot,
+            constants: self.constants,
+        };
+        (draft, finished)
+    }
+}
+
+/// What a function is besides its code.
+#[derive(Debug)]
+pub(super) struct Finished {
+    pub(super) name: Box<str>,
+    pub(super) parameters: Vec<Parameter>,
+    pub(super) span: Span,
+    pub(super) doc: Option<Box<str>>,
+    pub(super) captures: u16,
+    pub(super) constants: Vec<Constant>,
+}
+
+fn map_registers(ins: &mut Ins, map: &impl Fn(Reg) -> Reg) {
+    let is_register = |o: Operand| matches!(o, Operand::W | Operand::R | Operand::M | Operand::X);
+    let [a, b, c] = ins.op.operands();
+    if is_register(a) {
+        ins.word.a = map(ins.word.a);
+    }
+    if is_register(b) || matches!(ins.op, Op::NewList | Op::NewMap | Op::NewRange | Op::Concat) {
+        ins.word.b = map(ins.word.b);
+    }
+    if is_register(c) || matches!(ins.op, Op::Closure | Op::Slice) {
+        ins.word.c = map(ins.word.c);
+    }
+    match ins.op {
+        Op::CallMethod => {
+            ins.ext[0].a = map(ins.ext[0].a);
+            map_steps(&mut ins.ext[2..], map);
+        }
+        Op::GetPath | Op::SetPath | Op::PathVacant => map_steps(&mut ins.ext, map),
+        Op::UpdatePath => map_steps(&mut ins.ext[1..], map),
+        Op::Select => {
+            for arm in &mut ins.ext {
+                (arm.a, arm.b, arm.c) = (map(arm.a), map(arm.b), map(arm.c));
+            }
+        }
+        _ => {}
+    }
+}
+
+fn map_steps(words: &mut [Word], map: &impl Fn(Reg) -> Reg) {
+    for word in words {
+        if let Step::Index(register) = word.step() {
+            *word = Word::step_index(map(register));
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! Names: what each stands for, and the errors about those that stand for nothing.
+
+use super::func::{CaptureFrom, LocalKind, Reg};
+use super::{Code, Codegen, Item};
+use crate::bytecode::{Constant, GlobalKind, Op};
+use crate::source::Span;
+
+/// What a name stands for at a place.
+#[derive(Clone, Debug)]
+pub(super) enum Resolved {
+    Local { reg: Reg, kind: LocalKind },
+    Item(Item),
+    Builtin,
+    Unknown,
+}
+
+impl Codegen<'_> {
+    /// What `name` stands for here; captured values are noted in the functions between.
+    pub(super) fn resolve(&mut self, name: &str) -> Resolved {
+        for depth in (0..self.funcs.len()).rev() {
+            let func = &self.funcs[depth];
+            let found = match func.local(name) {
+                Some(local) => Some((CaptureFrom::Register(local.reg), local.kind)),
+                None if func.own_name.as_deref() == Some(name) => {
+                    Some((CaptureFrom::Itself, LocalKind::Let))
+                }
+                None => None,
+            };
+            if let Some((from, kind)) = found {
+                return self.captured_from(name, depth, from, kind);
+            }
+            if func.is_item {
+                break;
+            }
+        }
+        if let Some((item, _)) = self.items.get(name) {
+            return Resolved::Item(item.clone());
+        }
+        if self.environment.builtins.contains_key(name) {
+            return Resolved::Builtin;
+        }
+        Resolved::Unknown
+    }
+
+    fn captured_from(
+        &mut self,
+        name: &str,
+        depth: usize,
+        from: CaptureFrom,
+        kind: LocalKind,
+    ) -> Resolved {
+        let (mut reg, mut kind) = match from {
+            CaptureFrom::Register(reg) => (reg, kind),
+            CaptureFrom::Itself => {
+                (self.funcs[depth].capture(name, CaptureFrom::Itself), LocalKind::Captured)
+            }
+        };
+        for inner in depth + 1..self.funcs.len() {
+            reg = self.funcs[inner].capture(name, CaptureFrom::Register(reg));
+            kind = LocalKind::Captured;
+        }
+        Resolved::Local { reg, kind }
+    }
+
+    /// Reads a name into `dest`, or gives the register it lives in.
+    pub(super) fn read_name(&mut self, name: &str, span: Span) -> Option<Reg> {
+        match self.resolve(name) {
+            Resolved::Local { reg, .. } => Some(reg),
+            Resolved::Item(item) => {
+                let dest = self.func().alloc();
+                self.read_item(&item, name, span, dest);
+                Some(dest)
+            }
+            Resolved::Builtin => {
+                let dest = self.func().alloc();
+                let k = self.func().constant(Constant::Builtin(name.into()));
+                self.func().push_wide(Op::LoadConst, dest, k);
+                Some(dest)
+            }
+            Resolved::Unknown => {
+                self.unknown_name(name, span);
+                None
+            }
+        }
+    }
+
+    fn read_item(&mut self, item: &Item, name: &str, span: Span, dest: Reg) {
+        match item {
+            Item::Function { index, .. } => {
+                let k = self.func().constant(Constant::Function(*index));
+                self.func().push_wide(Op::LoadConst, dest, k);
+            }
+            Item::Slot { slot, .. } => {
+                self.func().push(Op::GetGlobal, dest, *slot, 0);
+            }
+            Item::Member { module, name } => {
+                let member = Constant::Member { module: module.clone(), name: name.clone() };
+                let k = self.func().constant(member);
+                self.func().push_wide(Op::LoadConst, dest, k);
+            }
+            Item::Module(module) => {
+                let message = format!("`{name}` is a module, not a value");
+                let help = format!("name a member of it: `{module}.member`");
+                self.error(Code::UnknownName, span, message).help = Some(help);
+            }
+            Item::TopVar | Item::SessionVar { .. } => {
+                if self.funcs.iter().any(|f| f.is_item) {
+                    self.top_level_var(name, span);
+                } else {
+                    self.unknown_name(name, span);
+                }
+            }
+        }
+    }
+
+    /// A function names a variable of the top-level code.
+    pub(super) fn top_level_var(&mut self, name: &str, span: Span) {
+        let message =
+            format!("`{name}` is a variable of the top-level code; functions cannot see it");
+        let help = format!(
+            "pass it as a parameter, make it a `let`, or share it between threads as \
+             `let {name} = sync.mutex(...)`"
+        );
+        let declared = self.items.get(name).map(|(_, span)| *span);
+        let error = self.error(Code::TopLevelVar, span, message);
+        error.help = Some(help);
+        if let Some(declared) = declared.filter(|s| *s != Span::default()) {
+            error.labels.push((declared, "declared here".to_owned()));
+        }
+    }
+
+    pub(super) fn unknown_name(&mut self, name: &str, span: Span) {
+        let later = self.funcs.iter().rev().find_map(|f| {
+            f.later.iter().find(|(n, s)| **n == *name && s.start > span.start).map(|(_, s)| *s)
+        });
+        if let Some(later) = later {
+            let in_function = self.funcs.len() > 1;
+            let error = self.error(
+                Code::UsedBeforeDefinition,
+                span,
+                format!("`{name}` is used before it is defined"),
+            );
+            error.labels.push((later, "defined here".to_owned()));
+            if in_function {
+                error.help = Some(
+                    "move the definition up; functions that call each other belong at the top \
+                     level"
+                        .to_owned(),
+                );
+            }
+            return;
+        }
+        let known = self.known_names();
+        let close = closest(name, known.iter().map(|n| &**n)).map(str::to_owned);
+        let is_module = self.environment.modules.contains_key(name);
+        let error = self.error(Code::UnknownName, span, format!("unknown name `{name}`"));
+        if is_module {
+            error.help = Some(format!("add `import {name}` at the top of the file"));
+        } else if let Some(close) = close {
+            error.help = Some(format!("did you mean `{close}`?"));
+        }
+    }
+
+    fn known_names(&self) -> Vec<Box<str>> {
+        let mut names: Vec<Box<str>> = Vec::new();
+        for func in self.funcs.iter().rev() {
+            names.extend(func.locals.iter().map(|l| l.name.clone()));
+            if func.is_item {
+                break;
+            }
+        }
+        names.extend(self.items.keys().cloned());
+        names.extend(self.environment.builtins.keys().cloned());
+        names.sort();
+        names
+    }
+
+    /// Why the module-level name `name` cannot be assigned to.
+    pub(super) fn item_is_constant(&self, name: &str) -> &'static str {
+        match self.items.get(name) {
+            Some((Item::Function { .. }, _)) => "a function",
+            Some((Item::Slot { slot, .. }, _)) => match self.globals[*slot as usize].kind {
+                GlobalKind::Fn => "a function",
+                GlobalKind::Let | GlobalKind::Var => "a `let`",
+            },
+            Some((Item::Module(_) | Item::Member { .. }, _)) => "imported",
+            Some((Item::TopVar | Item::SessionVar { .. }, _)) | None => "built in",
+        }
+    }
+}
+
+/// The name among `names` that is most like `name`, if one is like it at all.
+pub(super) fn closest<'n>(name: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
+    let limit = (name.chars().count() / 3).max(1);
+    names
+        .map(|n| (distance(name, n), n))
+        .filter(|&(d, n)| d <= limit && d < n.chars().count())
+        .min_by_key(|&(d, _)| d)
+        .map(|(_, n)| n)
+}
+
+/// Edit distance in which a swap of neighbours counts as one (optimal string alignment).
+fn distance(a: &str, b: &str) -> usize {
+    let a: Vec<char> = a.chars().collect();
+    let b: Vec<char> = b.chars().collect();
+    if a.len().abs_diff(b.len()) > 3 || a.len() > 64 {
+        return usize::MAX;
+    }
+    let mut rows = vec![vec![0; b.len() + 1]; a.len() + 1];
+    for (i, row) in rows.iter_mut().enumerate() {
+        row[0] = i;
+    }
+    for (j, cell) in rows[0].iter_mut().enumerate() {
+        *cell = j;
+    }
+    for i in 1..=a.len() {
+        for j in 1..=b.len() {
+            let cost = usize::from(a[i - 1] != b[j - 1]);
+            let mut best =
+                (rows[i - 1][j] + 1).min(rows[i][j - 1] + 1).min(rows[i - 1][j - 1] + cost);
+            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
+                best = best.min(rows[i - 2][j - 2] + 1);
+            }
+            rows[i][j] = best;
+        }
+    }
+    rows[a.len()][b.len()]
+}

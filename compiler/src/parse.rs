@@ -1,0 +1,163 @@
+//! Tokens to a syntax tree: the only file that names the generated parser.
+//!
+//! The text is parsed one top-level statement at a time. When a statement does not parse, the
+//! innermost statement around the unexpected token is replaced by one error token, which the grammar
+//! takes for an expression, and the top-level statement is parsed again. So every statement with a
+//! mistake gives one error, all others are in the tree, and no error is a consequence of another.
+//! The lexer has balanced the brackets, so where a statement ends is known without parsing it.
+
+mod explain;
+mod statement;
+#[cfg(test)]
+mod tests;
+
+use lalrpop_util::{ParseError, lalrpop_mod};
+
+use crate::ast::build::Builder;
+use crate::ast::{Program, Stmt};
+use crate::diagnostics::{Code, Diagnostic};
+use crate::layout;
+use crate::lexer::{self, Problem};
+use crate::source::{MAX_SOURCE, Source, Span};
+use crate::token::{Lexeme, Token};
+use explain::Unexpected;
+
+lalrpop_mod!(
+    #[allow(
+        clippy::all,
+        clippy::allow_attributes,
+        clippy::allow_attributes_without_reason,
+        clippy::unwrap_used,
+        missing_debug_implementations,
+        missing_docs,
+        unreachable_pub,
+        unused,
+        unused_lifetimes,
+        unused_qualifications,
+        reason = "generated"
+    )]
+    grammar
+);
+
+/// Syntax errors reported at most: each costs another parse of its top-level statement, and whoever
+/// has more will come back before having read them all.
+const MAX_ERRORS: usize = 20;
+
+/// What parsing a text gives: always a tree, and what was wrong.
+#[derive(Debug)]
+pub struct Parsed {
+    /// The tree, without the statements that did not parse.
+    pub program: Program,
+    /// Errors and warnings, in the order of their places.
+    pub diagnostics: Vec<Diagnostic>,
+    /// The text ends in the middle of something: more lines could complete it.
+    pub incomplete: bool,
+}
+
+/// Parses a source text. Never fails: what cannot be parsed is reported and left out.
+pub fn parse(source: &Source) -> Parsed {
+    let text = source.text();
+    if text.len() > MAX_SOURCE {
+        let message = format!("a source text has {MAX_SOURCE} bytes at most");
+        let diagnostics = vec![Diagnostic::error(Code::SourceTooLong, Span::default(), message)];
+        return Parsed { program: Program::default(), diagnostics, incomplete: false };
+    }
+    let mut lexed = lexer::tokenize(text);
+    layout::apply(&mut lexed);
+    let too_deep = lexed.problems.iter().any(|p| p.diagnostic.code == Code::TooDeep);
+    let mut parser = Parser {
+        text,
+        generated: grammar::TopLevelParser::new(),
+        builder: Builder::new(text, &lexed.docs, too_deep),
+        problems: lexed.problems,
+        syntax_errors: 0,
+    };
+    let mut program = Program::default();
+    let mut rest = lexed.tokens.as_slice();
+    while !rest.is_empty() && parser.syntax_errors < MAX_ERRORS {
+        let (statement, behind) = rest.split_at(statement::len(rest));
+        program.stmts.extend(parser.top_level(statement, behind.is_empty()));
+        rest = behind;
+    }
+    parser.builder.warn_continued(&program.stmts);
+    let first = parser.problems.iter().min_by_key(|problem| problem.found_at);
+    let built = !parser.builder.diagnostics.iter().any(Diagnostic::is_error);
+    let incomplete = built && first.is_some_and(|problem| problem.at_end);
+    let mut diagnostics = parser.builder.diagnostics;
+    diagnostics.extend(parser.problems.into_iter().map(|problem| problem.diagnostic));
+    diagnostics.sort_by_key(|diagnostic| diagnostic.span.start);
+    Parsed { program, diagnostics, incomplete }
+}
+
+struct Parser<'s> {
+    text: &'s str,
+    generated: grammar::TopLevelParser,
+    builder: Builder<'s>,
+    problems: Vec<Problem>,
+    syntax_errors: usize,
+}
+
+impl Parser<'_> {
+    /// Parses one top-level statement with its terminator; `last` if nothing stands behind it.
+    fn top_level(&mut self, tokens: &[Lexeme], last: bool) -> Option<Stmt> {
+        let mark = self.builder.mark();
+        let mut found = match self.attempt(tokens) {
+            Ok(stmt) => return Some(stmt),
+            Err(found) => found,
+        };
+        let mut tokens = tokens.to_vec();
+        loop {
+            self.builder.rewind(mark);
+            self.report(&tokens, &found, last);
+            if self.syntax_errors >= MAX_ERRORS || !statement::replace(&mut tokens, found.at) {
+                return None;
+            }
+            match self.attempt(&tokens) {
+                Ok(stmt) => return Some(stmt),
+                Err(next) => found = next,
+            }
+        }
+    }
+
+    fn attempt(&mut self, tokens: &[Lexeme]) -> Result<Stmt, Unexpected> {
+        let mut next = 0;
+        let stream = tokens.iter().map(|lexeme| {
+            next += 1;
+            (lexeme.start, lexeme.token, lexeme.end)
+        });
+        let result = self.generated.parse(&mut self.builder, stream);
+        match result {
+            Ok(stmt) => {
+                self.builder.end_statement();
+                Ok(*stmt)
+            }
+            Err(ParseError::UnrecognizedEof { expected, .. }) => {
+                Err(Unexpected { at: tokens.len(), expected })
+            }
+            Err(ParseError::UnrecognizedToken { expected, .. }) => {
+                Err(Unexpected { at: next - 1, expected })
+            }
+            // The lexer never fails, and the grammar's actions do not either.
+            Err(_) => Err(Unexpected { at: next.saturating_sub(1), expected: Vec::new() }),
+        }
+    }
+
+    fn report(&mut self, tokens: &[Lexeme], found: &Unexpected, last: bool) {
+        self.syntax_errors += 1;
+        let statement = statement::around(tokens, found.at);
+        let from = tokens.get(statement.start).map_or(0, |lexeme| lexeme.start);
+        let to = tokens.get(found.at).or(tokens.last()).map_or(0, |lexeme| lexeme.end);
+        let known = |p: &Problem| {
+            (from..=to).contains(&p.found_at) || { (from..=to).contains(&p.diagnostic.span.start) }
+        };
+        let is_error = tokens.get(found.at).is_some_and(|lexeme| lexeme.token == Token::Error);
+        if is_error || self.problems.iter().any(known) {
+            // The lexer has said what is wrong here, and this is what comes of it.
+            return;
+        }
+        let diagnostic = explain::explain(self.text, tokens, found);
+        let at_end = last && found.at == tokens.len();
+        let found_at = if at_end { self.text.len() as u32 } else { to };
+        self.problems.push(Problem { found_at, at_end, diagnostic });
+    }
+}

@@ -1,0 +1,474 @@
+//! What to say about a token that cannot stand where it stands.
+//!
+//! The generated parser only knows which tokens could stand there: up to sixty. Here that becomes a
+//! few words, after a look at the tokens around for mistakes that people make and that deserve an
+//! answer of their own. The tests beside hold the text of every message.
+
+use super::statement;
+use crate::diagnostics::{Code, Diagnostic};
+use crate::source::Span;
+use crate::token::{Lexeme, Token};
+
+/// A token the grammar has no place for.
+#[derive(Debug)]
+pub(super) struct Unexpected {
+    /// Its index; the number of tokens if the statement ends too early.
+    pub(super) at: usize,
+    /// Names of the tokens that could stand there, as the grammar spells them.
+    pub(super) expected: Vec<String>,
+}
+
+/// First words of statements in other languages, and what to write here.
+const FOREIGN: &[(&[&str], &str)] = &[
+    (&["def", "func", "fun", "function", "proc"], "functions are declared with `fn`"),
+    (&["class", "record", "data"], "types are declared with `struct` or `enum`"),
+    (
+        &["const", "val", "final", "auto", "local"],
+        "constants are declared with `let`, variables with `var`",
+    ),
+    (&["switch"], "`switch` is written `match value { pattern => ... }`"),
+    (&["case", "when"], "the arms of a `match` are written `pattern => ...`"),
+    (&["elif", "elsif", "elseif"], "`elif` is written `else if`, on the line of the `}`"),
+    (&["foreach"], "loops are written `for x in xs { ... }`"),
+    (&["do", "repeat"], "loops are written `loop { ... }` or `while condition { ... }`"),
+    (&["unless"], "write `if not condition { ... }`"),
+    (&["until"], "write `while not condition { ... }`"),
+    (&["raise"], "errors are thrown with `throw error(\"message\")`"),
+    (&["except", "rescue"], "errors are caught with `try { ... } catch e { ... }`"),
+    (&["finally", "ensure"], "write `defer ...` before what may fail"),
+    (
+        &["from", "use", "require", "include"],
+        "modules are imported with `import name` or `import \"./file\"`",
+    ),
+    (&["new"], "a value of a struct is made by `Name(...)`"),
+    (&["async", "await"], "any call may block here: leave the word out, or write `spawn`"),
+    (&["go"], "write `spawn f(x)`"),
+    (&["yield"], "`yield()` lets other threads run; there are no generators: use a channel"),
+    (&["lambda"], "an anonymous function is written `|x| x + 1`"),
+    (&["print", "puts", "echo"], "arguments stand in parentheses: `print(x)`"),
+    (&["pub", "public", "private", "export"], "names are public unless they start with `_`"),
+    (&["static", "global", "nonlocal"], "a `let` at the top level is seen by every function"),
+    (&["trait", "interface", "impl"], "functions of a type stand inside its `struct` or `enum`"),
+];
+
+/// The error for `found` among the tokens of one top-level statement.
+pub(super) fn explain(text: &str, tokens: &[Lexeme], found: &Unexpected) -> Diagnostic {
+    let place = Place { text, tokens, at: found.at, expected: &found.expected };
+    place
+        .foreign_operator()
+        .or_else(|| place.loop_head())
+        .or_else(|| place.assignment())
+        .or_else(|| place.declaration_form())
+        .or_else(|| place.foreign_word())
+        .or_else(|| place.keyword())
+        .or_else(|| place.body())
+        .unwrap_or_else(|| place.plain())
+}
+
+struct Place<'a> {
+    text: &'a str,
+    tokens: &'a [Lexeme],
+    at: usize,
+    expected: &'a [String],
+}
+
+impl<'a> Place<'a> {
+    fn token(&self, at: usize) -> Option<Token> {
+        self.tokens.get(at).map(|lexeme| lexeme.token)
+    }
+
+    fn found(&self) -> Option<Token> {
+        self.token(self.at)
+    }
+
+    fn before(&self) -> Option<Lexeme> {
+        self.at.checked_sub(1).and_then(|at| self.tokens.get(at)).copied()
+    }
+
+    fn text_of(&self, lexeme: Lexeme) -> &'a str {
+        &self.text[lexeme.start as usize..lexeme.end as usize]
+    }
+
+    /// Where to point: behind the last token if a line or the text ends too early.
+    fn span(&self) -> Span {
+        match (self.tokens.get(self.at), self.before()) {
+            (Some(found), _) if found.token != Token::Terminator => span_of(*found),
+            (Some(found), _) if self.text_of(*found) == ";" => span_of(*found),
+            (_, Some(before)) => Span { start: before.end, end: before.end },
+            (Some(found), None) => Span { start: found.start, end: found.start },
+            (None, None) => Span::default(),
+        }
+    }
+
+    fn expects(&self, name: &str) -> bool {
+        self.expected.iter().any(|expected| expected.trim_matches('"') == name)
+    }
+
+    fn expects_expression(&self) -> bool {
+        self.expects("spawn")
+    }
+
+    fn expects_pattern(&self) -> bool {
+        self.expects("number") && !self.expects_expression()
+    }
+
+    fn expects_name(&self) -> bool {
+        self.expects("name") && !self.expects("number")
+    }
+
+    fn expects_operator(&self) -> bool {
+        self.expects("+")
+    }
+
+    fn error(&self, code: Code, message: impl Into<String>) -> Diagnostic {
+        Diagnostic::error(code, self.span(), message)
+    }
+
+    /// The innermost open bracket around the token.
+    fn opener(&self) -> Option<Lexeme> {
+        let mut depth = 0_usize;
+        for lexeme in self.tokens[..self.at.min(self.tokens.len())].iter().rev() {
+            match lexeme.token {
+                token if token.closes() => depth += 1,
+                token if token.opens() && depth > 0 => depth -= 1,
+                token if token.opens() => return Some(*lexeme),
+                _ => {}
+            }
+        }
+        None
+    }
+
+    /// The tokens of the statement up to the unexpected one.
+    fn statement(&self) -> &'a [Lexeme] {
+        let range = statement::around(self.tokens, self.at);
+        &self.tokens[range.start..self.at.min(self.tokens.len())]
+    }
+
+    /// `a || b`, `x--`, comments and the like.
+    fn foreign_operator(&self) -> Option<Diagnostic> {
+        let before = self.before();
+        let found = self.tokens.get(self.at).copied();
+        let adjacent = before.zip(found).is_some_and(|(b, f)| b.end == f.start);
+        if let (Some(before), Some(found)) = (before, found)
+            && (before.token, found.token) == (Token::Pipe, Token::Pipe)
+            && adjacent
+        {
+            let span = span_of(before).to(span_of(found));
+            return Some(Diagnostic::error(Code::ForeignSyntax, span, "`||` is written `or`"));
+        }
+        match found.map(|found| found.token) {
+            Some(Token::SlashSlash | Token::Slash) if self.expects_expression() => {
+                Some(self.error(Code::ForeignSyntax, "a comment starts with `#`"))
+            }
+            Some(Token::Plus) if self.expects_expression() => {
+                Some(self.error(Code::ForeignSyntax, "there is no `+` before a single value"))
+            }
+            Some(Token::Colon) if !self.expects_expression() => self.annotation(),
+            _ if self.ends_in_decrement() && self.expects_expression() => {
+                Some(self.error(Code::ForeignSyntax, "there is no `--`: write `x -= 1`"))
+            }
+            _ => None,
+        }
+    }
+
+    fn ends_in_decrement(&self) -> bool {
+        match self.tokens[..self.at.min(self.tokens.len())] {
+            [.., first, last] => {
+                (first.token, last.token) == (Token::Minus, Token::Minus) && first.end == last.start
+            }
+            _ => false,
+        }
+    }
+
+    /// `x: int`, `if a:`
+    fn annotation(&self) -> Option<Diagnostic> {
+        if self.expects("=>") {
+            return Some(self.error(Code::ForeignSyntax, "an arm is written `pattern => value`"));
+        }
+        if self.expects("{") {
+            return Some(
+                self.error(Code::ForeignSyntax, "a body is written `{ ... }`, without `:`"),
+            );
+        }
+        let named = self.before().is_some_and(|b| matches!(b.token, Token::Name | Token::RParen));
+        named.then(|| {
+            self.error(Code::ForeignSyntax, "types are not written down: leave out the `:`")
+        })
+    }
+
+    /// `for (x in xs)`, `for x of xs`
+    fn loop_head(&self) -> Option<Diagnostic> {
+        let statement = self.statement();
+        let start = statement.iter().rposition(|lexeme| lexeme.token == Token::For)?;
+        let head = &statement[start + 1..];
+        if head.iter().any(|lexeme| matches!(lexeme.token, Token::LBrace | Token::In)) {
+            return None;
+        }
+        let parenthesis = head.first().is_some_and(|lexeme| lexeme.token == Token::LParen);
+        let message = if parenthesis {
+            "the head of a `for` has no parentheses"
+        } else if self.expects("in") && self.found().is_some() {
+            "this `for` has no `in`"
+        } else {
+            return None;
+        };
+        let help = "write `for x in xs { ... }`, or `for i in 0..10 { ... }` to count";
+        Some(self.error(Code::ForeignSyntax, message).help(help))
+    }
+
+    /// An assignment where none can stand.
+    fn assignment(&self) -> Option<Diagnostic> {
+        let found = self.found()?;
+        if !is_assignment(found) || self.expects_expression() || self.expects_pattern() {
+            return None;
+        }
+        let message = "an assignment has no value and cannot stand here";
+        let error = self.error(Code::AssignmentAsValue, message);
+        let earlier = self.statement().iter().any(|lexeme| is_assignment(lexeme.token));
+        let in_call = self.opener().is_some_and(|opener| opener.token == Token::LParen);
+        Some(if found == Token::Assign && in_call {
+            error.help("a named argument is written `name: value`; `==` compares")
+        } else if earlier {
+            error.help("write one assignment to a statement; `==` compares")
+        } else if found == Token::Assign {
+            error.help("write `==` to compare")
+        } else {
+            error
+        })
+    }
+
+    /// `let` without a value, `fn` without a name, `try` without `catch`, and so on.
+    fn declaration_form(&self) -> Option<Diagnostic> {
+        let found = self.found();
+        let before = self.before()?;
+        if before.token == Token::Fn && found == Some(Token::LParen) {
+            let message = "a function that is declared with `fn` has a name";
+            return Some(
+                self.error(Code::Syntax, message)
+                    .help("an anonymous function is written `|x| x + 1`"),
+            );
+        }
+        if matches!(before.token, Token::Let | Token::Var) && found == Some(Token::Mut) {
+            let message = "a variable that changes is declared with `var`";
+            return Some(self.error(Code::ForeignSyntax, message).help("write `var name = value`"));
+        }
+        let ends = matches!(found, None | Some(Token::Terminator | Token::RBrace));
+        let first = self.statement().first().map(|lexeme| lexeme.token);
+        if ends
+            && matches!(first, Some(Token::Let | Token::Var))
+            && self.expects("=")
+            && self.found().is_some()
+        {
+            return Some(
+                self.error(
+                    Code::Syntax,
+                    "a declaration needs a value: `= nil` if there is none yet",
+                ),
+            );
+        }
+        if self.expected.len() == 1 && self.expects("catch") && self.found().is_some() {
+            return Some(
+                self.error(Code::Syntax, "a `try` needs a `catch`")
+                    .help("write `try { ... } catch e { ... }`; to clean up, use `defer`"),
+            );
+        }
+        if before.token == Token::Else && found.is_some() && found != Some(Token::FatArrow) {
+            let message = format!("expected `{{` or `if` after `else`, found {}", self.describe());
+            return Some(self.error(Code::Syntax, message));
+        }
+        None
+    }
+
+    /// A word that starts statements in another language.
+    fn foreign_word(&self) -> Option<Diagnostic> {
+        let statement = self.statement();
+        let word = |lexeme: &Lexeme| {
+            let word = self.text_of(*lexeme);
+            let entry = FOREIGN.iter().find(|(words, _)| words.contains(&word))?;
+            (lexeme.token == Token::Name).then_some((*lexeme, entry.1))
+        };
+        // `const x = 1`, or `private fn f() { }`: two words stand where there should be one.
+        let last =
+            self.before().as_ref().and_then(word).filter(|_| self.found() != Some(Token::Assign));
+        let (lexeme, message) = statement.first().and_then(word).or(last)?;
+        if self.expects_expression() {
+            return None;
+        }
+        Some(Diagnostic::error(Code::ForeignSyntax, span_of(lexeme), message))
+    }
+
+    /// A keyword in the wrong place.
+    fn keyword(&self) -> Option<Diagnostic> {
+        let found = *self.tokens.get(self.at)?;
+        if !found.token.is_keyword() {
+            return None;
+        }
+        let word = self.text_of(found);
+        let next = self.token(self.at + 1);
+        let as_name = self.expects_name() || self.expects_pattern();
+        if as_name || (self.expects_expression() && next.is_some_and(is_assignment)) {
+            return Some(
+                self.error(
+                    Code::KeywordAsName,
+                    format!("`{word}` is a keyword and cannot be a name here"),
+                )
+                .help(format!("write `{word}_`, or another name")),
+            );
+        }
+        let message = match found.token {
+            Token::Else => "this `else` belongs to no `if`".to_owned(),
+            Token::Catch => "this `catch` belongs to no `try`".to_owned(),
+            token if token.starts_declaration() && self.expects_expression() => {
+                format!("`{word}` starts a statement, which cannot stand in an expression")
+            }
+            Token::Return | Token::Break | Token::Throw | Token::Continue
+                if self.expects_expression() =>
+            {
+                let message = format!("`{word}` needs parentheses here");
+                return Some(self.error(Code::OperatorPlace, message));
+            }
+            _ => return None,
+        };
+        Some(self.error(Code::Syntax, message))
+    }
+
+    /// A body that is missing or stands on the next line.
+    fn body(&self) -> Option<Diagnostic> {
+        if !self.expects("{") || self.expects_expression() {
+            return None;
+        }
+        let found = self.tokens.get(self.at)?;
+        if found.token != Token::Terminator {
+            return None;
+        }
+        let message = "the `{` of a body stands on the line of its head";
+        let error = self.error(Code::Syntax, message);
+        // The brace itself has been cut off if this is the last token of a top-level statement.
+        let rest = self.text[found.end as usize..].trim_start();
+        Some(if rest.starts_with('{') {
+            error.help("move the `{` of the next line up")
+        } else {
+            Diagnostic { message: "expected `{` and a body".into(), ..error }
+        })
+    }
+
+    /// What was expected and what was found, in a few words.
+    fn plain(&self) -> Diagnostic {
+        let expected = self.summary();
+        if self.found().is_none() {
+            let message = match expected {
+                Some(expected) => format!("the text ends here, but {expected} is missing"),
+                None => "the text ends too early".into(),
+            };
+            return self.error(Code::UnexpectedEnd, message);
+        }
+        let found = self.describe();
+        let mut error = match expected {
+            Some(expected) => {
+                self.error(Code::Syntax, format!("expected {expected}, found {found}"))
+            }
+            None => self.error(Code::Syntax, format!("{found} cannot stand here")),
+        };
+        let in_brackets = |opener: &Lexeme| {
+            matches!(opener.token, Token::LParen | Token::LBracket)
+                && self.text[opener.end as usize..error.span.start as usize].contains('\n')
+        };
+        if let Some(opener) = self.opener().filter(in_brackets) {
+            error = error.label(span_of(opener), "inside this bracket");
+        }
+        if self.expected.len() == 1 && self.expects("{") && self.ends_import() {
+            error = error.help("write `import module.{name}` to import a name of a module");
+        }
+        if self.found() == Some(Token::Pipe) && self.expects_expression() {
+            error = error.help("a lambda needs parentheses here: `(|x| x + 1)`");
+        }
+        error
+    }
+
+    /// `import math.`
+    fn ends_import(&self) -> bool {
+        matches!(self.statement(), [import, .., dot]
+            if (import.token, dot.token) == (Token::Import, Token::Dot))
+    }
+
+    /// What could stand here.
+    fn summary(&self) -> Option<String> {
+        if self.expects_expression() {
+            return Some("an expression".into());
+        }
+        if self.expects_pattern() {
+            return Some("a pattern".into());
+        }
+        if self.expects_name() {
+            let what = match () {
+                () if self.expects("nil") => "the name of a type",
+                () if self.expects("string") => "the name of a module or the path of a file",
+                () if self.expects("mut") => "a parameter",
+                () => "a name",
+            };
+            return Some(what.into());
+        }
+        let mut names: Vec<String> = Vec::new();
+        for token in [",", ")", "]", "}", "|", "{", "=>", "in", "=", "(", "catch"] {
+            // Among many operators these say nothing; after a pattern, `|` is the unlikely one.
+            let many = self.expects_operator() || self.expects("terminator") || self.expects("{");
+            let unlikely = match token {
+                "in" | "=" | "(" => many && !self.after_pattern(),
+                "|" => many || self.after_pattern(),
+                _ => false,
+            };
+            if self.expects(token) && !unlikely {
+                names.push(format!("`{token}`"));
+            }
+        }
+        if self.expects("interpolation end") {
+            names.push("`}`".into());
+        }
+        if self.expects_operator() {
+            names.push("an operator".into());
+        }
+        // A `}` ends a statement too.
+        if self.expects("terminator") {
+            names.retain(|name| name != "`}`");
+            names.push("the end of the statement".into());
+        } else if names == ["an operator"] {
+            names.push("the end of the statement".into());
+        }
+        names.dedup();
+        match names.as_slice() {
+            [] => None,
+            [one] => Some(one.clone()),
+            [first @ .., last] => Some(format!("{} or {last}", first.join(", "))),
+        }
+    }
+
+    /// A pattern stands before, and what it is taken from or matched by comes next.
+    fn after_pattern(&self) -> bool {
+        !self.expects_operator()
+            && !self.expects("terminator")
+            && ["in", "=", "=>"].iter().any(|token| self.expects(token))
+            && !self.expects(",")
+    }
+
+    /// The unexpected token in words.
+    fn describe(&self) -> String {
+        let Some(&found) = self.tokens.get(self.at) else { return "the end of the text".into() };
+        let text = self.text_of(found);
+        match found.token {
+            Token::Terminator if text != ";" => "the end of the line".into(),
+            Token::Str | Token::StrStart | Token::Text => "a string".into(),
+            Token::StrEnd => "the end of the string".into(),
+            Token::Format => "a format".into(),
+            token if token.is_keyword() => format!("the keyword `{text}`"),
+            _ => format!("`{text}`"),
+        }
+    }
+}
+
+fn span_of(lexeme: Lexeme) -> Span {
+    Span { start: lexeme.start, end: lexeme.end }
+}
+
+fn is_assignment(token: Token) -> bool {
+    (Token::Assign as u8..=Token::CoalesceAssign as u8).contains(&(token as u8))
+}

@@ -1,0 +1,179 @@
+//! Everything the compiler emits passes the verifier, and reads as it should.
+
+use lisle_compiler::bytecode::{disasm, verify};
+use lisle_compiler::diagnostics::render;
+use lisle_compiler::source::Source;
+use lisle_compiler::{Compiled, Environment, Options, Session, compile};
+
+fn environment() -> Environment {
+    let mut environment = Environment::default();
+    let builtins = "print eprint input str int float bool type error assert ord chr channel cell \
+                    sleep yield min max abs bytes set";
+    for name in builtins.split_whitespace() {
+        environment.builtins.insert(name.into(), None);
+    }
+    let modules = [
+        (
+            "math",
+            "pi e inf nan sqrt cbrt sin cos tan asin acos atan atan2 exp log log2 log10 pow hypot \
+          floor ceil round trunc gcd lcm clamp sign is_nan is_inf wrapping_add wrapping_sub wrapping_mul",
+        ),
+        (
+            "fs",
+            "read write append lines list walk exists is_file is_dir size remove rename mkdir open temp_dir",
+        ),
+        ("os", "args env vars exit pid cwd cpus hostname stdin stdout stderr"),
+        ("time", "now mono after ticker"),
+        ("sync", "mutex atomic waitgroup"),
+        ("thread", "spawn current all cancel_scope map timeout"),
+        ("runtime", "lwps threads stats model dump"),
+    ];
+    for (module, members) in modules {
+        let members = members.split_whitespace().map(|m| (m.into(), None)).collect();
+        environment.modules.insert(module.into(), members);
+    }
+    environment
+}
+
+fn compile_text(text: &str, session: Option<&Session>) -> Compiled {
+    let source = Source::new("test.lisle", text);
+    compile(&source, &Options { environment: &environment(), session })
+}
+
+fn listing(text: &str) -> String {
+    let compiled = compile_text(text, None);
+    let errors = render(&compiled.diagnostics, &Source::new("test.lisle", text), false);
+    let unit = compiled.unit.unwrap_or_else(|| panic!("does not compile:\n{errors}"));
+    verify::verify(&unit).unwrap_or_else(|e| panic!("{e}\n{}", disasm::disassemble(&unit)));
+    disasm::disassemble(&unit)
+}
+
+/// The operations of one function, one to a line, without their operands.
+fn operations(listing: &str, function: &str) -> Vec<String> {
+    listing
+        .lines()
+        .skip_while(|l| !(l.starts_with("function") && l.contains(&format!(" {function}:"))))
+        .skip(1)
+        .take_while(|l| !l.starts_with("function"))
+        .filter(|l| !l.trim_start().starts_with("catch") && !l.trim_start().starts_with("cleanup"))
+        .map(|l| l.split_whitespace().nth(1).unwrap_or_default().to_owned())
+        .collect()
+}
+
+#[test]
+fn fib_is_tight() {
+    let text = "fn fib(n) { if n < 2 { n } else { fib(n - 1) + fib(n - 2) } }\nprint(fib(10))\n";
+    let ops = operations(&listing(text), "fib");
+    let expected =
+        ["jump_not_lt_imm", "ret", "sub_imm", "call_const", "sub_imm", "call_const", "add", "ret"];
+    assert_eq!(ops, expected);
+}
+
+#[test]
+fn appending_in_a_loop_kills_the_old_value() {
+    let text = "fn f(n) { var s = \"\"\nfor i in 0..n { s += \"x\" }\ns }\n";
+    let text = listing(text);
+    let add = text.lines().find(|l| l.contains(" add ")).unwrap_or_default();
+    assert!(add.ends_with("}") && add.contains("/6"), "{text}");
+    assert!(!operations(&text, "f").contains(&"drop".to_owned()), "{text}");
+}
+
+#[test]
+fn last_use_moves() {
+    let text = "fn f(a) { let b = a\nlet c = [b]\nc }\n";
+    let ops = operations(&listing(text), "f");
+    assert_eq!(ops, ["mov", "mov", "new_list", "ret"]);
+}
+
+#[test]
+fn what_a_handler_reads_is_kept() {
+    let text = "fn g(x) { x }\nfn f(a) { try { g(a) } catch { a } }\n";
+    let ops = operations(&listing(text), "f");
+    assert!(ops.contains(&"copy".to_owned()), "{ops:?}");
+}
+
+#[test]
+fn programs_of_all_shapes_verify() {
+    let programs = [
+        "let x = 1\nfn f() { x }\nprint(f())\n",
+        "var total = 0\nfor i in 0..10 by 2 { total += i }\nfor x in [1, 2] { total -= x }\n",
+        "let m = [a: 1, \"b\": 2, (3): 4]\nfor k, v in m { print(k, v, m.a, m[k]) }\n",
+        "var m = [:]\nm.a = [1]\nm.a[0] += 2\nm.b ??= []\nm[\"a\"].push(3)\nprint(m?.x?.y.z ?? 3)\n",
+        "fn f(a, b = a + 1, ...rest) { [a, b, ...rest] }\nprint(f(1), f(...[1, 2], b: 3))\n",
+        "fn f() { defer print(1)\nfor i in 0..3 { defer print(i)\nif i == 1 { return i } }\nnil }\n",
+        "fn f() { for i in 0..9 { try { if i > 3 { break } else { continue } } catch e { throw e } } }",
+        "let f = |x| |y| x + y\nprint(f(1)(2))\n",
+        "fn outer() { fn fact(n) { if n == 0 { 1 } else { n * fact(n - 1) } }\nfact(5) }\n",
+        "fn outer(k) { fn go(n) { if n == 0 { k } else { [0].map(|x| go(n - 1)) } }\ngo(5) }\n",
+        "let c = channel(2)\nlet t = spawn { c.send(1) }\nspawn print(1)\nspawn c.close()\n",
+        "let c = channel()\nlet x = select { v = c.recv() => v\nc.send(2) if c.len() == 0 => 3\n\
+         after 5ms => 4 }\n",
+        "scope { for i in 0..3 { spawn print(i) } }\nfn f() { scope { return 3 } }\n",
+        "fn f(x) { loop { if x > 3 { break x } else { break } } }\n",
+        "fn f(xs) { var ys = xs\nys[0] = ys\nys[ys.len() - 1][2].q = { ys = 3; 4 }\nys }\n",
+        "let s = \"a{1 + 2}b{3:>5}c{[1]}\"\nprint(s[1..], s[..=2], s[1..2 by 1], s[-1])\n",
+        "fn f(a) { if let x = a { x } else { 2 } }\nvar q = [1]\nwhile let x = q.pop() { print(x) }\n",
+        "fn f(x, y) { x < y and y <= 3 or not (x == y) }\nif f(1, 2) is not bool { print(1) }\n",
+        "import math\nimport math.{sin, cos}\nprint(math.pi, math.sqrt(2.0), sin(1), [cos])\n",
+        "fn f() { defer { try { g() } catch { } }\nscope { defer print(2)\nreturn [1] } }\nfn g() { }\n",
+        "fn f(x) { var y = x\ntry { y = y + [1]\ny = [y]\ny += 1 } catch e { return y }\ny }\n",
+    ];
+    for program in programs {
+        listing(program);
+    }
+}
+
+#[test]
+fn sessions_keep_names() {
+    let mut session = Session::default();
+    for line in [
+        "var x = [1]",
+        "let y = 2",
+        "fn f(a) { a + y }",
+        "x.push(f(3))\nx",
+        "var x = 5; x + 1",
+        "fn f() { 1 }",
+        "import math",
+        "math.pi + x",
+        "let g = |z| z + x; g(1)",
+    ] {
+        let compiled = compile_text(line, Some(&session));
+        let text = render(&compiled.diagnostics, &Source::new("line", line), false);
+        let unit = compiled.unit.unwrap_or_else(|| panic!("{line}:\n{text}"));
+        verify::verify(&unit).unwrap_or_else(|e| panic!("{e}\n{}", disasm::disassemble(&unit)));
+        session = compiled.session.unwrap_or_default();
+    }
+    let names: Vec<&str> = session.globals.iter().map(|g| &*g.name).collect();
+    assert_eq!(names, ["x", "y", "f", "g"]);
+}
+
+#[test]
+fn all_conformance_programs_compile_as_they_say() {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/programs");
+    let mut todo = vec![std::path::PathBuf::from(root)];
+    let mut wrong = Vec::new();
+    while let Some(path) = todo.pop() {
+        if path.is_dir() {
+            todo.extend(std::fs::read_dir(path).unwrap().map(|e| e.unwrap().path()));
+            continue;
+        }
+        let Ok(text) = std::fs::read_to_string(&path) else { continue };
+        let compiled = compile_text(&text, None);
+        match compiled.unit {
+            Some(unit) => {
+                if let Err(e) = verify::verify(&unit) {
+                    wrong.push(format!("{}: {e}", path.display()));
+                }
+                if text.contains("expect error:") {
+                    wrong.push(format!("{}: compiles, and should not", path.display()));
+                }
+            }
+            None if text.contains("expect error:") => {}
+            None => {
+                let source = Source::new(path.display().to_string(), &*text);
+                wrong.push(render(&compiled.diagnostics, &source, false));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
+}
