@@ -1,5 +1,5 @@
-//! Runs every program below `tests/programs` through the public API, once for each number of
-//! processors its comments name, as a test of its own such as
+//! Runs every program below `tests/programs`, and every example, through the public API, once for
+//! each number of processors its comments name, as a test of its own such as
 //! `threads/channel/close_wakes_receivers@lwps=4`.
 //!
 //! A program runs in this process, on a kernel thread of its own that a watchdog gives up on: one
@@ -13,7 +13,7 @@ mod expect;
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -27,7 +27,8 @@ use expect::{Expectations, Outcome};
 /// How long a program may take, on a machine busy with the other tests.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-const PROGRAMS: &str = "tests/programs";
+/// Where programs are, and what the names of their tests start with.
+const PROGRAMS: [(&str, &str); 2] = [("tests/programs", ""), ("examples", "examples/")];
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
@@ -35,14 +36,17 @@ fn main() -> ExitCode {
     for (name, check) in expect::checks::ALL {
         trials.push(Trial::test(format!("harness/{name}"), move || Ok(check()?)));
     }
-    let mut files = Vec::new();
-    let found = collect(&root().join(PROGRAMS), &mut files);
-    if let Err(error) = found {
-        let message = format!("cannot list {PROGRAMS}: {error}");
-        trials.push(Trial::test("harness/finds_the_programs", move || Err(message.into())));
-    }
-    for file in files {
-        add_trials(&file, &mut trials);
+    for (directory, prefix) in PROGRAMS {
+        let directory = root().join(directory);
+        let mut files = Vec::new();
+        if let Err(error) = collect(&directory, &mut files) {
+            let message = format!("cannot list {}: {error}", directory.display());
+            trials.push(Trial::test("harness/finds_the_programs", move || Err(message.into())));
+        }
+        for file in files {
+            let name = file.strip_prefix(&directory).unwrap_or(&file).with_extension("");
+            add_trials(format!("{prefix}{}", name.display()), &file, &mut trials);
+        }
     }
     libtest_mimic::run(&arguments, trials).exit_code()
 }
@@ -67,13 +71,7 @@ fn collect(directory: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
     Ok(())
 }
 
-fn add_trials(file: &Path, trials: &mut Vec<Trial>) {
-    let name = file
-        .strip_prefix(root().join(PROGRAMS))
-        .unwrap_or(file)
-        .with_extension("")
-        .display()
-        .to_string();
+fn add_trials(name: String, file: &Path, trials: &mut Vec<Trial>) {
     let shown = file.strip_prefix(root()).unwrap_or(file).display().to_string();
     let read = fs::read_to_string(file).map_err(|e| e.to_string());
     let program = read.and_then(|source| {
@@ -130,8 +128,8 @@ fn run(program: &Program, lwps: usize) -> Result<Outcome, String> {
     let expectations = &program.expectations;
     let scratch = Scratch::default();
     let mut args = expectations.args().to_vec();
-    for arg in args.iter_mut().filter(|arg| arg.contains("$TMP")) {
-        *arg = arg.replace("$TMP", &scratch.path().map_err(|e| e.to_string())?);
+    for arg in &mut args {
+        scratch.fill_in(arg).map_err(|e| e.to_string())?;
     }
     let stdout = Sink::default();
     let stderr = Sink::default();
@@ -174,6 +172,22 @@ impl Write for Sink {
 struct Scratch(std::cell::OnceCell<PathBuf>);
 
 impl Scratch {
+    /// Puts what they stand for in the place of `$TMP` and `$FIFO`.
+    fn fill_in(&self, arg: &mut String) -> io::Result<()> {
+        if arg.contains("$TMP") {
+            *arg = arg.replace("$TMP", &self.path()?);
+        }
+        if arg.contains("$FIFO") {
+            let fifo = format!("{}/fifo", self.path()?);
+            let made = Command::new("mkfifo").arg(&fifo).status()?;
+            if !made.success() {
+                return Err(io::Error::other(format!("mkfifo: {made}")));
+            }
+            *arg = arg.replace("$FIFO", &fifo);
+        }
+        Ok(())
+    }
+
     fn path(&self) -> io::Result<String> {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         if self.0.get().is_none() {

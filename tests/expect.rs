@@ -17,7 +17,7 @@
 //! | `expect stderr: text` | a line of stderr contains `text` |
 //! | `exit: n` | the exit status; without it 2 after compile errors, 1 after run-time errors, else 0 |
 //! | `stdin: text` | one line of input |
-//! | `args: a b` | the program's arguments; `$TMP` is a fresh empty directory |
+//! | `args: a b` | the program's arguments; `$TMP` is a fresh empty directory, `$FIFO` a fresh FIFO |
 //! | `procs: 1,2,8` | the numbers of processors to run with; without it 1 and 4 |
 //! | `skip: reason` | the program is listed and not run |
 //! | `known wrong: reason` | nothing: a note that the promises beside it describe a defect |
@@ -96,7 +96,7 @@ impl Expectations {
         self.stdin.iter().flat_map(|line| line.bytes().chain([b'\n'])).collect()
     }
 
-    /// The program's arguments, with `$TMP` still in them.
+    /// The program's arguments, with `$TMP` and `$FIFO` still in them.
     pub(crate) fn args(&self) -> &[String] {
         &self.args
     }

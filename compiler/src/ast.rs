@@ -479,9 +479,9 @@ pub enum PatternKind {
     /// `1..5`, `1..=5`
     Range { start: Box<Expr>, end: Box<Expr>, inclusive: bool },
     /// `[a, b, ...rest]`
-    List { items: Vec<Pattern>, rest: Option<Rest> },
+    List { items: Vec<Pattern>, rest: Option<Box<Rest>> },
     /// `[k: p, ...]`; exact without `rest`.
-    Map { entries: Vec<(Expr, Pattern)>, rest: Option<Rest> },
+    Map { entries: Vec<(Expr, Pattern)>, rest: Option<Box<Rest>> },
     /// `Point(a, b)`, `Shape.Circle(r: p, ...)`, `Shape.Empty`
     Constructor { path: TypePath, args: Option<Vec<CtorArg>>, rest: bool },
     /// `a | b`

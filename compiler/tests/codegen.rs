@@ -1,5 +1,7 @@
 //! Everything the compiler emits passes the verifier, and reads as it should.
 
+mod generate;
+
 use lisle_compiler::bytecode::{disasm, verify};
 use lisle_compiler::diagnostics::render;
 use lisle_compiler::source::Source;
@@ -120,6 +122,18 @@ fn programs_of_all_shapes_verify() {
     ];
     for program in programs {
         listing(program);
+    }
+}
+
+#[test]
+fn random_programs_verify() {
+    for seed in 0..400 {
+        let text = generate::program(seed);
+        let compiled = compile_text(&text, None);
+        let errors = render(&compiled.diagnostics, &Source::new("test.lisle", &*text), false);
+        let unit = compiled.unit.unwrap_or_else(|| panic!("seed {seed}:\n{errors}\n{text}"));
+        verify::verify(&unit)
+            .unwrap_or_else(|e| panic!("seed {seed}: {e}\n{text}\n{}", disasm::disassemble(&unit)));
     }
 }
 

@@ -24,6 +24,9 @@ use crate::lexer::Doc;
 use crate::lexer::literal::{self, MIN_INT_MAGNITUDE, Number};
 use operators::Stacks;
 
+/// A list of what a boxed symbol of the grammar holds.
+pub(crate) type Items<B> = Vec<<B as std::ops::Deref>::Target>;
+
 /// What the constructors know and collect.
 #[derive(Debug)]
 pub(crate) struct Builder<'s> {

@@ -319,8 +319,9 @@ impl<'a> Pass<'a> {
         for b in (0..self.blocks.len()).rev() {
             if self.blocks[b].reachable {
                 self.rewrite_block(b, &mut out, &heads, &mut detours, &mut labels);
-                let span = self.draft.code[self.blocks[b].start].span;
-                out.drops(&heads[b], span, &self.live_in[b]);
+                let first = &self.draft.code[self.blocks[b].start];
+                let (span, region) = (first.span, first.region);
+                out.drops(&heads[b], (span, region), &self.live_in[b]);
             }
             block_start[b] = out.code.len();
         }
@@ -328,7 +329,7 @@ impl<'a> Pass<'a> {
         let mut unread = Set::new(self.draft.registers as usize);
         (0..self.draft.parameters).for_each(|r| unread.add(r));
         let entry = unread.minus(&self.live_in[0]).minus(&self.borrowed);
-        out.drops(&entry, self.draft.code[0].span, &self.live_in[0]);
+        out.drops(&entry, (self.draft.code[0].span, None), &self.live_in[0]);
         out.finish(block_start, &self.block_at, labels, detours)
     }
 
@@ -374,7 +375,7 @@ impl<'a> Pass<'a> {
             }
             let dying = dying.minus(&next).minus(&self.borrowed);
             if !ins.op.effects().ends {
-                out.drops(&dying, ins.span, &next);
+                out.drops(&dying, (ins.span, ins.region), &next);
             }
             out.push(ins, &at_throw);
             next = live;
@@ -487,10 +488,11 @@ impl Writer {
         self.owned.push(id);
     }
 
-    /// Drops `registers`, after which `live` are owned.
-    fn drops(&mut self, registers: &Set, span: Span, live: &Set) {
+    /// Drops `registers`, after which `live` are owned. A drop never throws; it belongs to the region
+    /// it stands in only so that the handler table has fewer rows.
+    fn drops(&mut self, registers: &Set, at: (Span, Option<u32>), live: &Set) {
         for register in registers.iter() {
-            self.push(drop_of(register, span), live);
+            self.push(drop_of(register, at), live);
         }
     }
 
@@ -513,7 +515,7 @@ impl Writer {
             let empty = Set(Vec::new());
             let id = self.set(&empty);
             for register in registers {
-                self.code.push(drop_of(register, ins.span));
+                self.code.push(drop_of(register, (ins.span, None)));
                 self.owned.push(id);
             }
             self.code.push(Ins {
@@ -530,14 +532,14 @@ impl Writer {
     }
 }
 
-fn drop_of(register: u16, span: Span) -> Ins {
+fn drop_of(register: u16, (span, region): (Span, Option<u32>)) -> Ins {
     Ins {
         op: Op::Drop,
         word: Word::abc(Op::Drop, register, 0, 0),
         ext: Vec::new(),
         target: None,
         span,
-        region: None,
+        region,
     }
 }
 

@@ -7,7 +7,7 @@
 
 use super::effects::{Access, Decoded, extension_len, jump_offset, visit_registers};
 use super::op::{KILL_A, KILL_B, KILL_C, Op, Operand};
-use super::unit::{Arm, Constant, Function, Receiver, Step, Unit, Word};
+use super::unit::{Arm, Constant, Function, Handler, Receiver, Step, Unit, Word};
 
 /// What is wrong with a unit, and where.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -184,12 +184,10 @@ impl Verifier<'_> {
                 }
             };
             if ins.op.effects().throws {
-                for handler in &self.function.handlers {
-                    if (handler.start as usize..handler.end as usize).contains(&pc) {
-                        let mut state = after_throw.clone();
-                        state[handler.register as usize] = false;
-                        flow(handler.target as usize, state);
-                    }
+                for handler in self.handlers_at(pc) {
+                    let mut state = after_throw.clone();
+                    state[handler.register as usize] = false;
+                    flow(handler.target as usize, state);
                 }
             }
             let at = pc + 1 + ins.ext.len();
@@ -201,6 +199,19 @@ impl Verifier<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Where a throw at `pc` may go: to the first handler that covers it, and when that is none
+    /// for what cannot be caught, also to the first cleanup.
+    fn handlers_at(&self, pc: usize) -> impl Iterator<Item = &Handler> {
+        let covers = move |h: &&Handler| (h.start as usize..h.end as usize).contains(&pc);
+        let mut all = self.function.handlers.iter().filter(covers);
+        let first = all.next();
+        let cleanup = match first {
+            Some(handler) if !handler.cleanup => all.find(|h| h.cleanup),
+            _ => None,
+        };
+        first.into_iter().chain(cleanup)
     }
 
     /// The registers held after a throw, on going on, and on jumping.
@@ -280,5 +291,4 @@ fn path_steps(ins: Decoded<'_>) -> impl Iterator<Item = bool> {
     (0..ins.ext.len()).map(move |i| first.is_some_and(|first| i >= first))
 }
 
-#[allow(dead_code, reason = "keeps the layout of a word in view of the checks above")]
 const _: () = assert!(size_of::<Word>() == 8);

@@ -281,8 +281,19 @@ impl<'a> Codegen<'a> {
         self.func().top = top;
     }
 
-    /// A method that changes its receiver, on a name bound to a literal, is seen right here.
+    /// A method that changes its receiver, on a literal or a name bound to one, is seen right here.
     fn check_receiver(&mut self, object: &Expr, method: &Ident) {
+        if matches!(object.kind, ExprKind::List(_) | ExprKind::Map(_))
+            && MUTATING.contains(&&*method.name)
+        {
+            let message = format!(
+                "`{}` changes a value that nothing names: the change would be lost",
+                method.name
+            );
+            self.error(Code::NotAssignable, object.span, message).help =
+                Some("put the value into a `var` first".to_owned());
+            return;
+        }
         let ExprKind::Name(name) = &object.kind else { return };
         let local = self.funcs.iter().rev().find_map(|f| f.local(name));
         let is_literal = local.is_some_and(|l| l.is_literal && l.kind == LocalKind::Let);

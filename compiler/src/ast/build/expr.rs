@@ -31,27 +31,43 @@ impl Builder<'_> {
     }
 
     /// `object[index]`
-    pub(crate) fn index(&mut self, object: Expr, index: Index, end: u32) -> Expr {
+    pub(crate) fn index(&mut self, object: Expr, index: Box<Index>, end: u32) -> Expr {
         let span = Span { start: object.span.start, end };
-        let inner = match &index {
+        let inner = match &*index {
             Index::At(at) => at.depth,
             Index::Open { start, end, .. } => deepest(start.iter().chain(end)),
         };
         let depth = object.depth.max(inner);
-        let kind = ExprKind::Index { object: Box::new(object), index: Box::new(index) };
+        let kind = ExprKind::Index { object: Box::new(object), index };
         self.expr(kind, span, depth)
     }
 
-    /// An argument without a name.
-    pub(crate) fn arg(&mut self, kind: ArgKind, value: Expr) -> Arg {
-        if kind == ArgKind::Place {
-            self.check_place(&value, "`&` takes a place that the call may change");
-        }
-        Arg { kind, name: None, value }
+    /// `[start..]`, `[..end]`, `[..]`
+    pub(crate) fn open_index(
+        &mut self,
+        start: Option<Expr>,
+        end: Option<Expr>,
+        inclusive: bool,
+    ) -> Box<Index> {
+        Box::new(Index::Open { start, end, inclusive })
     }
 
-    /// `name: value`, `name: &place`
-    pub(crate) fn named_arg(&mut self, name: Expr, kind: ArgKind, value: Expr) -> Arg {
+    /// `args` and one without a name.
+    pub(crate) fn arg(&mut self, mut args: Vec<Arg>, kind: ArgKind, value: Expr) -> Vec<Arg> {
+        self.check_arg(kind, &value);
+        args.push(Arg { kind, name: None, value });
+        args
+    }
+
+    /// `args` and one with a name: `name: value`, `name: &place`.
+    pub(crate) fn named_arg(
+        &mut self,
+        mut args: Vec<Arg>,
+        name: Expr,
+        kind: ArgKind,
+        value: Expr,
+    ) -> Vec<Arg> {
+        self.check_arg(kind, &value);
         let name = match name.kind {
             ExprKind::Name(text) => Some(Ident { name: text, span: name.span }),
             ExprKind::TypeName(_) => Some(self.lower_name(name.span, "names of arguments")),
@@ -61,7 +77,14 @@ impl Builder<'_> {
                 None
             }
         };
-        Arg { name, ..self.arg(kind, value) }
+        args.push(Arg { kind, name, value });
+        args
+    }
+
+    fn check_arg(&mut self, kind: ArgKind, value: &Expr) {
+        if kind == ArgKind::Place {
+            self.check_place(value, "`&` takes a place that the call may change");
+        }
     }
 
     /// `[a, ...b]`, `[k: v, ...m]`
@@ -239,12 +262,16 @@ impl Builder<'_> {
     }
 
     /// `if cond { } else ...`: `arms` in order, then what stands after the last `else`.
-    pub(crate) fn if_chain(&mut self, arms: Vec<(u32, Cond, Block)>, last: Option<Block>) -> Expr {
+    pub(crate) fn if_chain(
+        &mut self,
+        arms: Vec<(u32, Box<Cond>, Block)>,
+        last: Option<Block>,
+    ) -> Expr {
         let mut otherwise = last.map(|block| self.block_expr(block));
         for (start, cond, then) in arms.into_iter().rev() {
             let end = otherwise.as_ref().map_or(then.span.end, |expr| expr.span.end);
             let depth = cond_depth(&cond).max(then.depth).max(deepest(&otherwise));
-            let (cond, rest) = (Box::new(cond), otherwise.map(Box::new));
+            let rest = otherwise.map(Box::new);
             let kind = ExprKind::If { cond, then, otherwise: rest };
             otherwise = Some(self.expr(kind, Span { start, end }, depth));
         }
@@ -310,9 +337,30 @@ impl Builder<'_> {
         self.node(ExprKind::For { first, second, in_place, iterable, body }, span)
     }
 
-    /// `binding = call` in an arm of a `select`.
-    pub(crate) fn select_call(&mut self, binding: Expr, call: Expr) -> SelectKind {
-        let binding = match binding.kind {
+    /// An arm of a `match`.
+    pub(crate) fn match_arm(
+        &mut self,
+        pattern: Pattern,
+        guard: Option<Expr>,
+        body: Stmt,
+    ) -> Box<MatchArm> {
+        Box::new(MatchArm { pattern, guard, body })
+    }
+
+    /// An arm of a `select`.
+    pub(crate) fn select_arm(
+        &mut self,
+        kind: Box<SelectKind>,
+        guard: Option<Expr>,
+        body: Stmt,
+        span: Span,
+    ) -> Box<SelectArm> {
+        Box::new(SelectArm { kind: *kind, guard, body, span })
+    }
+
+    /// `call`, `binding = call` in an arm of a `select`.
+    pub(crate) fn select_call(&mut self, binding: Option<Expr>, call: Expr) -> Box<SelectKind> {
+        let binding = binding.and_then(|binding| match binding.kind {
             ExprKind::Name(name) => Some(Ident { name, span: binding.span }),
             _ => {
                 let message = "an arm of a `select` binds a new name, and assigns to nothing else";
@@ -320,23 +368,23 @@ impl Builder<'_> {
                     Some("bind a name, and assign it in the body".into());
                 None
             }
-        };
-        SelectKind::Call { binding, call }
+        });
+        Box::new(SelectKind::Call { binding, call })
     }
 
     /// `let pattern = value` as a condition.
-    pub(crate) fn let_cond(&mut self, pattern: Pattern, value: Expr) -> Cond {
-        Cond::Let { pattern, value }
+    pub(crate) fn let_cond(&mut self, pattern: Pattern, value: Expr) -> Box<Cond> {
+        Box::new(Cond::Let { pattern, value })
     }
 
     /// `left = right` where a condition is wanted.
-    pub(crate) fn assigned_cond(&mut self, left: Expr, op_span: Span, right: Expr) -> Cond {
+    pub(crate) fn assigned_cond(&mut self, left: Expr, op_span: Span, right: Expr) -> Box<Cond> {
         self.error(Code::AssignmentAsValue, op_span, "`=` assigns; it does not compare").help =
             Some("write `==` to compare, or `let name = ...` to bind".into());
         let (span, depth) = (left.span.to(right.span), left.depth.max(right.depth));
         let (left, right) = (Box::new(left), Box::new(right));
         let kind = ExprKind::Binary { op: BinaryOp::Eq, op_span, left, right };
-        Cond::Expr(self.expr(kind, span, depth))
+        Box::new(Cond::Expr(self.expr(kind, span, depth)))
     }
 }
 

@@ -92,7 +92,7 @@ impl Builder<'_> {
                         self.error(Code::BadPattern, span, "a pattern has one `...` at most");
                     }
                     let position = items.len() + entries.len();
-                    rest = Some(Rest { position, name, span });
+                    rest = Some(Box::new(Rest { position, name, span }));
                 }
             }
         }

@@ -11,19 +11,19 @@ pub(crate) enum Member {
     /// A variant of an enum with its payload.
     Variant(Ident, Vec<Param>),
     /// A function of either.
-    Fn(FnDecl),
+    Fn(Box<FnDecl>),
 }
 
 impl Builder<'_> {
-    fn stmt(&mut self, kind: StmtKind, span: Span, below: u16) -> Stmt {
-        match self.level(below, span) {
+    fn stmt(&mut self, kind: StmtKind, span: Span, below: u16) -> Box<Stmt> {
+        Box::new(match self.level(below, span) {
             Some(depth) => Stmt { kind, span, depth },
             None => Stmt { kind: StmtKind::Error, span, depth: 1 },
-        }
+        })
     }
 
     /// An expression as a statement.
-    pub(crate) fn expr_stmt(&mut self, expr: Expr) -> Stmt {
+    pub(crate) fn expr_stmt(&mut self, expr: Expr) -> Box<Stmt> {
         let (span, depth) = (expr.span, expr.depth);
         let kind =
             if expr.kind == ExprKind::Error { StmtKind::Error } else { StmtKind::Expr(expr) };
@@ -31,7 +31,7 @@ impl Builder<'_> {
     }
 
     /// `place = value`, `place op= value`
-    pub(crate) fn assign(&mut self, place: Expr, op: AssignOp, value: Expr) -> Stmt {
+    pub(crate) fn assign(&mut self, place: Expr, op: AssignOp, value: Expr) -> Box<Stmt> {
         self.check_place(&place, "this cannot be assigned to");
         let (span, depth) = (place.span.to(value.span), place.depth.max(value.depth));
         self.stmt(StmtKind::Assign { place, op, value }, span, depth)
@@ -44,7 +44,7 @@ impl Builder<'_> {
         mutable: bool,
         value: Expr,
         start: u32,
-    ) -> Stmt {
+    ) -> Box<Stmt> {
         let pattern = self.value_pattern(pattern, "names of values");
         let span = Span { start, end: value.span.end };
         let depth = pattern.depth.max(value.depth);
@@ -52,7 +52,7 @@ impl Builder<'_> {
     }
 
     /// `defer what`
-    pub(crate) fn defer(&mut self, what: Stmt, start: u32) -> Stmt {
+    pub(crate) fn defer(&mut self, what: Stmt, start: u32) -> Box<Stmt> {
         let (span, depth) = (Span { start, end: what.span.end }, what.depth);
         self.stmt(StmtKind::Defer(Box::new(what)), span, depth)
     }
@@ -64,7 +64,7 @@ impl Builder<'_> {
         alias: Option<Ident>,
         members: Option<Vec<Ident>>,
         span: Span,
-    ) -> Stmt {
+    ) -> Box<Stmt> {
         self.stmt(StmtKind::Import(Box::new(Import { module, alias, members, span })), span, 0)
     }
 
@@ -75,25 +75,25 @@ impl Builder<'_> {
         params: Vec<Param>,
         body: Block,
         start: u32,
-    ) -> FnDecl {
+    ) -> Box<FnDecl> {
         let span = Span { start, end: body.span.end };
-        FnDecl { name, params, body, span, doc: self.doc(start) }
+        Box::new(FnDecl { name, params, body, span, doc: self.doc(start) })
     }
 
     /// A function as a statement.
-    pub(crate) fn function_stmt(&mut self, function: FnDecl) -> Stmt {
+    pub(crate) fn function_stmt(&mut self, function: Box<FnDecl>) -> Box<Stmt> {
         let (span, depth) = (function.span, function_depth(&function));
-        self.stmt(StmtKind::Fn(Box::new(function)), span, depth)
+        self.stmt(StmtKind::Fn(function), span, depth)
     }
 
     /// `struct name { members }`
-    pub(crate) fn structure(&mut self, name: Ident, members: Vec<Member>, span: Span) -> Stmt {
+    pub(crate) fn structure(&mut self, name: Ident, members: Vec<Member>, span: Span) -> Box<Stmt> {
         let (mut fields, mut functions, mut depth) = (Vec::new(), Vec::new(), 0);
         for member in members {
             depth = depth.max(member_depth(&member));
             match member {
                 Member::Field(field) => fields.push(field),
-                Member::Fn(function) => functions.push(function),
+                Member::Fn(function) => functions.push(*function),
                 Member::Variant(variant, _) => {
                     let message = "a struct has no variants: fields are lower-case";
                     self.error(Code::NameCase, variant.span, message);
@@ -106,13 +106,13 @@ impl Builder<'_> {
     }
 
     /// `enum name { members }`
-    pub(crate) fn enumeration(&mut self, name: Ident, members: Vec<Member>, span: Span) -> Stmt {
+    pub(crate) fn enumeration(&mut self, name: Ident, members: Vec<Member>, span: Span) -> Box<Stmt> {
         let (mut variants, mut functions, mut depth) = (Vec::new(), Vec::new(), 0);
         for member in members {
             depth = depth.max(member_depth(&member));
             match member {
                 Member::Variant(variant, payload) => variants.push((variant, payload)),
-                Member::Fn(function) => functions.push(function),
+                Member::Fn(function) => functions.push(*function),
                 Member::Field(field) => {
                     let variant = self.upper_name(field.pattern.span, "variants of an enum");
                     variants.push((variant, Vec::new()));
@@ -161,16 +161,29 @@ impl Builder<'_> {
         pattern: Pattern,
         default: Option<Expr>,
         start: u32,
-    ) -> Param {
+    ) -> Box<Param> {
         let end = default.as_ref().map_or(pattern.span.end, |default| default.span.end);
-        Param { pattern, mutable, rest: false, default, span: Span { start, end } }
+        let span = Span { start, end };
+        Box::new(Param { pattern, mutable, rest: false, default, span })
+    }
+
+    /// `name`, `name = default` in a struct; in an enum it is a mistake.
+    pub(crate) fn member_field(&mut self, name: Ident, default: Option<Expr>) -> Box<Member> {
+        let start = name.span.start;
+        let pattern = self.binding_pattern(name);
+        Box::new(Member::Field(*self.param(false, pattern, default, start)))
+    }
+
+    /// `Name`, `Name(payload)` in an enum; in a struct it is a mistake.
+    pub(crate) fn variant(&mut self, name: Span, payload: Vec<Param>) -> Box<Member> {
+        Box::new(Member::Variant(self.ident(name), payload))
     }
 
     /// `...name`
-    pub(crate) fn rest_param(&mut self, name: Ident, start: u32) -> Param {
+    pub(crate) fn rest_param(&mut self, name: Ident, start: u32) -> Box<Param> {
         let span = Span { start, end: name.span.end };
         let pattern = self.binding_pattern(name);
-        Param { pattern, mutable: false, rest: true, default: None, span }
+        Box::new(Param { pattern, mutable: false, rest: true, default: None, span })
     }
 }
 

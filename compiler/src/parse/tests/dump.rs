@@ -287,7 +287,7 @@ fn pattern(p: &Pattern) -> String {
     }
 }
 
-fn with_rest(mut items: Vec<String>, rest: &Option<Rest>) -> Vec<String> {
+fn with_rest(mut items: Vec<String>, rest: &Option<Box<Rest>>) -> Vec<String> {
     if let Some(rest) = rest {
         let name = rest.name.as_ref().map_or("", |name| &name.name);
         items.insert(rest.position, format!("...{name}"));
