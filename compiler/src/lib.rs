@@ -87,6 +87,12 @@ pub struct Compiled {
 pub fn compile(source: &Source, options: &Options<'_>) -> Compiled {
     let parsed = parse(source);
     let incomplete = parsed.incomplete;
+    if parsed.diagnostics.iter().any(Diagnostic::is_error) {
+        // What a statement that could not be read declares is not known: judging the rest would
+        // blame it for that.
+        let diagnostics = parsed.diagnostics;
+        return Compiled { unit: None, diagnostics, session: None, incomplete };
+    }
     let compiled = codegen::generate(source, &parsed.program, parsed.diagnostics, options);
     Compiled { incomplete, ..compiled }
 }

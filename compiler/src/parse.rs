@@ -43,6 +43,9 @@ lalrpop_mod!(
 /// has more will come back before having read them all.
 const MAX_ERRORS: usize = 20;
 
+/// Diagnostics reported at most.
+const MAX_DIAGNOSTICS: usize = 100;
+
 /// What parsing a text gives: always a tree, and what was wrong.
 #[derive(Debug)]
 pub struct Parsed {
@@ -86,6 +89,7 @@ pub fn parse(source: &Source) -> Parsed {
     let mut diagnostics = parser.builder.diagnostics;
     diagnostics.extend(parser.problems.into_iter().map(|problem| problem.diagnostic));
     diagnostics.sort_by_key(|diagnostic| diagnostic.span.start);
+    diagnostics.truncate(MAX_DIAGNOSTICS);
     Parsed { program, diagnostics, incomplete }
 }
 

@@ -4,6 +4,8 @@
 //! few words, after a look at the tokens around for mistakes that people make and that deserve an
 //! answer of their own. The tests beside hold the text of every message.
 
+mod foreign;
+
 use super::statement;
 use crate::diagnostics::{Code, Diagnostic};
 use crate::source::Span;
@@ -17,39 +19,6 @@ pub(super) struct Unexpected {
     /// Names of the tokens that could stand there, as the grammar spells them.
     pub(super) expected: Vec<String>,
 }
-
-/// First words of statements in other languages, and what to write here.
-const FOREIGN: &[(&[&str], &str)] = &[
-    (&["def", "func", "fun", "function", "proc"], "functions are declared with `fn`"),
-    (&["class", "record", "data"], "types are declared with `struct` or `enum`"),
-    (
-        &["const", "val", "final", "auto", "local"],
-        "constants are declared with `let`, variables with `var`",
-    ),
-    (&["switch"], "`switch` is written `match value { pattern => ... }`"),
-    (&["case", "when"], "the arms of a `match` are written `pattern => ...`"),
-    (&["elif", "elsif", "elseif"], "`elif` is written `else if`, on the line of the `}`"),
-    (&["foreach"], "loops are written `for x in xs { ... }`"),
-    (&["do", "repeat"], "loops are written `loop { ... }` or `while condition { ... }`"),
-    (&["unless"], "write `if not condition { ... }`"),
-    (&["until"], "write `while not condition { ... }`"),
-    (&["raise"], "errors are thrown with `throw error(\"message\")`"),
-    (&["except", "rescue"], "errors are caught with `try { ... } catch e { ... }`"),
-    (&["finally", "ensure"], "write `defer ...` before what may fail"),
-    (
-        &["from", "use", "require", "include"],
-        "modules are imported with `import name` or `import \"./file\"`",
-    ),
-    (&["new"], "a value of a struct is made by `Name(...)`"),
-    (&["async", "await"], "any call may block here: leave the word out, or write `spawn`"),
-    (&["go"], "write `spawn f(x)`"),
-    (&["yield"], "`yield()` lets other threads run; there are no generators: use a channel"),
-    (&["lambda"], "an anonymous function is written `|x| x + 1`"),
-    (&["print", "puts", "echo"], "arguments stand in parentheses: `print(x)`"),
-    (&["pub", "public", "private", "export"], "names are public unless they start with `_`"),
-    (&["static", "global", "nonlocal"], "a `let` at the top level is seen by every function"),
-    (&["trait", "interface", "impl"], "functions of a type stand inside its `struct` or `enum`"),
-];
 
 /// The error for `found` among the tokens of one top-level statement.
 pub(super) fn explain(text: &str, tokens: &[Lexeme], found: &Unexpected) -> Diagnostic {
@@ -144,78 +113,6 @@ impl<'a> Place<'a> {
         &self.tokens[range.start..self.at.min(self.tokens.len())]
     }
 
-    /// `a || b`, `x--`, comments and the like.
-    fn foreign_operator(&self) -> Option<Diagnostic> {
-        let before = self.before();
-        let found = self.tokens.get(self.at).copied();
-        let adjacent = before.zip(found).is_some_and(|(b, f)| b.end == f.start);
-        if let (Some(before), Some(found)) = (before, found)
-            && (before.token, found.token) == (Token::Pipe, Token::Pipe)
-            && adjacent
-        {
-            let span = span_of(before).to(span_of(found));
-            return Some(Diagnostic::error(Code::ForeignSyntax, span, "`||` is written `or`"));
-        }
-        match found.map(|found| found.token) {
-            Some(Token::SlashSlash | Token::Slash) if self.expects_expression() => {
-                Some(self.error(Code::ForeignSyntax, "a comment starts with `#`"))
-            }
-            Some(Token::Plus) if self.expects_expression() => {
-                Some(self.error(Code::ForeignSyntax, "there is no `+` before a single value"))
-            }
-            Some(Token::Colon) if !self.expects_expression() => self.annotation(),
-            _ if self.ends_in_decrement() && self.expects_expression() => {
-                Some(self.error(Code::ForeignSyntax, "there is no `--`: write `x -= 1`"))
-            }
-            _ => None,
-        }
-    }
-
-    fn ends_in_decrement(&self) -> bool {
-        match self.tokens[..self.at.min(self.tokens.len())] {
-            [.., first, last] => {
-                (first.token, last.token) == (Token::Minus, Token::Minus) && first.end == last.start
-            }
-            _ => false,
-        }
-    }
-
-    /// `x: int`, `if a:`
-    fn annotation(&self) -> Option<Diagnostic> {
-        if self.expects("=>") {
-            return Some(self.error(Code::ForeignSyntax, "an arm is written `pattern => value`"));
-        }
-        if self.expects("{") {
-            return Some(
-                self.error(Code::ForeignSyntax, "a body is written `{ ... }`, without `:`"),
-            );
-        }
-        let named = self.before().is_some_and(|b| matches!(b.token, Token::Name | Token::RParen));
-        named.then(|| {
-            self.error(Code::ForeignSyntax, "types are not written down: leave out the `:`")
-        })
-    }
-
-    /// `for (x in xs)`, `for x of xs`
-    fn loop_head(&self) -> Option<Diagnostic> {
-        let statement = self.statement();
-        let start = statement.iter().rposition(|lexeme| lexeme.token == Token::For)?;
-        let head = &statement[start + 1..];
-        if head.iter().any(|lexeme| matches!(lexeme.token, Token::LBrace | Token::In)) {
-            return None;
-        }
-        let parenthesis = head.first().is_some_and(|lexeme| lexeme.token == Token::LParen);
-        let message = if parenthesis {
-            "the head of a `for` has no parentheses"
-        } else if self.expects("in") && self.found().is_some() {
-            "this `for` has no `in`"
-        } else {
-            return None;
-        };
-        let help = "write `for x in xs { ... }`, or `for i in 0..10 { ... }` to count";
-        Some(self.error(Code::ForeignSyntax, message).help(help))
-    }
-
     /// An assignment where none can stand.
     fn assignment(&self) -> Option<Diagnostic> {
         let found = self.found()?;
@@ -277,24 +174,6 @@ impl<'a> Place<'a> {
             return Some(self.error(Code::Syntax, message));
         }
         None
-    }
-
-    /// A word that starts statements in another language.
-    fn foreign_word(&self) -> Option<Diagnostic> {
-        let statement = self.statement();
-        let word = |lexeme: &Lexeme| {
-            let word = self.text_of(*lexeme);
-            let entry = FOREIGN.iter().find(|(words, _)| words.contains(&word))?;
-            (lexeme.token == Token::Name).then_some((*lexeme, entry.1))
-        };
-        // `const x = 1`, or `private fn f() { }`: two words stand where there should be one.
-        let last =
-            self.before().as_ref().and_then(word).filter(|_| self.found() != Some(Token::Assign));
-        let (lexeme, message) = statement.first().and_then(word).or(last)?;
-        if self.expects_expression() {
-            return None;
-        }
-        Some(Diagnostic::error(Code::ForeignSyntax, span_of(lexeme), message))
     }
 
     /// A keyword in the wrong place.
@@ -448,6 +327,7 @@ impl<'a> Place<'a> {
             && !self.expects("terminator")
             && ["in", "=", "=>"].iter().any(|token| self.expects(token))
             && !self.expects(",")
+            && !self.expects("{")
     }
 
     /// The unexpected token in words.

@@ -85,13 +85,16 @@ fn block_start(tokens: &[Lexeme], before: usize) -> Option<usize> {
 /// The brace at `at` holds statements, and not arms or members.
 fn is_block(tokens: &[Lexeme], at: usize) -> bool {
     let mut depth = 0_usize;
+    if at > 0 && tokens[at - 1].token == Token::Dot {
+        return false;
+    }
     for lexeme in tokens[..at].iter().rev() {
         match lexeme.token {
             token if token.closes() => depth += 1,
             token if token.opens() && depth > 0 => depth -= 1,
             token if token.opens() => return true,
             _ if depth > 0 => {}
-            Token::Match | Token::Select | Token::Struct | Token::Enum | Token::Dot => {
+            Token::Match | Token::Select | Token::Struct | Token::Enum => {
                 return false;
             }
             Token::Terminator | Token::FatArrow | Token::Assign | Token::Comma => return true,

@@ -1,16 +1,35 @@
 //! What parses to what, and what is said about what does not.
 
 mod dump;
+mod layout;
+mod limits;
+mod messages;
+mod soup;
 
 use super::*;
 
+fn parsed(text: &str) -> Parsed {
+    parse(&Source::new("test", text))
+}
+
 /// The tree of `text`, or `ERR` and the first error.
 fn tree(text: &str) -> String {
-    let parsed = parse(&Source::new("test", text));
+    let parsed = parsed(text);
     match parsed.diagnostics.iter().find(|d| d.is_error()) {
         Some(error) => format!("ERR {}", error.message),
         None => dump::program(&parsed.program),
     }
+}
+
+/// Checks that each text parses to the tree beside it.
+fn check(cases: &[(&str, &str)]) {
+    let wrong: Vec<_> = cases
+        .iter()
+        .map(|(text, expected)| (text, expected, tree(text)))
+        .filter(|(_, expected, found)| found != *expected)
+        .map(|(text, expected, found)| format!("{text}\n  expected {expected}\n  found    {found}"))
+        .collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 /// Each line of the file is a program (`⏎` for a newline), `==>`, and its tree.

@@ -126,7 +126,7 @@ impl Builder<'_> {
                 RawElement::Value(value) => {
                     if !mixed {
                         mixed = true;
-                        let message = "this has no key, in a map";
+                        let message = "this element of a map has no key";
                         self.error(Code::MixedLiteral, value.span, message).help = Some(
                             "all elements of a map are `key: value`; none of a list is".into(),
                         );
@@ -350,12 +350,12 @@ impl Builder<'_> {
     /// An arm of a `select`.
     pub(crate) fn select_arm(
         &mut self,
-        kind: Box<SelectKind>,
+        kind: SelectKind,
         guard: Option<Expr>,
         body: Stmt,
         span: Span,
     ) -> Box<SelectArm> {
-        Box::new(SelectArm { kind: *kind, guard, body, span })
+        Box::new(SelectArm { kind, guard, body, span })
     }
 
     /// `call`, `binding = call` in an arm of a `select`.

@@ -266,7 +266,8 @@ impl Builder<'_> {
     /// `op operand`.
     pub(crate) fn unary(&mut self, op: UnaryOp, op_span: Span, operand: Expr) -> Expr {
         if op == UnaryOp::Neg && operand.kind == ExprKind::Int(MIN_INT_MAGNITUDE) {
-            self.unsigned.retain(|span| *span != operand.span);
+            // The literal was built last: no other can stand between it and its minus.
+            self.unsigned.pop_if(|span| *span == operand.span);
         }
         let (span, depth) = (op_span.to(operand.span), operand.depth);
         self.expr(ExprKind::Unary { op, operand: Box::new(operand) }, span, depth)

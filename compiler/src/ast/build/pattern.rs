@@ -82,7 +82,7 @@ impl Builder<'_> {
         for element in elements {
             match element {
                 RawPatternElement::Item(item) if is_map => {
-                    let message = "this has no key, in the pattern of a map";
+                    let message = "this part of a map's pattern has no key";
                     self.error(Code::MixedLiteral, item.span, message);
                 }
                 RawPatternElement::Item(item) => items.push(item),

@@ -106,7 +106,12 @@ impl Builder<'_> {
     }
 
     /// `enum name { members }`
-    pub(crate) fn enumeration(&mut self, name: Ident, members: Vec<Member>, span: Span) -> Box<Stmt> {
+    pub(crate) fn enumeration(
+        &mut self,
+        name: Ident,
+        members: Vec<Member>,
+        span: Span,
+    ) -> Box<Stmt> {
         let (mut variants, mut functions, mut depth) = (Vec::new(), Vec::new(), 0);
         for member in members {
             depth = depth.max(member_depth(&member));

@@ -1,0 +1,34 @@
+//! What a VM leaves behind: nothing. Alone in its process, since it counts the kernel threads.
+
+#![forbid(unsafe_code)]
+#![cfg(target_os = "linux")]
+
+use std::fs;
+
+use lisle::Vm;
+
+/// The kernel threads of this process that belong to a VM.
+fn kernel_threads() -> usize {
+    fs::read_dir("/proc/self/task")
+        .unwrap()
+        .filter_map(|entry| fs::read_to_string(entry.ok()?.path().join("comm")).ok())
+        .filter(|name| name.starts_with("lisle-"))
+        .count()
+}
+
+#[test]
+fn vms_come_and_go() {
+    for round in 0..20 {
+        let vms: Vec<_> = (0..3).map(|_| Vm::builder().lwps(2).build().unwrap()).collect();
+        for (i, vm) in vms.iter().enumerate() {
+            let doubled: usize = vm.eval(&format!("let x = {i}\nx * 2")).unwrap();
+            assert_eq!(doubled, i * 2, "{round}");
+            // Threads that wait for ever, and one that runs for ever.
+            vm.load("let never = channel()\nfor i in 0..10 { spawn { never.recv() } }\nspawn { loop { } }")
+                .unwrap();
+        }
+        assert!(kernel_threads() > 0);
+        drop(vms);
+        assert_eq!(kernel_threads(), 0);
+    }
+}
