@@ -1,0 +1,128 @@
+//! The command line.
+//!
+//! Everything after the program belongs to the program, options included. With `-e` the program is
+//! the code, so that all positional arguments are its own.
+
+use std::{ffi::OsString, num::NonZeroUsize, path::PathBuf};
+
+use clap::{CommandFactory, Parser, error::ErrorKind};
+
+/// Runs Lisle programs. Without a program: a conversation on a terminal, else the program is read
+/// from standard input.
+#[derive(Parser, Debug)]
+#[command(name = "lisle", version, disable_help_subcommand = true)]
+struct Cli {
+    /// Run this text instead of a file
+    #[arg(short = 'e', long = "eval", value_name = "CODE")]
+    code: Option<String>,
+
+    /// How many kernel threads run scripts at once [default: the number of CPUs]
+    #[arg(long, value_name = "N")]
+    lwps: Option<NonZeroUsize>,
+
+    /// The program (`-` for standard input), and its arguments
+    #[arg(value_name = "FILE] [ARGS", trailing_var_arg = true, allow_hyphen_values = true)]
+    rest: Vec<OsString>,
+}
+
+/// What to do.
+#[derive(Debug)]
+pub(crate) struct Invocation {
+    /// The program.
+    pub(crate) what: What,
+    /// Its arguments, for `os.args`.
+    pub(crate) args: Vec<String>,
+    /// How many LWPs run scripts at once; `None`: as many as there are CPUs.
+    pub(crate) lwps: Option<NonZeroUsize>,
+}
+
+/// Where the program comes from.
+#[derive(Debug)]
+pub(crate) enum What {
+    /// `lisle FILE`
+    File(PathBuf),
+    /// `lisle -e CODE`
+    Code(String),
+    /// `lisle -`
+    Stdin,
+    /// `lisle`
+    Nothing,
+}
+
+/// Reads the command line. A wrong one ends the process with a message and status 2, `--help` and
+/// `--version` with their text and status 0.
+pub(crate) fn parse() -> Invocation {
+    interpret(Cli::parse()).unwrap_or_else(|error| error.exit())
+}
+
+fn interpret(cli: Cli) -> Result<Invocation, clap::Error> {
+    let mut rest = cli.rest.into_iter().peekable();
+    let what = if let Some(code) = cli.code {
+        What::Code(code)
+    } else {
+        match rest.next() {
+            None => What::Nothing,
+            Some(name) if name == "-" => What::Stdin,
+            Some(name) if name == "--" => rest.next().map_or(What::Nothing, |name| What::File(name.into())),
+            Some(name) if name.as_encoded_bytes().starts_with(b"-") => {
+                return Err(usage(format!("unknown option `{}`", name.display())));
+            }
+            Some(name) => What::File(name.into()),
+        }
+    };
+    let args = rest
+        .map(|arg| {
+            arg.into_string()
+                .map_err(|arg| usage(format!("the argument `{}` is not valid UTF-8", arg.display())))
+        })
+        .collect::<Result<_, _>>()?;
+    Ok(Invocation { what, args, lwps: cli.lwps })
+}
+
+fn usage(message: String) -> clap::Error {
+    Cli::command().error(ErrorKind::InvalidValue, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(words: &[&str]) -> Result<Invocation, clap::Error> {
+        interpret(Cli::try_parse_from([&["lisle"], words].concat())?)
+    }
+
+    #[test]
+    fn everything_after_the_file_is_the_programs() {
+        let found = read(&["--lwps", "2", "a.lisle", "--lwps", "3", "-x", "--", "y"]).unwrap();
+        assert!(matches!(found.what, What::File(path) if path == *"a.lisle"));
+        assert_eq!(found.args, ["--lwps", "3", "-x", "--", "y"]);
+        assert_eq!(found.lwps.map(NonZeroUsize::get), Some(2));
+    }
+
+    #[test]
+    fn code_takes_all_positional_arguments() {
+        let found = read(&["-e", "print(1)", "a", "-b"]).unwrap();
+        assert!(matches!(found.what, What::Code(code) if code == "print(1)"));
+        assert_eq!(found.args, ["a", "-b"]);
+    }
+
+    #[test]
+    fn a_dash_is_standard_input() {
+        let found = read(&["-", "x"]).unwrap();
+        assert!(matches!(found.what, What::Stdin));
+        assert_eq!(found.args, ["x"]);
+    }
+
+    #[test]
+    fn nothing_is_nothing() {
+        assert!(matches!(read(&[]).unwrap().what, What::Nothing));
+    }
+
+    #[test]
+    fn wrong_ones_are_refused() {
+        for words in [&["--bogus"][..], &["--lwps", "0"], &["--lwps"], &["-e"], &["--lwps", "x"]] {
+            let error = read(words).unwrap_err();
+            assert_eq!(error.exit_code(), 2, "{words:?}");
+        }
+    }
+}

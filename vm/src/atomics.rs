@@ -1,0 +1,305 @@
+//! The one door to atomics, locks, cells and kernel threads.
+//!
+//! Everything that several LWPs touch at once is built from the types in this file, so that the
+//! protocols of the scheduler can be run under the model checker (`--cfg loom`) as they are
+//! shipped. Without that flag each name is the standard library's type or a thin cover over it.
+//!
+//! Two covers differ from the standard library on purpose:
+//! - [`Mutex::lock`] ignores poisoning. The locks of this crate guard data that is consistent
+//!   between any two statements, and a panic in a host function must not make the machine unusable.
+//! - [`UnsafeCell`] lends a pointer to a closure, which is what lets the model checker see when
+//!   two threads are in the cell without an order between them.
+//!
+//! [`order`] and [`fence_at`] name a [`Spot`]: a place whose ordering is argued in an essay. The
+//! models weaken one spot at a time and must then fail; a shipped build sees constants.
+
+#[cfg(not(loom))]
+pub use std::sync::atomic::{
+    AtomicBool, AtomicI64, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, fence,
+};
+pub use std::sync::{Arc, Weak, atomic::Ordering};
+use std::time::Duration;
+
+#[cfg(loom)]
+pub use loom::sync::atomic::{
+    AtomicBool, AtomicI64, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, fence,
+};
+
+#[cfg(loom)]
+use loom::sync as base;
+#[cfg(not(loom))]
+use std::sync as base;
+
+/// The guard of a locked [`Mutex`].
+pub type MutexGuard<'a, T> = base::MutexGuard<'a, T>;
+
+/// A lock that does not know poisoning.
+#[derive(Debug, Default)]
+pub struct Mutex<T>(base::Mutex<T>);
+
+impl<T> Mutex<T> {
+    /// A lock around `value`.
+    #[cfg(not(loom))]
+    pub const fn new(value: T) -> Self {
+        Self(base::Mutex::new(value))
+    }
+
+    /// A lock around `value`.
+    #[cfg(loom)]
+    pub fn new(value: T) -> Self {
+        Self(base::Mutex::new(value))
+    }
+
+    /// Waits until the lock is free and takes it.
+    pub fn lock(&self) -> MutexGuard<'_, T> {
+        match self.0.lock() {
+            Ok(guard) => guard,
+            Err(poisoned) => poisoned.into_inner(),
+        }
+    }
+
+    /// Takes the lock if it is free.
+    pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
+        match self.0.try_lock() {
+            Ok(guard) => Some(guard),
+            #[cfg(not(loom))]
+            Err(base::TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(_) => None,
+        }
+    }
+}
+
+/// A condition variable for guards of [`Mutex`].
+#[derive(Debug, Default)]
+pub struct Condvar(base::Condvar);
+
+impl Condvar {
+    /// A condition nobody waits for yet.
+    pub fn new() -> Self {
+        Self(base::Condvar::new())
+    }
+
+    /// Gives the lock up, waits to be notified, takes the lock again. May return without reason.
+    pub fn wait<'a, T>(&self, guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
+        match self.0.wait(guard) {
+            Ok(guard) => guard,
+            Err(poisoned) => poisoned.into_inner(),
+        }
+    }
+
+    /// As [`Condvar::wait`], for at most `limit`. The model checker knows no time: there this
+    /// waits to be notified.
+    pub fn wait_timeout<'a, T>(
+        &self,
+        guard: MutexGuard<'a, T>,
+        limit: Duration,
+    ) -> MutexGuard<'a, T> {
+        match self.0.wait_timeout(guard, limit) {
+            Ok((guard, _)) => guard,
+            Err(poisoned) => poisoned.into_inner().0,
+        }
+    }
+
+    /// Wakes one waiter.
+    pub fn notify_one(&self) {
+        self.0.notify_one();
+    }
+
+    /// Wakes all waiters.
+    pub fn notify_all(&self) {
+        self.0.notify_all();
+    }
+}
+
+/// A cell whose accesses the model checker watches.
+#[cfg(loom)]
+pub use loom::cell::UnsafeCell;
+
+/// A cell whose accesses the model checker watches.
+#[cfg(not(loom))]
+#[derive(Debug)]
+pub struct UnsafeCell<T>(std::cell::UnsafeCell<T>);
+
+#[cfg(not(loom))]
+impl<T> UnsafeCell<T> {
+    /// A cell with `value` in it.
+    pub const fn new(value: T) -> Self {
+        Self(std::cell::UnsafeCell::new(value))
+    }
+
+    /// Lends the content for reading. The caller says why nobody writes meanwhile.
+    #[inline(always)]
+    pub fn with<F, O>(&self, f: F) -> O
+    where
+        F: FnOnce(*const T) -> O,
+    {
+        f(self.0.get())
+    }
+
+    /// Lends the content for writing. The caller says why nobody else is in the cell.
+    #[inline(always)]
+    pub fn with_mut<F, O>(&self, f: F) -> O
+    where
+        F: FnOnce(*mut T) -> O,
+    {
+        f(self.0.get())
+    }
+}
+
+/// Kernel threads.
+pub mod thread {
+    use std::io;
+
+    #[cfg(loom)]
+    pub use loom::thread::{JoinHandle, yield_now};
+    #[cfg(not(loom))]
+    pub use std::thread::JoinHandle;
+
+    /// Starts a kernel thread; an error is the kernel's refusal.
+    #[cfg(not(loom))]
+    pub fn start<F>(name: String, stack_bytes: usize, f: F) -> io::Result<JoinHandle<()>>
+    where
+        F: FnOnce() + Send + 'static,
+    {
+        let mut builder = std::thread::Builder::new().name(name);
+        if stack_bytes != 0 {
+            builder = builder.stack_size(stack_bytes);
+        }
+        builder.spawn(f)
+    }
+
+    /// Starts a thread of the model.
+    #[cfg(loom)]
+    pub fn start<F>(_name: String, _stack_bytes: usize, f: F) -> io::Result<JoinHandle<()>>
+    where
+        F: FnOnce() + Send + 'static,
+    {
+        Ok(loom::thread::spawn(f))
+    }
+
+    /// Asks the kernel not to delay the calling thread's timeouts in order to batch them. The
+    /// default on Linux is 50 microseconds, more than the waits of the scheduler's monitor.
+    pub fn precise_timeouts() {
+        #[cfg(all(target_os = "linux", not(loom)))]
+        {
+            #[expect(unsafe_code, reason = "the standard library has no name for this")]
+            // SAFETY: this option takes one integer and touches no memory of ours. A kernel that
+            // does not know it returns an error, and nothing has changed.
+            unsafe {
+                libc::prctl(libc::PR_SET_TIMERSLACK, 1 as libc::c_ulong);
+            }
+        }
+    }
+
+    /// A pause inside a short spin.
+    pub fn spin() {
+        #[cfg(loom)]
+        yield_now();
+        #[cfg(not(loom))]
+        std::hint::spin_loop();
+    }
+}
+
+/// A place whose memory ordering is load-bearing and checked by a model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spot {
+    /// The store that gives a processor up for a call.
+    EnterCall,
+    /// The exchange by which an LWP comes back to its processor.
+    LeaveCall,
+    /// The exchange by which a processor is taken from an LWP in a call.
+    TakeCall,
+    /// The store that gives a processor up for good.
+    Release,
+    /// The exchange by which a granted processor is adopted.
+    Adopt,
+    /// The exchange that parks a user thread.
+    Park,
+    /// The exchange that makes a parked user thread ready.
+    Ready,
+    /// The re-check of a wake-up that came before the park was noted.
+    ParkWoken,
+    /// The fence between a push and the look at the idle word.
+    WakeFence,
+    /// The fence between going idle and the last scan.
+    IdleFence,
+    /// The last scan itself, before an LWP goes to sleep.
+    IdleScan,
+    /// The store that fills a next-slot.
+    SlotFill,
+    /// The exchange that empties a next-slot.
+    SlotTake,
+    /// The fence between entering a call and the look at the monitor's word.
+    CallFence,
+    /// The fence between the monitor's announcing its sleep and its last look.
+    MonitorFence,
+    /// The exchange that opens a wait.
+    WaitBegin,
+    /// The exchange that claims a wait.
+    WaitClaim,
+    /// The exchange that notes a request to stop.
+    WaitInterrupt,
+    /// The look by which a wait does not begin past a request.
+    WaitNotice,
+    /// A waiter enters a channel's queue under the lock of its look at the channel.
+    ChannelEnlist,
+    /// A sender whose receiver was claimed by someone else tries the next.
+    ChannelRetry,
+    /// An unlocker whose waiter was claimed by someone else tries the next.
+    MutexRetry,
+    /// A releaser whose waiter was claimed by someone else tries the next.
+    SemaphoreRetry,
+    /// A runner that failed hands the run to the next waiter that is still there.
+    OnceRetry,
+    /// A waiter enters a group's queue under the lock of its look at the count.
+    WaitGroupEnlist,
+    /// A waiter enters a barrier's queue under the lock of its look at the count.
+    BarrierEnlist,
+}
+
+#[cfg(loom)]
+std::thread_local! {
+    /// The spot that the running model weakens. All threads of a model share one kernel thread.
+    static WEAKENED: std::cell::Cell<Option<Spot>> = const { std::cell::Cell::new(None) };
+}
+
+/// Runs `f` with the ordering at `spot` taken away.
+#[cfg(loom)]
+pub fn weaken<O>(spot: Spot, f: impl FnOnce() -> O) -> O {
+    struct Restore;
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            WEAKENED.with(|w| w.set(None));
+        }
+    }
+    let _restore = Restore;
+    WEAKENED.with(|w| w.set(Some(spot)));
+    f()
+}
+
+/// Is the argued behaviour at `spot` in place? Always, except in a mutant of a model.
+#[cfg(loom)]
+pub fn sound(spot: Spot) -> bool {
+    WEAKENED.with(|w| w.get() != Some(spot))
+}
+
+/// Is the argued behaviour at `spot` in place? Always, except in a mutant of a model.
+#[cfg(not(loom))]
+#[inline(always)]
+pub const fn sound(_spot: Spot) -> bool {
+    true
+}
+
+/// The ordering to use at `spot`.
+#[inline(always)]
+pub fn order(spot: Spot, argued: Ordering) -> Ordering {
+    if sound(spot) { argued } else { Ordering::Relaxed }
+}
+
+/// The sequentially consistent fence at `spot`.
+#[inline(always)]
+pub fn fence_at(spot: Spot) {
+    if sound(spot) {
+        fence(Ordering::SeqCst);
+    }
+}

@@ -1,0 +1,188 @@
+//! What the built-in functions and methods do with their arguments, over and over.
+
+use crate::native::{Call, NativeResult, Next};
+use crate::value::{
+    Kind, ListObject, MapObject, Owned, RangeObject, StrObject, View, error, room,
+};
+
+/// The result of a native.
+pub(super) fn give(value: impl Into<Owned>) -> NativeResult {
+    Ok(Next::Return(value.into()))
+}
+
+#[cold]
+fn wrong_type(name: &str, wanted: &str, value: &Owned) -> Owned {
+    error(Kind::Type, format!("`{name}` must be {wanted}, not {}", value.type_name()))
+}
+
+/// Argument `i`, which must be an int.
+pub(super) fn int(call: &Call<'_>, i: usize, name: &str) -> Result<i64, Owned> {
+    let value = call.arg(i);
+    value.as_int().ok_or_else(|| wrong_type(name, "an int", value))
+}
+
+/// Argument `i`, which must be a count: an int that is not negative.
+pub(super) fn count(call: &Call<'_>, i: usize, name: &str) -> Result<usize, Owned> {
+    let n = int(call, i, name)?;
+    usize::try_from(n)
+        .map_err(|_| error(Kind::Value, format!("`{name}` must not be negative, but is {n}")))
+}
+
+/// Argument `i`, which must be a string.
+pub(super) fn text<'a>(call: &'a Call<'_>, i: usize, name: &str) -> Result<&'a str, Owned> {
+    let value = call.arg(i);
+    value.as_str().ok_or_else(|| wrong_type(name, "a string", value))
+}
+
+/// Argument `i`, which must be a list.
+pub(super) fn list_argument<'a>(
+    call: &'a Call<'_>,
+    i: usize,
+    name: &str,
+) -> Result<&'a ListObject, Owned> {
+    let value = call.arg(i);
+    value.as_list().ok_or_else(|| wrong_type(name, "a list", value))
+}
+
+/// The receiver of a method of strings.
+pub(super) fn this_text<'a>(call: &'a Call<'_>) -> &'a StrObject {
+    match call.receiver().view() {
+        View::Str(text) => text,
+        _ => unreachable!("methods of strings are called on strings"),
+    }
+}
+
+/// The receiver of a method of lists.
+pub(super) fn this_list<'a>(call: &'a Call<'_>) -> &'a ListObject {
+    match call.receiver().as_list() {
+        Some(list) => list,
+        None => unreachable!("methods of lists are called on lists"),
+    }
+}
+
+/// The receiver of a method of lists that changes it.
+pub(super) fn this_list_mut<'a>(call: &'a mut Call<'_>) -> &'a mut ListObject {
+    match call.receiver_mut().list_mut() {
+        Some(list) => list,
+        None => unreachable!("methods of lists are called on lists"),
+    }
+}
+
+/// The receiver of a method of maps.
+pub(super) fn this_map<'a>(call: &'a Call<'_>) -> &'a MapObject {
+    match call.receiver().as_map() {
+        Some(map) => map,
+        None => unreachable!("methods of maps are called on maps"),
+    }
+}
+
+/// The receiver of a method of maps that changes it.
+pub(super) fn this_map_mut<'a>(call: &'a mut Call<'_>) -> &'a mut MapObject {
+    match call.receiver_mut().map_mut() {
+        Some(map) => map,
+        None => unreachable!("methods of maps are called on maps"),
+    }
+}
+
+/// The receiver of a method of ranges.
+pub(super) fn this_range(call: &Call<'_>) -> RangeObject {
+    match call.receiver().as_range() {
+        Some(range) => *range,
+        None => unreachable!("methods of ranges are called on ranges"),
+    }
+}
+
+/// What `for x in value` would walk, as long as it needs no waiting: the elements of a list, the
+/// characters of a string, the keys of a map, the numbers of a range.
+pub(super) fn elements(value: &Owned) -> Result<Vec<Owned>, Owned> {
+    match value.view() {
+        View::List(list) => Ok(list.to_vec()),
+        View::Str(text) => characters(text),
+        View::Map(map) => Ok(map.iter().map(|(key, _)| key.clone()).collect()),
+        View::Range(range) => numbers(range),
+        _ => Err(error(Kind::Type, format!("cannot walk {}", value.type_name()))),
+    }
+}
+
+/// The characters of a string as strings.
+pub(super) fn characters(text: &StrObject) -> Result<Vec<Owned>, Owned> {
+    // Each is an object of its own.
+    room(text.char_count().saturating_mul(EACH))?;
+    Ok(text.as_str().chars().map(Owned::char).collect())
+}
+
+/// What a small object takes, and the reference to it.
+const EACH: usize = 64 + size_of::<Owned>();
+
+/// The numbers of a range.
+pub(super) fn numbers(range: &RangeObject) -> Result<Vec<Owned>, Owned> {
+    let len = usize::try_from(range.len()).unwrap_or(usize::MAX);
+    room(len.saturating_mul(size_of::<Owned>()))?;
+    Ok(range.iter().map(Owned::int).collect())
+}
+
+/// A length as an int.
+pub(super) fn length(n: usize) -> Owned {
+    Owned::int(n as i64)
+}
+
+/// A length that may not fit an int.
+pub(super) fn wide(n: u128) -> Result<Owned, Owned> {
+    let fits = i64::try_from(n).map(Owned::int);
+    fits.map_err(|_| error(Kind::Overflow, format!("the length {n} does not fit 64 bits")))
+}
+
+/// `value.format(spec)`, of all types.
+pub(super) fn format(call: &mut Call<'_>) -> NativeResult {
+    let spec = text(call, 0, "spec")?;
+    give(crate::value::format(call.receiver(), spec)?)
+}
+
+/// `value.slice(start, end)`: as `value[start..end]`; what is nil is left out.
+pub(super) fn slice(call: &mut Call<'_>) -> NativeResult {
+    let end = |i| Some(call.arg(i)).filter(|value| !value.is_nil());
+    give(crate::value::slice(call.receiver(), end(0), end(1), false)?)
+}
+
+/// `value.contains(item)`: as `item in value`.
+pub(super) fn contains(call: &mut Call<'_>) -> NativeResult {
+    give(crate::value::ops::contains(call.receiver(), call.arg(0))?)
+}
+
+/// `value.repeat(n)`: as `value * n`.
+pub(super) fn repeat(call: &mut Call<'_>) -> NativeResult {
+    let n = int(call, 0, "n")?;
+    let result = crate::value::ops::repeat(call.receiver(), n)?;
+    call.charge(result.as_list().map_or(0, |list| list.len() / 8));
+    give(result)
+}
+
+/// `value.enumerate()`: pairs of position and element.
+pub(super) fn enumerate(call: &mut Call<'_>) -> NativeResult {
+    let items = elements(call.receiver())?;
+    room(items.len().saturating_mul(EACH))?;
+    call.charge(items.len());
+    let pairs = items.into_iter().enumerate();
+    give(pairs.map(|(i, item)| Owned::pair(length(i), item)).collect::<Vec<_>>())
+}
+
+/// `value.zip(other)`: pairs of elements, as many as the shorter one has.
+pub(super) fn zip(call: &mut Call<'_>) -> NativeResult {
+    let (left, right) = (elements(call.receiver())?, elements(call.arg(0))?);
+    let len = left.len().min(right.len());
+    room(len.saturating_mul(EACH))?;
+    call.charge(len);
+    give(left.into_iter().zip(right).map(|(a, b)| Owned::pair(a, b)).collect::<Vec<_>>())
+}
+
+/// `value.chunks(n)`: lists of `n` elements, the last of what is left.
+pub(super) fn chunks(call: &mut Call<'_>) -> NativeResult {
+    let n = int(call, 0, "n")?;
+    let Some(n) = usize::try_from(n).ok().filter(|n| *n > 0) else {
+        return Err(error(Kind::Value, format!("`n` must be above 0, but is {n}")));
+    };
+    let items = elements(call.receiver())?;
+    room((items.len() / n).saturating_mul(EACH))?;
+    call.charge(items.len() / n + items.len() / 8);
+    give(items.chunks(n).map(|part| Owned::list(part.to_vec())).collect::<Vec<_>>())
+}

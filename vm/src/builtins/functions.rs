@@ -1,0 +1,226 @@
+//! The functions that are built in everywhere, but for those that wait.
+
+use std::io;
+use std::sync::Arc;
+
+use super::arguments::{elements, give, text};
+use super::list::{Extreme, extreme};
+use super::{number, string};
+use crate::native::{Call, Finish, FunctionDef, NativeResult, Next};
+use crate::output::Output;
+use crate::sched::Handoff;
+use crate::value::number::{IntError, parse_float, parse_int, truncate};
+use crate::value::{
+    ErrorObject, Kind, Owned, View, cut_literal, error as make_error, try_display,
+    write_display,
+};
+use crate::vm::VmShared;
+
+functions! {
+    /// Writes the texts of its arguments, with a space between them, and ends the line.
+    "print" "(...values)" => |call| print(call, "print", |vm| &vm.stdout);
+    /// As `print`, to standard error.
+    "eprint" "(...values)" => |call| print(call, "eprint", |vm| &vm.stderr);
+    /// The next line of the input, without its end; nil when there is none. Writes `prompt` first.
+    "input" "(prompt = nil)" => input;
+    /// The text of a value.
+    "str" "(value)" => to_text;
+    /// The int that a text spells, or what is left of a float without its fraction.
+    "int" "(value, base = 10)" => to_int;
+    /// The float that a text spells, or that is nearest to an int.
+    "float" "(value)" => to_float;
+    /// False for nil and false, true for all else.
+    "bool" "(value)" => |call| give(call.arg(0).truthy());
+    /// The name of a value's type.
+    "type" "(value)" => |call| give(call.arg(0).type_name());
+    /// An error, to be thrown.
+    "error" "(message, kind = \"error\", data = nil)" => error;
+    /// Throws an error of kind `assert` when `cond` is false or nil.
+    "assert" "(cond, message = nil)" => assert;
+    /// The code point of a character.
+    "ord" "(c)" => string::ord;
+    /// The character of a code point.
+    "chr" "(n)" => string::chr;
+    /// The least of its arguments, or of what a single one holds.
+    "min" "(...values)" => |call| extreme_of(call, "min", Extreme::Min);
+    /// The greatest of its arguments, or of what a single one holds.
+    "max" "(...values)" => |call| extreme_of(call, "max", Extreme::Max);
+    /// A number without its sign.
+    "abs" "(x)" => |call| give(number::absolute(call.arg(0))?);
+}
+
+fn print(
+    call: &mut Call<'_>,
+    name: &'static str,
+    output: fn(&VmShared) -> &Output,
+) -> NativeResult {
+    let Some(values) = call.arg(0).as_list() else { unreachable!("a rest parameter is a list") };
+    let mut line = String::new();
+    for (i, value) in values.iter().enumerate() {
+        if i > 0 {
+            line.push(' ');
+        }
+        match value.view() {
+            // May be larger than they look.
+            View::List(_) | View::Map(_) => line.push_str(&try_display(value)?),
+            _ => write_display(&mut line, value),
+        }
+    }
+    line.push('\n');
+    call.charge(line.len() / 16);
+    if !output(call.vm()).append(line.as_bytes()) {
+        return Next::nil();
+    }
+    let vm = Arc::clone(call.vm());
+    Ok(Next::Block(
+        Handoff::Lazy,
+        name,
+        Box::new(move || -> Finish {
+            let result = output(&vm).flush();
+            Box::new(move |call| written(call, result))
+        }),
+    ))
+}
+
+/// The status of a program whose reader has gone away: as if the signal had ended it.
+const BROKEN_PIPE: i32 = 141;
+
+/// What comes of having written.
+fn written(call: &mut Call<'_>, result: io::Result<()>) -> NativeResult {
+    match result {
+        Ok(()) => {}
+        // Nobody listens any more: the program ends, and has nothing to say about it.
+        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => call.vm().request_exit(BROKEN_PIPE),
+        Err(e) => return Err(make_error(Kind::Io, format!("cannot write: {e}"))),
+    }
+    Next::nil()
+}
+
+fn input(call: &mut Call<'_>) -> NativeResult {
+    let prompt = call.arg(0);
+    if !prompt.is_nil() {
+        let prompt = try_display(prompt)?;
+        // It is flushed in any case, below.
+        let _ = call.vm().stdout.append(prompt.as_bytes());
+    }
+    let vm = Arc::clone(call.vm());
+    Ok(Next::Block(
+        Handoff::Eager,
+        "input",
+        Box::new(move || -> Finish {
+            // What was printed before must be seen before the answer is given.
+            let flushed = vm.stdout.flush();
+            let line = vm.stdin.read_line();
+            Box::new(move |call| {
+                written(call, flushed)?;
+                match line {
+                    Ok(line) => give(line),
+                    Err(e) => Err(make_error(Kind::Io, format!("cannot read the input: {e}"))),
+                }
+            })
+        }),
+    ))
+}
+
+fn to_text(call: &mut Call<'_>) -> NativeResult {
+    if call.arg(0).as_str().is_some() {
+        return Ok(Next::Return(call.take(0)));
+    }
+    let text = try_display(call.arg(0))?;
+    call.charge(text.len() / 16);
+    give(text)
+}
+
+fn to_int(call: &mut Call<'_>) -> NativeResult {
+    let value = call.arg(0);
+    let bad = |why: &str| {
+        Err(make_error(Kind::Value, format!("{} {why}", cut_literal(value))))
+    };
+    let base = match call.arg(1).as_int().and_then(|base| u32::try_from(base).ok()) {
+        Some(base @ 2..=36) => base,
+        _ => {
+            let base = cut_literal(call.arg(1));
+            return Err(make_error(Kind::Value, format!("`base` must be 2 to 36, not {base}")));
+        }
+    };
+    match value.view() {
+        View::Int(_) => Ok(Next::Return(call.take(0))),
+        View::Float(x) => match truncate(x) {
+            Some(n) => give(n),
+            None => bad("does not fit an int"),
+        },
+        View::Bool(b) => give(i64::from(b)),
+        View::Str(text) => match parse_int(text.as_str(), base) {
+            Ok(n) => give(n),
+            Err(IntError::Range) => bad("does not fit an int"),
+            Err(IntError::Syntax) => bad("is not the text of an int"),
+        },
+        _ => Err(make_error(Kind::Type, format!("cannot make an int of {}", value.type_name()))),
+    }
+}
+
+fn to_float(call: &mut Call<'_>) -> NativeResult {
+    let value = call.arg(0);
+    match value.view() {
+        View::Int(n) => give(n as f64),
+        View::Float(x) => give(x),
+        View::Bool(b) => give(f64::from(u8::from(b))),
+        View::Str(text) => match parse_float(text.as_str()) {
+            Some(x) => give(x),
+            None => {
+                let text = format!("{} is not the text of a float", cut_literal(value));
+                Err(make_error(Kind::Value, text))
+            }
+        },
+        _ => Err(make_error(Kind::Type, format!("cannot make a float of {}", value.type_name()))),
+    }
+}
+
+fn error(call: &mut Call<'_>) -> NativeResult {
+    text(call, 1, "kind")?;
+    let message = match call.arg(0).as_str() {
+        Some(_) => call.take(0),
+        None => Owned::string(try_display(call.arg(0))?),
+    };
+    let (kind, data) = (call.take(1), call.take(2));
+    give(Owned::error(ErrorObject::new(kind, message, data)))
+}
+
+fn assert(call: &mut Call<'_>) -> NativeResult {
+    if call.arg(0).truthy() {
+        return Next::nil();
+    }
+    let message = match call.arg(1) {
+        message if message.is_nil() => "assertion failed".to_owned(),
+        message => try_display(message)?,
+    };
+    Err(make_error(Kind::Assert, message))
+}
+
+fn extreme_of(call: &mut Call<'_>, name: &str, which: Extreme) -> NativeResult {
+    let Some(values) = call.arg(0).as_list() else { unreachable!("a rest parameter is a list") };
+    let inside;
+    let values = match &**values {
+        [] => return Err(make_error(Kind::Arity, format!("`{name}` needs at least one argument"))),
+        [one] => match one.view() {
+            View::List(list) => &**list,
+            View::Range(_) | View::Map(_) => {
+                inside = elements(one)?;
+                &inside
+            }
+            _ => {
+                let given = one.type_name();
+                let text = format!("`{name}` of one argument needs a list, not {given}");
+                return Err(make_error(Kind::Type, text));
+            }
+        },
+        several => several,
+    };
+    if values.is_empty() {
+        return Err(make_error(Kind::Value, format!("`{name}` of nothing")));
+    }
+    let best = extreme(values, which)?;
+    let len = values.len();
+    call.charge(len / 4);
+    give(best)
+}

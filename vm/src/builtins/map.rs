@@ -1,0 +1,149 @@
+//! The methods of maps.
+
+use super::arguments::{contains, format, give, length, this_map, this_map_mut};
+use crate::native::{Call, NativeResult, Next};
+use crate::value::{Kind, MapObject, Owned, View, cut_literal, equals, error, room};
+
+methods! {
+    /// The number of entries.
+    "len" "()" => |call| give(length(this_map(call).len()));
+    /// Has it no entries?
+    "is_empty" "()" => |call| give(this_map(call).is_empty());
+    /// A list of the keys.
+    "keys" "()" => |call| listed(call, |key, _| key.clone());
+    /// A list of the values.
+    "values" "()" => |call| listed(call, |_, value| value.clone());
+    /// A list of pairs `[key, value]`.
+    "entries" "()" => |call| listed(call, |key, value| Owned::pair(key.clone(), value.clone()));
+    /// What belongs to a key, or `default`.
+    "get" "(key, default = nil)" => get;
+    /// Is this a key?
+    "contains" "(key)" => contains;
+    /// A key to which this value belongs, the first one; nil when there is none.
+    "index_of" "(value)" => index_of;
+    /// How many keys this value belongs to.
+    "count" "(value)" => count;
+    /// Takes a key out and gives what belonged to it.
+    mut "remove" "(key)" => remove;
+    /// Takes all entries out.
+    mut "clear" "()" => clear;
+    /// Adds the entries of another map, or of a list of pairs `[key, value]`.
+    mut "extend" "(entries)" => extend;
+    /// Takes the last entry out and gives it as `[key, value]`; nil when there is none.
+    mut "pop" "()" => |call| give(this_map_mut(call).pop().map(pair));
+    /// Takes the first entry out and gives it as `[key, value]`; nil when there is none.
+    mut "pop_first" "()" => |call| give(this_map_mut(call).pop_first().map(pair));
+    /// The first entry as `[key, value]`, or nil.
+    "first" "()" => |call| give(this_map(call).iter().next().map(cloned));
+    /// The last entry as `[key, value]`, or nil.
+    "last" "()" => |call| give(this_map(call).last().map(cloned));
+    /// The entries from last to first.
+    "reverse" "()" => reverse;
+    /// The text in a format, as in `"{x:>8}"`.
+    "format" "(spec)" => format;
+}
+
+fn pair((key, value): (Owned, Owned)) -> Owned {
+    Owned::pair(key, value)
+}
+
+fn cloned((key, value): (&Owned, &Owned)) -> Owned {
+    Owned::pair(key.clone(), value.clone())
+}
+
+fn listed(call: &mut Call<'_>, item: fn(&Owned, &Owned) -> Owned) -> NativeResult {
+    let this = this_map(call);
+    let len = this.len();
+    // A pair is an object with a buffer of its own.
+    room(len.saturating_mul(96))?;
+    let mut out = Vec::with_capacity(len);
+    out.extend(this.iter().map(|(key, value)| item(key, value)));
+    call.charge(len / 4);
+    give(out)
+}
+
+fn get(call: &mut Call<'_>) -> NativeResult {
+    match this_map(call).get(call.arg(0)) {
+        Some(value) => give(value.clone()),
+        None => Ok(Next::Return(call.take(1))),
+    }
+}
+
+fn index_of(call: &mut Call<'_>) -> NativeResult {
+    let this = this_map(call);
+    let found = this.iter().find(|(_, value)| equals(value, call.arg(0)));
+    let (key, len) = (found.map(|(key, _)| key.clone()), this.len());
+    call.charge(len / 4);
+    give(key)
+}
+
+fn count(call: &mut Call<'_>) -> NativeResult {
+    let this = this_map(call);
+    let (n, len) =
+        (this.iter().filter(|(_, value)| equals(value, call.arg(0))).count(), this.len());
+    call.charge(len / 4);
+    give(length(n))
+}
+
+fn remove(call: &mut Call<'_>) -> NativeResult {
+    // Looked for first, so that nothing is copied for an error.
+    if this_map(call).find(call.arg(0)).is_none() {
+        let key = cut_literal(call.arg(0));
+        return Err(error(Kind::Key, format!("no key {key} in the map")));
+    }
+    let key = call.take(0);
+    give(this_map_mut(call).remove(&key))
+}
+
+fn clear(call: &mut Call<'_>) -> NativeResult {
+    // Not through a unique map: that would copy what is thrown away.
+    *call.receiver_mut() = Owned::map(MapObject::new());
+    Next::nil()
+}
+
+fn extend(call: &mut Call<'_>) -> NativeResult {
+    let entries = match call.arg(0).view() {
+        View::Map(map) => map.iter().map(|(key, value)| (key.clone(), value.clone())).collect(),
+        View::List(list) => pairs(list, this_map(call))?,
+        _ => {
+            let given = call.arg(0).type_name();
+            let text = format!("a map is extended by a map or a list of pairs, not by {given}");
+            return Err(error(Kind::Type, text));
+        }
+    };
+    room(entries.len().saturating_mul(64))?;
+    call.charge(entries.len());
+    let this = this_map_mut(call);
+    for (key, value) in entries {
+        this.insert(key, value)?;
+    }
+    Next::nil()
+}
+
+/// The pairs of a list, all of which can be entries of `map`.
+fn pairs(list: &[Owned], map: &MapObject) -> Result<Vec<(Owned, Owned)>, Owned> {
+    let pair = |item: &Owned| match item.as_list().map(|pair| &**pair) {
+        Some([key, value]) => {
+            map.check_key(key)?;
+            Ok((key.clone(), value.clone()))
+        }
+        _ => {
+            let item = cut_literal(item);
+            Err(error(Kind::Type, format!("a map is extended by pairs [key, value], not by {item}")))
+        }
+    };
+    list.iter().map(pair).collect()
+}
+
+fn reverse(call: &mut Call<'_>) -> NativeResult {
+    let this = this_map(call);
+    let len = this.len();
+    room(len.saturating_mul(64))?;
+    let entries: Vec<_> = this.iter().collect();
+    let mut out = MapObject::with_capacity(len);
+    for (key, value) in entries.into_iter().rev() {
+        out.insert(key.clone(), value.clone())?;
+    }
+    call.charge(len);
+    give(out)
+}

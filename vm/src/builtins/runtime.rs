@@ -1,0 +1,165 @@
+//! The module `runtime`: what the machine is doing.
+
+use std::fmt::Write as _;
+
+use crate::{
+    native::{Call, FunctionDef, NativeResult, Next},
+    sched::LwpState,
+    thread::ThreadRef,
+    value::{MapObject, Owned},
+    vm::VmShared,
+};
+
+/// Its functions.
+pub static FUNCTIONS: &[FunctionDef] = &[
+    FunctionDef {
+        name: "lwps",
+        signature: "()",
+        doc: "The kernel threads that run user threads: a list of maps.",
+        run: lwps,
+    },
+    FunctionDef {
+        name: "threads",
+        signature: "()",
+        doc: "The user threads that have not ended: a list of maps.",
+        run: threads,
+    },
+    FunctionDef {
+        name: "stats",
+        signature: "()",
+        doc: "Counts since the start: a map.",
+        run: stats,
+    },
+    FunctionDef {
+        name: "model",
+        signature: "()",
+        doc: "How user threads are mapped to kernel threads: \"m:n\".",
+        run: model,
+    },
+    FunctionDef {
+        name: "dump",
+        signature: "()",
+        doc: "All threads, and what each of them is doing, as a text.",
+        run: dump,
+    },
+];
+
+fn lwps(call: &mut Call<'_>) -> NativeResult {
+    let entry = |lwp: crate::sched::LwpInfo| {
+        let mut map = MapObject::with_capacity(4);
+        map.insert_str("id", int(lwp.id as u64));
+        let (state, call) = state_of(lwp.state);
+        map.insert_str("state", Owned::str(state));
+        map.insert_str("processor", lwp.processor.map_or(Owned::NIL, |p| int(p as u64)));
+        if let Some((name, seconds)) = call {
+            map.insert_str("call", Owned::str(name));
+            map.insert_str("seconds", Owned::float(seconds));
+        }
+        Owned::map(map)
+    };
+    let lwps = call.vm().scheduler().lwps();
+    Ok(Next::Return(Owned::list(lwps.into_iter().map(entry).collect())))
+}
+
+fn state_of(state: LwpState) -> (&'static str, Option<(&'static str, f64)>) {
+    match state {
+        LwpState::Running => ("running", None),
+        LwpState::InCall { name, time } => ("in call", Some((name, time.as_secs_f64()))),
+        LwpState::Searching => ("searching", None),
+        LwpState::Idle => ("idle", None),
+        LwpState::WaitingForProcessor => ("waiting for a processor", None),
+    }
+}
+
+fn threads(call: &mut Call<'_>) -> NativeResult {
+    let vm = call.vm().clone();
+    let threads = vm.threads();
+    call.charge(threads.len() * 4);
+    let entry = |thread: &ThreadRef| {
+        let mut map = MapObject::with_capacity(6);
+        map.insert_str("id", int(thread.id()));
+        map.insert_str("name", Owned::str(&thread.name()));
+        let waiting = thread.wait.waiting();
+        let state = if waiting.is_some() { "waiting" } else { "running" };
+        map.insert_str("state", Owned::str(state));
+        if let Some((reason, site)) = waiting {
+            map.insert_str("waits", Owned::string(reason.to_string()));
+            if let Some(place) = place(&vm, site) {
+                map.insert_str("at", Owned::string(place));
+            }
+        }
+        map.insert_str("background", Owned::bool(thread.background()));
+        map.insert_str("bound", Owned::bool(thread.bound()));
+        Owned::map(map)
+    };
+    Ok(Next::Return(Owned::list(threads.iter().map(entry).collect())))
+}
+
+fn stats(call: &mut Call<'_>) -> NativeResult {
+    let vm = call.vm();
+    let s = vm.scheduler().stats();
+    let counts = [
+        ("threads", vm.threads_live() as u64),
+        ("threads_made", vm.threads_made()),
+        ("memory", vm.heap.total()),
+        ("processors", vm.scheduler().processors() as u64),
+        ("lwps", s.lwps),
+        ("lwps_started", s.lwps_started),
+        ("lwp_wakes", s.lwp_wakes),
+        ("slices", s.slices),
+        ("parks", s.parks),
+        ("wakes", s.wakes),
+        ("steals", s.steals),
+        ("calls", s.calls),
+        ("calls_queued", s.calls_queued),
+        ("handoffs", s.handoffs + s.eager),
+        ("max_running", s.max_running),
+    ];
+    let mut map = MapObject::with_capacity(counts.len());
+    for (name, count) in counts {
+        map.insert_str(name, int(count));
+    }
+    Ok(Next::Return(Owned::map(map)))
+}
+
+fn model(_: &mut Call<'_>) -> NativeResult {
+    Ok(Next::Return(Owned::str("m:n")))
+}
+
+fn dump(call: &mut Call<'_>) -> NativeResult {
+    let text = describe(call.vm());
+    call.charge(text.len() / 16);
+    Ok(Next::Return(Owned::string(text)))
+}
+
+/// All LWPs and threads, one a line.
+pub(crate) fn describe(vm: &VmShared) -> String {
+    let mut text = String::new();
+    // Writing to a string does not fail.
+    let mut line = |args: std::fmt::Arguments<'_>| drop(writeln!(text, "{args}"));
+    for lwp in vm.scheduler().lwps() {
+        let (state, call) = state_of(lwp.state);
+        let call = call.map_or(String::new(), |(name, time)| format!(" {name} for {time:.3}s"));
+        let holds = lwp.processor.map_or(String::new(), |p| format!(", processor {p}"));
+        line(format_args!("lwp {}: {state}{call}{holds}", lwp.id));
+    }
+    for thread in vm.threads() {
+        let doing = match thread.wait.waiting() {
+            None => "running".to_owned(),
+            Some((reason, site)) => {
+                let at = place(vm, site).map_or(String::new(), |place| format!(" at {place}"));
+                format!("waits {reason}{at}")
+            }
+        };
+        line(format_args!("thread {} `{}`: {doing}", thread.id(), thread.name()));
+    }
+    text
+}
+
+fn place(vm: &VmShared, site: usize) -> Option<String> {
+    vm.units.locate(site).map(|(file, line)| format!("{file}:{line}"))
+}
+
+fn int(n: u64) -> Owned {
+    Owned::int(i64::try_from(n).unwrap_or(i64::MAX))
+}

@@ -1,0 +1,209 @@
+//! The methods of strings.
+
+use super::arguments::{
+    characters, contains, format, give, int, length, repeat, slice, text, this_text,
+};
+use crate::native::{Call, NativeResult, Next};
+use crate::value::{Kind, Owned, count_chars, error, position, room};
+
+methods! {
+    /// The number of characters.
+    "len" "()" => |call| give(length(this_text(call).char_count()));
+    /// Has it no characters?
+    "is_empty" "()" => |call| give(this_text(call).is_empty());
+    /// Without spaces and line ends at both ends.
+    "trim" "()" => |call| part(call, str::trim);
+    /// Without spaces and line ends at the start.
+    "trim_start" "()" => |call| part(call, str::trim_start);
+    /// Without spaces and line ends at the end.
+    "trim_end" "()" => |call| part(call, str::trim_end);
+    /// A list of the parts between separators; without one, of the words between spaces.
+    "split" "(separator = nil)" => split;
+    /// A list of the lines, without their ends.
+    "lines" "()" => |call| texts(call, |text| text.lines().map(Owned::str).collect());
+    /// A list of the characters.
+    "chars" "()" => chars;
+    /// In capital letters.
+    "to_upper" "()" => |call| changed(call, |text| text.to_uppercase());
+    /// In small letters.
+    "to_lower" "()" => |call| changed(call, |text| text.to_lowercase());
+    /// With `new` in place of every `old`.
+    "replace" "(old, new)" => replace;
+    /// Does it start with this?
+    "starts_with" "(part)" => |call| give(this_text(call).as_str().starts_with(text(call, 0, "part")?));
+    /// Does it end with this?
+    "ends_with" "(part)" => |call| give(this_text(call).as_str().ends_with(text(call, 0, "part")?));
+    /// Is this in it?
+    "contains" "(part)" => contains;
+    /// Where this is in it for the first time, counted in characters; nil when it is not.
+    "index_of" "(part)" => index_of;
+    /// How often this is in it, without overlaps.
+    "count" "(part)" => count_of;
+    /// The same text `n` times.
+    "repeat" "(n)" => repeat;
+    /// Filled up at the end to a width.
+    "pad" "(width, fill = \" \")" => |call| pad(call, Side::End);
+    /// Filled up at the start to a width.
+    "pad_start" "(width, fill = \" \")" => |call| pad(call, Side::Start);
+    /// The first character, or nil.
+    "first" "()" => |call| give(this_text(call).as_str().chars().next().map(Owned::char));
+    /// The last character, or nil.
+    "last" "()" => |call| give(this_text(call).as_str().chars().next_back().map(Owned::char));
+    /// The character at a position, or `default`.
+    "get" "(index, default = nil)" => get;
+    /// The characters from `start` up to `end`.
+    "slice" "(start, end = nil)" => slice;
+    /// The characters from last to first.
+    "reverse" "()" => |call| changed(call, |text| text.chars().rev().collect());
+    /// The text in a format, as in `"{x:>8}"`.
+    "format" "(spec)" => format;
+}
+
+/// Gives a part of the receiver; all of it is no new object.
+fn part(call: &mut Call<'_>, of: fn(&str) -> &str) -> NativeResult {
+    let this = this_text(call);
+    let part = of(this.as_str());
+    let all = part.len() == this.byte_len();
+    give(if all { call.receiver().clone() } else { Owned::str(part) })
+}
+
+/// Gives a new text made of the whole receiver.
+fn changed(call: &mut Call<'_>, change: fn(&str) -> String) -> NativeResult {
+    let this = this_text(call);
+    let len = this.byte_len();
+    room(len)?;
+    let result = change(this.as_str());
+    call.charge(len / 16);
+    give(result)
+}
+
+/// Gives a list of texts made of the whole receiver.
+fn texts(call: &mut Call<'_>, parts: fn(&str) -> Vec<Owned>) -> NativeResult {
+    let this = this_text(call);
+    let len = this.byte_len();
+    room(len)?;
+    let parts = parts(this.as_str());
+    call.charge(len / 16 + parts.len());
+    give(parts)
+}
+
+fn split(call: &mut Call<'_>) -> NativeResult {
+    if call.arg(0).is_nil() {
+        return texts(call, |text| text.split_whitespace().map(Owned::str).collect());
+    }
+    let separator = text(call, 0, "separator")?;
+    if separator.is_empty() {
+        let text = "`separator` must not be empty; `chars` gives the characters";
+        return Err(error(Kind::Value, text));
+    }
+    let this = this_text(call);
+    let len = this.byte_len();
+    room(len)?;
+    let parts: Vec<Owned> = this.as_str().split(separator).map(Owned::str).collect();
+    call.charge(len / 16 + parts.len());
+    give(parts)
+}
+
+fn chars(call: &mut Call<'_>) -> NativeResult {
+    let chars = characters(this_text(call))?;
+    call.charge(chars.len());
+    give(chars)
+}
+
+fn replace(call: &mut Call<'_>) -> NativeResult {
+    let (old, new) = (text(call, 0, "old")?, text(call, 1, "new")?);
+    if old.is_empty() {
+        return Err(error(Kind::Value, "`old` must not be empty"));
+    }
+    let this = this_text(call).as_str();
+    let len = if new.len() > old.len() {
+        let more = this.matches(old).count().saturating_mul(new.len() - old.len());
+        this.len().saturating_add(more)
+    } else {
+        this.len()
+    };
+    room(len)?;
+    let result = this.replace(old, new);
+    call.charge(len / 16);
+    give(result)
+}
+
+fn index_of(call: &mut Call<'_>) -> NativeResult {
+    let part = text(call, 0, "part")?;
+    let this = this_text(call);
+    let at = this.as_str().find(part).map(|at| length(this.char_of_byte(at)));
+    let len = this.byte_len();
+    call.charge(len / 64);
+    give(at)
+}
+
+fn count_of(call: &mut Call<'_>) -> NativeResult {
+    let part = text(call, 0, "part")?;
+    if part.is_empty() {
+        return Err(error(Kind::Value, "`part` must not be empty"));
+    }
+    let this = this_text(call);
+    let (n, len) = (this.as_str().matches(part).count(), this.byte_len());
+    call.charge(len / 64);
+    give(length(n))
+}
+
+enum Side {
+    Start,
+    End,
+}
+
+fn pad(call: &mut Call<'_>, side: Side) -> NativeResult {
+    let (width, fill) = (int(call, 0, "width")?, text(call, 1, "fill")?);
+    if count_chars(fill) != 1 {
+        return Err(error(Kind::Value, "`fill` must be one character"));
+    }
+    let this = this_text(call);
+    let width = usize::try_from(width).unwrap_or(0);
+    let missing = width.saturating_sub(this.char_count());
+    if missing == 0 {
+        return give(call.receiver().clone());
+    }
+    let len = missing.saturating_mul(fill.len()).saturating_add(this.byte_len());
+    room(len)?;
+    let mut out = String::with_capacity(len);
+    if let Side::Start = side {
+        out.extend(std::iter::repeat_n(fill, missing));
+    }
+    out.push_str(this.as_str());
+    if let Side::End = side {
+        out.extend(std::iter::repeat_n(fill, missing));
+    }
+    call.charge(len / 16);
+    give(out)
+}
+
+fn get(call: &mut Call<'_>) -> NativeResult {
+    let i = int(call, 0, "index")?;
+    let this = this_text(call);
+    match position(i, this.char_count()).and_then(|at| this.char_at(at)) {
+        Some(c) => give(Owned::char(c)),
+        None => Ok(Next::Return(call.take(1))),
+    }
+}
+
+/// The characters that `chr` and `ord` speak of.
+pub(super) fn chr(call: &mut Call<'_>) -> NativeResult {
+    let n = int(call, 0, "n")?;
+    match u32::try_from(n).ok().and_then(char::from_u32) {
+        Some(c) => give(Owned::char(c)),
+        None => Err(error(Kind::Value, format!("{n} is not the code point of a character"))),
+    }
+}
+
+pub(super) fn ord(call: &mut Call<'_>) -> NativeResult {
+    let c = text(call, 0, "c")?;
+    let mut chars = c.chars();
+    match (chars.next(), chars.next()) {
+        (Some(c), None) => give(Owned::int(i64::from(u32::from(c)))),
+        _ => {
+            let n = count_chars(c);
+            Err(error(Kind::Value, format!("`ord` needs a string of one character, not of {n}")))
+        }
+    }
+}

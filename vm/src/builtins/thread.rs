@@ -1,0 +1,253 @@
+//! Threads as scripts see them: the methods of their handles, the functions `sleep` and `yield`,
+//! and the module `thread`.
+
+use std::sync::Arc;
+
+use crate::{
+    native::{Call, FunctionDef, MethodDef, NativeResult, Next},
+    scope,
+    spawn::{ThreadHandle, spawn},
+    thread::{Delivery, End, Joining, ThreadOptions, ThreadRef, WaitReason},
+    value::{Kind, Owned, View, error},
+    waiting::{Progress, Waits, duration},
+};
+
+/// The functions that are built in everywhere.
+pub(crate) static GLOBALS: &[FunctionDef] = &[
+    FunctionDef {
+        name: "sleep",
+        signature: "(seconds)",
+        doc: "Waits; other threads run meanwhile.",
+        run: sleep,
+    },
+    FunctionDef {
+        name: "yield",
+        signature: "()",
+        doc: "Lets other threads run first.",
+        run: yield_now,
+    },
+];
+
+/// The functions of the module `thread`.
+pub static FUNCTIONS: &[FunctionDef] = &[
+    FunctionDef {
+        name: "spawn",
+        signature: "(f, name = nil, bound = false, background = false, memory_limit = nil, fuel = nil)",
+        doc: "Starts a thread that calls `f`, with a name and limits; gives its handle.",
+        run: spawn_with,
+    },
+    FunctionDef {
+        name: "current",
+        signature: "()",
+        doc: "The handle of the calling thread.",
+        run: current,
+    },
+    FunctionDef {
+        name: "all",
+        signature: "()",
+        doc: "The handles of all threads that have not ended, in the order in which they began.",
+        run: all,
+    },
+    FunctionDef {
+        name: "timeout",
+        signature: "(seconds, f)",
+        doc: "Calls `f` and gives what it gives; throws a `timeout` error when that takes longer.",
+        run: timeout,
+    },
+    FunctionDef {
+        name: "cancel_scope",
+        signature: "()",
+        doc: "Cancels the other threads of the innermost scope, which is no failure.",
+        run: cancel_scope,
+    },
+];
+
+/// The methods of threads.
+pub(crate) const METHODS: &[MethodDef] = &[
+    MethodDef {
+        name: "join",
+        signature: "()",
+        doc: "Waits for the thread to end; gives its value or throws its error.",
+        mutating: false,
+        run: join_method,
+    },
+    MethodDef {
+        name: "cancel",
+        signature: "()",
+        doc: "Asks the thread to stop, and does not wait for it.",
+        mutating: false,
+        run: cancel_method,
+    },
+    MethodDef {
+        name: "done",
+        signature: "()",
+        doc: "True when the thread has ended.",
+        mutating: false,
+        run: done_method,
+    },
+    MethodDef {
+        name: "name",
+        signature: "()",
+        doc: "Its name.",
+        mutating: false,
+        run: name_method,
+    },
+    MethodDef { name: "id", signature: "()", doc: "Its number.", mutating: false, run: id_method },
+];
+
+/// The thread behind a value, or a `type` error.
+pub(crate) fn thread_of(value: &Owned) -> Result<&ThreadRef, Owned> {
+    match value.view() {
+        View::Thread(handle) => handle.downcast::<ThreadHandle>().map(ThreadHandle::thread),
+        _ => None,
+    }
+    .ok_or_else(|| error(Kind::Type, format!("expected a thread, not {}", value.type_name())))
+}
+
+/// What joining gives or throws.
+pub(crate) fn outcome(thread: &ThreadRef, end: End) -> Result<Owned, Owned> {
+    match end {
+        End::Value(value) => Ok(value.into_owned()),
+        End::Failed(failure) => Err(failure.into_owned()),
+        End::Cancelled => {
+            let text = format!("the thread `{}` was cancelled", thread.name());
+            Err(error(Kind::Cancelled, text))
+        }
+    }
+}
+
+/// What joining oneself throws.
+pub(crate) fn joins_itself() -> Owned {
+    error(Kind::Deadlock, "a thread that joins itself would wait forever")
+}
+
+/// Waits for a thread to end; gives its value or throws its error.
+pub(crate) fn join(
+    waits: &mut Waits<'_, '_>,
+    thread: &ThreadRef,
+) -> Result<Progress<Owned>, Owned> {
+    if let Some(Delivery::Interrupted) = waits.delivery() {
+        thread.done.leave(waits.thread);
+        return Err(waits.interrupted());
+    }
+    if thread == waits.thread {
+        return Err(joins_itself());
+    }
+    loop {
+        let begin = waits.begin(WaitReason::Join(thread.id()));
+        match thread.done.join(|| begin.begin()) {
+            Joining::Ended(end) => return outcome(thread, end).map(Progress::Done),
+            Joining::Waiting => return Ok(Progress::Park),
+            Joining::Noticed => waits.look()?,
+        }
+    }
+}
+
+fn join_method(call: &mut Call<'_>) -> NativeResult {
+    let (mut waits, receiver, _) = Waits::split(call);
+    match join(&mut waits, thread_of(receiver)?)? {
+        Progress::Done(value) => Ok(Next::Return(value)),
+        Progress::Park => Ok(Next::Park),
+    }
+}
+
+fn cancel_method(call: &mut Call<'_>) -> NativeResult {
+    let (waits, receiver, _) = Waits::split(call);
+    thread_of(receiver)?.cancel(waits.context);
+    Next::nil()
+}
+
+fn done_method(call: &mut Call<'_>) -> NativeResult {
+    Ok(Next::Return(Owned::bool(thread_of(call.receiver())?.done.ended())))
+}
+
+fn name_method(call: &mut Call<'_>) -> NativeResult {
+    Ok(Next::Return(Owned::str(&thread_of(call.receiver())?.name())))
+}
+
+fn id_method(call: &mut Call<'_>) -> NativeResult {
+    let id = thread_of(call.receiver())?.id();
+    Ok(Next::Return(Owned::int(i64::try_from(id).unwrap_or(i64::MAX))))
+}
+
+fn sleep(call: &mut Call<'_>) -> NativeResult {
+    let span = duration(call.arg(0))?;
+    let mut waits = Waits::of(call);
+    match waits.delivery() {
+        Some(Delivery::Interrupted) => return Err(waits.interrupted()),
+        Some(_) => return Next::nil(),
+        None => {}
+    }
+    if span.is_zero() {
+        return Next::nil();
+    }
+    loop {
+        match waits.begin(WaitReason::Sleep).begin() {
+            Some(_) => {
+                waits.timer(span);
+                return Ok(Next::Park);
+            }
+            None => waits.look()?,
+        }
+    }
+}
+
+fn yield_now(_: &mut Call<'_>) -> NativeResult {
+    Ok(Next::Yield)
+}
+
+fn spawn_with(call: &mut Call<'_>) -> NativeResult {
+    let name = match call.arg(1).view() {
+        View::Nil => None,
+        View::Str(name) => Some(Arc::from(name.as_str())),
+        _ => return Err(wrong("name", "a string", call.arg(1))),
+    };
+    let flag = |i: usize, what: &str| {
+        call.arg(i).as_bool().ok_or_else(|| wrong(what, "a bool", call.arg(i)))
+    };
+    let options = ThreadOptions {
+        name,
+        bound: flag(2, "bound")?,
+        background: flag(3, "background")?,
+        memory_limit: limit(call.arg(4), "memory_limit")?,
+        fuel: limit(call.arg(5), "fuel")?,
+        ..ThreadOptions::default()
+    };
+    let callee = call.take(0);
+    Ok(Next::Return(spawn(&mut Waits::of(call), &callee, Vec::new(), options)?))
+}
+
+fn limit(value: &Owned, what: &str) -> Result<Option<u64>, Owned> {
+    match value.view() {
+        View::Nil => Ok(None),
+        View::Int(n) => u64::try_from(n)
+            .map(Some)
+            .map_err(|_| error(Kind::Value, format!("`{what}` cannot be negative"))),
+        _ => Err(wrong(what, "an int", value)),
+    }
+}
+
+fn wrong(what: &str, wanted: &str, value: &Owned) -> Owned {
+    error(Kind::Type, format!("`{what}` is {wanted}, not {}", value.type_name()))
+}
+
+fn current(call: &mut Call<'_>) -> NativeResult {
+    Ok(Next::Return(ThreadHandle::value(call.thread())))
+}
+
+fn all(call: &mut Call<'_>) -> NativeResult {
+    let threads = call.vm().threads();
+    call.charge(threads.len());
+    Ok(Next::Return(Owned::list(threads.iter().map(ThreadHandle::value).collect())))
+}
+
+fn timeout(call: &mut Call<'_>) -> NativeResult {
+    let span = duration(call.arg(0))?;
+    let f = call.take(1);
+    scope::with_deadline(&mut Waits::of(call), span, f)
+}
+
+fn cancel_scope(call: &mut Call<'_>) -> NativeResult {
+    scope::cancel_current(&mut Waits::of(call));
+    Next::nil()
+}

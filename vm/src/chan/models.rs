@@ -1,0 +1,213 @@
+//! Models of a channel: every interleaving of few threads, over the channel and the wait word as
+//! they are shipped. Each has a mutant that must fail.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use std::sync::Arc;
+
+use loom::sync::{Condvar, Mutex as LoomMutex};
+use loom::thread;
+
+use super::*;
+use crate::{
+    atomics::weaken,
+    thread::{Generation, Wait},
+};
+
+/// A thread of the model: its wait, and what stands in for the scheduler.
+struct Sleeper {
+    wait: Wait<Event<u32>>,
+    ready: LoomMutex<bool>,
+    woken: Condvar,
+}
+
+#[derive(Clone)]
+struct Token(Arc<Sleeper>, Generation);
+
+impl Waiter for Token {
+    type Item = u32;
+
+    fn end(&self, event: Event<u32>) -> Result<(), Event<u32>> {
+        self.0.wait.claim(self.1, event)
+    }
+
+    fn is_open(&self) -> bool {
+        self.0.wait.is_open(self.1)
+    }
+}
+
+impl Sleeper {
+    fn new() -> Arc<Self> {
+        let (wait, ready, woken) = (Wait::new(), LoomMutex::new(false), Condvar::new());
+        Arc::new(Self { wait, ready, woken })
+    }
+
+    fn ready(&self) {
+        let again = std::mem::replace(&mut *self.ready.lock().unwrap(), true);
+        assert!(!again, "made ready twice");
+        self.woken.notify_one();
+    }
+
+    fn park(&self) -> Event<u32> {
+        let mut ready = self.ready.lock().unwrap();
+        while !*ready {
+            ready = self.woken.wait(ready).unwrap();
+        }
+        *ready = false;
+        drop(ready);
+        self.wait.end().expect("the winner left an event")
+    }
+}
+
+fn begin(me: &Arc<Sleeper>) -> Option<Token> {
+    me.wait.begin(0).ok().map(|generation| Token(me.clone(), generation))
+}
+
+fn finish(after: After<Token>) {
+    if let Some(woken) = after.finish() {
+        woken.0.ready();
+    }
+}
+
+/// Sends; true when the item was taken.
+fn send(channel: &Channel<Token>, item: u32) -> bool {
+    let me = Sleeper::new();
+    let (outcome, after) = channel.send(item, || begin(&me));
+    finish(after);
+    match outcome {
+        Sending::Done => true,
+        Sending::Closed(_) => false,
+        Sending::Waiting(_) => me.park() == Event::Sent,
+        Sending::Noticed(_) => unreachable!("nobody asks it to stop"),
+    }
+}
+
+fn receive(channel: &Channel<Token>) -> Option<u32> {
+    let me = Sleeper::new();
+    receive_as(channel, &me)
+}
+
+fn receive_as(channel: &Channel<Token>, me: &Arc<Sleeper>) -> Option<u32> {
+    let (outcome, after) = channel.receive(|| begin(me));
+    finish(after);
+    match outcome {
+        Receiving::Item(item) => Some(item),
+        Receiving::Closed => None,
+        Receiving::Waiting(ticket) => match me.park() {
+            Event::Received(item) => Some(item),
+            Event::Closed => {
+                channel.leave_receivers(ticket);
+                None
+            }
+            Event::Sent => unreachable!("it receives"),
+        },
+        Receiving::Noticed => None,
+    }
+}
+
+fn close(channel: &Channel<Token>) {
+    for woken in channel.close() {
+        woken.0.ready();
+    }
+}
+
+fn check(f: impl Fn() + Send + Sync + 'static) {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = Some(2);
+    builder.check(f);
+}
+
+#[track_caller]
+fn must_fail(spot: Spot, f: impl Fn() + Send + Sync + 'static) {
+    let outcome = weaken(spot, || catch_unwind(AssertUnwindSafe(|| check(f))));
+    assert!(outcome.is_err(), "the model holds without {spot:?}");
+}
+
+/// One sender, one receiver: both end, and the items arrive in order.
+fn two_items(capacity: usize) {
+    let channel = Arc::new(Channel::new(1, capacity));
+    let there = channel.clone();
+    let sender = thread::spawn(move || send(&there, 1) && send(&there, 2));
+    assert_eq!((receive(&channel), receive(&channel)), (Some(1), Some(2)));
+    assert!(sender.join().unwrap());
+    assert_eq!(channel.len(), 0);
+}
+
+#[test]
+fn a_rendezvous_loses_no_wake_up() {
+    check(|| two_items(0));
+}
+
+#[test]
+fn a_buffer_loses_no_wake_up() {
+    check(|| two_items(1));
+}
+
+#[test]
+fn mutant_that_enters_the_queue_under_another_lock() {
+    must_fail(Spot::ChannelEnlist, || two_items(0));
+}
+
+/// Two senders and one receiver: each item arrives once.
+#[test]
+fn two_senders_and_a_receiver() {
+    check(|| {
+        let channel = Arc::new(Channel::new(1, 0));
+        let senders = [1, 2].map(|item| {
+            let channel = channel.clone();
+            thread::spawn(move || send(&channel, item))
+        });
+        let mut got = [receive(&channel), receive(&channel)];
+        got.sort_unstable();
+        assert_eq!(got, [Some(1), Some(2)]);
+        for sender in senders {
+            assert!(sender.join().unwrap());
+        }
+    });
+}
+
+/// Closing races with a sender: its item is received exactly when it counts as sent.
+#[test]
+fn closing_against_a_sender() {
+    check(|| {
+        let channel = Arc::new(Channel::new(1, 0));
+        let there = channel.clone();
+        let sender = thread::spawn(move || send(&there, 1));
+        let there = channel.clone();
+        let closer = thread::spawn(move || close(&there));
+        let got = receive(&channel);
+        assert_eq!(sender.join().unwrap(), got.is_some());
+        closer.join().unwrap();
+    });
+}
+
+/// A receiver is asked to stop while an item comes: the item goes to it or to the next, never
+/// nowhere.
+fn stopping_against_a_sender() {
+    let channel = Arc::new(Channel::new(1, 1));
+    let me = Sleeper::new();
+    let there = channel.clone();
+    let sender = thread::spawn(move || send(&there, 1));
+    let there = me.clone();
+    let canceller = thread::spawn(move || {
+        if there.wait.interrupt(0, Event::Closed) == crate::thread::Interrupt::Claimed {
+            there.ready();
+        }
+    });
+    let got = receive_as(&channel, &me);
+    assert!(sender.join().unwrap());
+    canceller.join().unwrap();
+    // What the stopped receiver did not take is still there for another one.
+    let left = channel.len();
+    assert_eq!(left + usize::from(got.is_some()), 1, "the item is in one place");
+}
+
+#[test]
+fn an_item_is_never_lost_to_a_stopped_receiver() {
+    check(stopping_against_a_sender);
+}
+
+#[test]
+fn mutant_that_does_not_try_the_next_receiver() {
+    must_fail(Spot::ChannelRetry, stopping_against_a_sender);
+}

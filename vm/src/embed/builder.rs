@@ -1,0 +1,312 @@
+//! A VM before it runs: what the host gives it.
+
+use std::{
+    borrow::Cow,
+    collections::BTreeMap,
+    fmt,
+    io::{Read, Write},
+    marker::PhantomData,
+    sync::Arc,
+};
+
+use lisle_compiler::{self as compiler, Compiled, Environment, Options, source::Source};
+
+use super::{
+    Vm,
+    help::{Docs, ModuleDocs},
+    host::{self, Host},
+    session::Names,
+};
+use crate::{
+    convert::{BlockingFunction, HostFunction, IntoValue, within},
+    error::{Error, ErrorKind, PRELUDE},
+    link::{Globals, link},
+    methods::Method,
+    module::{Member, MemberValue, ModuleBuilder, blocking, quick},
+    native::{NativeDef, Signature},
+    sched::{Config, Handoff},
+    thread::{End, ThreadOptions, ThreadRef},
+    value::{Owned, Shared, tag},
+    vm::{VmOptions, VmShared},
+};
+
+/// Configures a [`Vm`], or a host's own type around one.
+pub struct VmBuilder<V = Vm> {
+    config: Config,
+    options: VmOptions,
+    stdout: Option<Box<dyn Write + Send>>,
+    stdout_buffered: bool,
+    stderr: Option<Box<dyn Write + Send>>,
+    stdin: Option<Box<dyn Read + Send>>,
+    args: Vec<String>,
+    color: bool,
+    functions: Vec<Result<NativeDef, Error>>,
+    modules: Vec<ModuleBuilder>,
+    methods: Vec<Cow<'static, str>>,
+    marker: PhantomData<fn() -> V>,
+}
+
+impl<V: From<Vm>> VmBuilder<V> {
+    pub(super) fn new() -> Self {
+        Self {
+            config: Config::default(),
+            options: VmOptions::default(),
+            stdout: None,
+            stdout_buffered: false,
+            stderr: None,
+            stdin: None,
+            args: Vec::new(),
+            color: false,
+            functions: Vec::new(),
+            modules: Vec::new(),
+            methods: Vec::new(),
+            marker: PhantomData,
+        }
+    }
+
+    /// How many LWPs run scripts at once; by default as many as there are CPUs.
+    #[must_use]
+    pub fn lwps(mut self, n: usize) -> Self {
+        self.config.processors = n;
+        self
+    }
+
+    /// How many LWPs there may be at all: besides those that run scripts, those that are inside a
+    /// blocking call. Past that, such calls take turns.
+    #[must_use]
+    pub fn max_lwps(mut self, n: usize) -> Self {
+        self.config.max_lwps = n;
+        self
+    }
+
+    /// What `print` writes to; by default the standard output of the process.
+    #[must_use]
+    pub fn stdout(mut self, writer: impl Write + Send + 'static) -> Self {
+        self.stdout = Some(Box::new(writer));
+        self
+    }
+
+    /// Gathers what `print` writes, some kilobytes at a time; it is written out when a call of the
+    /// host returns, when the program ends, and before the standard input is read.
+    #[must_use]
+    pub fn buffer_stdout(mut self) -> Self {
+        self.stdout_buffered = true;
+        self
+    }
+
+    /// What `eprint` and reports go to; by default the standard error of the process.
+    #[must_use]
+    pub fn stderr(mut self, writer: impl Write + Send + 'static) -> Self {
+        self.stderr = Some(Box::new(writer));
+        self
+    }
+
+    /// What `input` reads; by default the standard input of the process.
+    #[must_use]
+    pub fn stdin(mut self, reader: impl Read + Send + 'static) -> Self {
+        self.stdin = Some(Box::new(reader));
+        self
+    }
+
+    /// As [`stdin`](Self::stdin), from bytes.
+    #[must_use]
+    pub fn stdin_bytes(self, bytes: impl Into<Vec<u8>>) -> Self {
+        self.stdin(std::io::Cursor::new(bytes.into()))
+    }
+
+    /// The program's arguments, as `os.args` gives them.
+    #[must_use]
+    pub fn args(mut self, args: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.args = args.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Whether reports show terminal colours; they do not by default.
+    #[must_use]
+    pub fn color(mut self, color: bool) -> Self {
+        self.color = color;
+        self
+    }
+
+    /// The most that the values of all scripts may take together, in bytes. An allocation past it
+    /// is an error of kind `memory`.
+    #[must_use]
+    pub fn memory_limit(mut self, bytes: u64) -> Self {
+        self.options.memory_limit = Some(bytes);
+        self
+    }
+
+    /// Adds a function that is known everywhere and answers at once. See
+    /// [`ModuleBuilder::function`].
+    #[must_use]
+    pub fn function<P>(mut self, signature: &str, function: impl HostFunction<P>) -> Self {
+        self.functions.push(quick(signature, Cow::Borrowed(""), function));
+        self
+    }
+
+    /// Adds a function that is known everywhere and may wait in the kernel. See
+    /// [`ModuleBuilder::blocking`].
+    #[must_use]
+    pub fn blocking_function<P>(mut self, signature: &str, function: impl BlockingFunction<P>) -> Self {
+        self.functions.push(blocking(signature, Cow::Borrowed(""), Handoff::Lazy, function));
+        self
+    }
+
+    /// Adds a function that is known everywhere and does wait in the kernel. See
+    /// [`ModuleBuilder::eager`].
+    #[must_use]
+    pub fn eager_function<P>(mut self, signature: &str, function: impl BlockingFunction<P>) -> Self {
+        self.functions.push(blocking(signature, Cow::Borrowed(""), Handoff::Eager, function));
+        self
+    }
+
+    /// Adds a module. One of the same name that was added before is replaced.
+    #[must_use]
+    pub fn module(mut self, module: ModuleBuilder) -> Self {
+        self.modules.retain(|other| other.name != module.name);
+        self.modules.push(module);
+        self
+    }
+
+    /// Adds methods to built-in types, written in Lisle: a top-level `fn list_second(self)` is the
+    /// method `second` of lists.
+    #[must_use]
+    pub fn methods(mut self, source: impl Into<Cow<'static, str>>) -> Self {
+        self.methods.push(source.into());
+        self
+    }
+
+    /// Starts the VM. Fails when a native's signature is wrong, methods do not compile, or the
+    /// kernel refuses a thread.
+    pub fn build(self) -> Result<V, Error> {
+        let vm = VmShared::new(self.options, self.config)
+            .map_err(|e| Error::new(ErrorKind::Io, e.to_string()).context("starting the VM"))?;
+        let colored = self.color;
+        let _ = vm.reporter.set(Box::new(move |_, thread, thrown| {
+            host::report_failure(thread, thrown, colored);
+        }));
+        if let Some(stdout) = self.stdout {
+            vm.stdout.redirect(stdout);
+        }
+        vm.stdout.set_prompt(!self.stdout_buffered);
+        if let Some(stderr) = self.stderr {
+            vm.stderr.redirect(stderr);
+        }
+        vm.stderr.set_prompt(true);
+        if let Some(stdin) = self.stdin {
+            vm.stdin.redirect(stdin);
+        }
+        // From here on the handle ends the VM when something is wrong.
+        let host = Host::new(vm, colored);
+        let vm = host.shared();
+        let mut docs = Docs::new();
+        within(Some(vm), || {
+            for function in self.functions {
+                let function = Arc::new(function?);
+                vm.define(&function.name.clone(), Owned::native(function));
+            }
+            self.modules.into_iter().try_for_each(|module| {
+                docs.insert(module.name.as_ref().into(), ModuleDocs::new(&module));
+                define_module(vm, module, &self.args)
+            })
+        })?;
+        host.set_docs(docs);
+        let environment = host.set_environment(environment(vm));
+        self.methods.iter().try_for_each(|text| install_methods(vm, environment, text))?;
+        Ok(Vm { host, names: Arc::new(Names::new()) }.into())
+    }
+}
+
+impl<V> fmt::Debug for VmBuilder<V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VmBuilder")
+            .field("config", &self.config)
+            .field("options", &self.options)
+            .finish_non_exhaustive()
+    }
+}
+
+fn define_module(vm: &VmShared, module: ModuleBuilder, args: &[String]) -> Result<(), Error> {
+    let name = module.name;
+    for Member { name: member, value, .. } in module.members {
+        let context = |e: Error| e.context(&format!("{name}.{member}"));
+        let value = match value.map_err(context)? {
+            MemberValue::Value(value) => value.into_value().map_err(context)?.into_owned(),
+            MemberValue::OfArgs(make) => (make.0)(args).map_err(context)?.into_owned(),
+            MemberValue::Native(native) => Owned::native(Arc::new(native)),
+            MemberValue::Row(row) => Owned::native(Arc::new(NativeDef::from(row))),
+        };
+        vm.define_member(&name, &member, value);
+    }
+    Ok(())
+}
+
+/// What the compiler may know of the names that exist.
+fn environment(vm: &VmShared) -> Environment {
+    let known = |value: &Shared| match value.as_owned().view() {
+        crate::value::View::Native(native) => {
+            native.downcast::<NativeDef>().map(|native| signature(&native.signature))
+        }
+        _ => None,
+    };
+    let names = |members: &dyn Fn(&mut dyn FnMut(&str, &Shared))| {
+        let mut names = BTreeMap::new();
+        members(&mut |name, value| {
+            names.insert(name.into(), known(value));
+        });
+        names
+    };
+    let builtins = names(&|each| vm.builtins.lock().iter().for_each(|(name, value)| each(name, value)));
+    let modules = vm.modules.lock();
+    let modules = modules
+        .iter()
+        .map(|(module, members)| {
+            let members = names(&|each| members.iter().for_each(|(name, value)| each(name, value)));
+            (module.clone(), members)
+        })
+        .collect();
+    Environment { builtins, modules }
+}
+
+fn signature(signature: &Signature) -> compiler::Signature {
+    let plain = || signature.params().iter().filter(|param| !param.rest);
+    compiler::Signature {
+        parameters: plain().map(|param| param.name.clone()).collect(),
+        optional: plain().map(|param| param.optional).collect(),
+        rest: signature.params().iter().any(|param| param.rest),
+    }
+}
+
+/// Runs a text whose functions become methods.
+fn install_methods(vm: &Arc<VmShared>, environment: &Environment, text: &str) -> Result<(), Error> {
+    let source = Source::new(PRELUDE, text);
+    let Compiled { unit, diagnostics, .. } =
+        compiler::compile(&source, &Options { environment, session: None });
+    let Some(unit) = unit else { return Err(Error::from_diagnostics(source, diagnostics)) };
+    let globals = Globals::new(false);
+    let thread = within(Some(vm), || {
+        let main = link(vm, &unit, globals.clone())
+            .map_err(|message| Error::new(ErrorKind::Syntax, message))?
+            .main();
+        Ok::<_, Error>(ThreadRef::new(vm, ThreadOptions::default(), &main, Vec::new()))
+    })?;
+    thread.done.add_handle();
+    vm.scheduler().spawn(thread.clone());
+    let end = thread.done.wait_host(|| vm.exiting());
+    let _ = thread.done.drop_handle();
+    if let Some(End::Failed(thrown)) = end {
+        return Err(Error::from_thrown(thrown.to_owned(), Some(vm)));
+    }
+    for tag in tag::NIL..tag::END {
+        let of_type = |name: &Box<str>| {
+            let method = name.strip_prefix(tag::name(tag))?.strip_prefix('_')?;
+            let function = Shared::new(globals.named(name)?);
+            Some((vm.symbols.intern(method), Method::Script(function)))
+        };
+        let entries: Vec<_> = globals.names().iter().filter_map(of_type).collect();
+        if !entries.is_empty() {
+            vm.methods.extend(tag, &entries);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,371 @@
+//! What the handles on a VM share: starting a thread for the host, waiting for it, and the end.
+//!
+//! # Holds
+//!
+//! The scheduler reports a stall when nothing can ever run again and nobody has a hold. Here there
+//! is one hold, which exists unless every handle on the VM has a call waiting; it is let go and
+//! taken under one lock, with the counts of handles and of waiting calls.
+//!
+//! A stall gives an error to the threads in `awaited`, which are those of waiting calls, and to
+//! nobody else: what the host has left running may be waiting for the next call. A program that is
+//! [`run`] has no such thread, and there a stall is the deadlock of all.
+
+use std::{
+    fmt, mem,
+    sync::{Arc, OnceLock, Weak},
+};
+
+use lisle_compiler::{
+    self as compiler, Compiled, Environment, Options,
+    diagnostics::{self, Diagnostic},
+    source::Source,
+};
+
+use super::{color, help::Docs, not_utf8};
+use crate::{
+    atomics::Mutex,
+    convert::{Arguments, Value, within},
+    error::{Error, ErrorKind, MAIN},
+    link::{Globals, link},
+    rc::Heap,
+    sched::Hold,
+    thread::{End, ThreadOptions, ThreadRef},
+    value::{Owned, Shared},
+    vm::VmShared,
+};
+
+/// The program's text is wrong.
+const WRONG_TEXT: i32 = 2;
+
+/// One handle on a VM.
+pub(super) struct Host(Arc<Inner>);
+
+pub(super) struct WeakHost(Weak<Inner>);
+
+struct Inner {
+    vm: Arc<VmShared>,
+    /// What exists besides a text. Immutable once the VM is built.
+    environment: OnceLock<Environment>,
+    /// What modules say of themselves. Immutable once the VM is built.
+    docs: OnceLock<Docs>,
+    /// Reports show terminal colours. Immutable.
+    color: bool,
+    /// See the module's text. Under the lock.
+    users: Mutex<Users>,
+}
+
+struct Users {
+    handles: usize,
+    waiting: usize,
+    hold: Option<Hold>,
+}
+
+impl Users {
+    /// Takes or lets go the hold. What is let go is given back, to be dropped without the lock.
+    #[must_use]
+    fn settle(&mut self, vm: &VmShared) -> Option<Hold> {
+        if self.waiting < self.handles {
+            self.hold.get_or_insert_with(|| vm.scheduler().hold());
+            None
+        } else {
+            self.hold.take()
+        }
+    }
+}
+
+/// Says that threads which wait may be woken by the host. See [`Vm::guard`](super::Vm::guard).
+#[derive(Debug)]
+#[must_use]
+pub struct Guard {
+    hold: Hold,
+}
+
+impl Guard {
+    /// Lets go.
+    pub fn release(self) {
+        drop(self.hold);
+    }
+}
+
+impl Host {
+    pub(super) fn new(vm: Arc<VmShared>, color: bool) -> Self {
+        let hold = Some(vm.scheduler().hold());
+        let users = Mutex::new(Users { handles: 1, waiting: 0, hold });
+        Self(Arc::new(Inner { vm, environment: OnceLock::new(), docs: OnceLock::new(), color, users }))
+    }
+
+    /// Says what modules say of themselves.
+    pub(super) fn set_docs(&self, docs: Docs) {
+        // Set once: a VM is built once.
+        let _ = self.0.docs.set(docs);
+    }
+
+    pub(super) fn docs(&self) -> Option<&Docs> {
+        self.0.docs.get()
+    }
+
+    /// Says what exists besides a text.
+    pub(super) fn set_environment(&self, environment: Environment) -> &Environment {
+        self.0.environment.get_or_init(|| environment)
+    }
+
+    pub(super) fn weak(&self) -> WeakHost {
+        WeakHost(Arc::downgrade(&self.0))
+    }
+
+    pub(super) fn shared(&self) -> &Arc<VmShared> {
+        &self.0.vm
+    }
+
+    pub(super) fn environment(&self) -> &Environment {
+        self.0.environment.get_or_init(Environment::default)
+    }
+
+    pub(super) fn guard(&self) -> Guard {
+        Guard { hold: self.0.vm.scheduler().hold() }
+    }
+
+    /// The status of `os.exit`, once a script has called it.
+    pub(super) fn exited(&self) -> Option<i32> {
+        self.0.vm.exit_status()
+    }
+
+    /// A native that runs on an LWP cannot wait for another user thread: that may need the LWP.
+    pub(super) fn may_wait(&self) -> Result<(), Error> {
+        if Heap::with(|heap| heap.is_some()) {
+            return Err(Error::new(
+                ErrorKind::Value,
+                "a native function that is not blocking cannot wait for a script; see `Reply::call`",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Calls a function of a script.
+    pub(super) fn call(&self, function: &Value, arguments: impl Arguments) -> Result<Value, Error> {
+        use crate::convert::IntoValue;
+        self.may_wait()?;
+        if let Some(status) = self.exited() {
+            return Err(super::ended(status));
+        }
+        let (callee, arguments) = within(Some(&self.0.vm), || {
+            let callee = function.into_value()?.into_owned();
+            let arguments = arguments.into_arguments()?;
+            let arguments: Vec<_> = arguments.into_iter().map(|local| local.into_owned()).collect();
+            Ok::<_, Error>((callee, arguments))
+        })?;
+        self.start(&callee, arguments, |_| {})
+    }
+
+    /// Starts a user thread and waits for its end. `started` is told of it before it runs.
+    pub(super) fn start(
+        &self,
+        callee: &Owned,
+        arguments: Vec<Owned>,
+        started: impl FnOnce(&ThreadRef),
+    ) -> Result<Value, Error> {
+        let vm = &self.0.vm;
+        let options = ThreadOptions { name: Some(MAIN.into()), ..ThreadOptions::default() };
+        let thread = within(Some(vm), || ThreadRef::new(vm, options, callee, arguments));
+        // The handle keeps a failure from being reported as nobody's before it is looked at.
+        thread.done.add_handle();
+        started(&thread);
+        let waiting = Waiting::begin(&self.0, &thread);
+        vm.scheduler().spawn(thread.clone());
+        let end = thread.done.wait_host(|| vm.exiting());
+        drop(waiting);
+        // The failure was noticed by the wait, so there is none to report.
+        let _ = thread.done.drop_handle();
+        // Whoever waits for an answer has seen what was printed on the way.
+        self.flush();
+        match (self.exited(), end) {
+            (Some(status), _) => Err(super::ended(status)),
+            (None, Some(End::Value(value))) => Ok(Value::from_shared(value, vm)),
+            (None, Some(End::Failed(error))) => Err(failure(&thread, &error)),
+            (None, Some(End::Cancelled) | None) => {
+                Err(Error::new(ErrorKind::Cancelled, "the evaluation was cancelled"))
+            }
+        }
+    }
+
+    /// Asks a thread to stop.
+    pub(super) fn cancel(&self, thread: &ThreadRef) {
+        thread.cancel(&mut self.0.vm.scheduler());
+    }
+
+    /// Asks all threads to stop.
+    pub(super) fn cancel_all(&self) {
+        for thread in self.0.vm.threads() {
+            self.cancel(&thread);
+        }
+    }
+
+    pub(super) fn flush(&self) {
+        // An output that is gone cannot be told.
+        let _ = self.0.vm.stdout.flush();
+        let _ = self.0.vm.stderr.flush();
+    }
+
+    pub(super) fn report(&self, error: &Error) {
+        self.say(&error.report(color(self.0.color)));
+    }
+
+    /// Writes the warnings among `diagnostics`.
+    pub(super) fn warn(&self, source: &Source, diagnostics: &[Diagnostic]) {
+        if !diagnostics.is_empty() {
+            self.say(&diagnostics::render(diagnostics, source, self.0.color));
+        }
+    }
+
+    fn say(&self, text: &str) {
+        say(&self.0.vm, text);
+    }
+}
+
+impl Clone for Host {
+    fn clone(&self) -> Self {
+        self.0.add_handle();
+        Self(self.0.clone())
+    }
+}
+
+impl WeakHost {
+    pub(super) fn upgrade(&self) -> Option<Host> {
+        let inner = self.0.upgrade()?;
+        inner.add_handle();
+        Some(Host(inner))
+    }
+}
+
+impl Clone for WeakHost {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl Inner {
+    fn add_handle(&self) {
+        let mut users = self.users.lock();
+        users.handles += 1;
+        let free = users.settle(&self.vm);
+        drop(users);
+        drop(free);
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        let mut users = self.0.users.lock();
+        users.handles -= 1;
+        let last = users.handles == 0;
+        // At the very end no stall is of interest.
+        let free = if last { None } else { users.settle(&self.0.vm) };
+        drop(users);
+        drop(free);
+        if last {
+            end(&self.0.vm);
+        }
+    }
+}
+
+/// A call of the host that waits for a thread.
+struct Waiting<'a> {
+    inner: &'a Inner,
+    thread: &'a ThreadRef,
+}
+
+impl<'a> Waiting<'a> {
+    fn begin(inner: &'a Inner, thread: &'a ThreadRef) -> Self {
+        inner.vm.awaited.lock().push(thread.clone());
+        let mut users = inner.users.lock();
+        users.waiting += 1;
+        let free = users.settle(&inner.vm);
+        drop(users);
+        drop(free);
+        Self { inner, thread }
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        // The hold first: without it and without an awaited thread, a stall would be everybody's.
+        let mut users = self.inner.users.lock();
+        users.waiting -= 1;
+        let free = users.settle(&self.inner.vm);
+        drop(users);
+        drop(free);
+        self.inner.vm.awaited.lock().retain(|thread| thread != self.thread);
+    }
+}
+
+/// Ends a VM: its threads are stopped where they stand, its kernel threads joined.
+fn end(vm: &Arc<VmShared>) {
+    within(Some(vm), || vm.shutdown());
+    let _ = vm.stdout.flush();
+    let _ = vm.stderr.flush();
+}
+
+/// Runs a program; gives its exit status.
+pub(super) fn run(host: &Host, name: &str, bytes: &[u8]) -> i32 {
+    if let Err(error) = host.may_wait() {
+        host.report(&error);
+        return 1;
+    }
+    let text = match std::str::from_utf8(bytes) {
+        Ok(text) => text,
+        Err(error) => {
+            host.report(&not_utf8(name, bytes, error));
+            return WRONG_TEXT;
+        }
+    };
+    let source = Source::new(name, text);
+    let vm = host.shared();
+    let options = Options { environment: host.environment(), session: None };
+    let Compiled { unit, diagnostics, .. } = compiler::compile(&source, &options);
+    host.warn(&source, &diagnostics);
+    let Some(unit) = unit else { return WRONG_TEXT };
+    let main = match within(Some(vm), || link(vm, &unit, Globals::new(false)).map(|m| m.main())) {
+        Ok(main) => main,
+        Err(message) => {
+            host.report(&Error::new(ErrorKind::Syntax, message));
+            return WRONG_TEXT;
+        }
+    };
+    let options =
+        ThreadOptions { name: Some(MAIN.into()), main: true, ..ThreadOptions::default() };
+    let thread = within(Some(vm), || ThreadRef::new(vm, options, &main, Vec::new()));
+    // While the program runs the host wakes nobody.
+    let hold = mem::take(&mut host.0.users.lock().hold);
+    vm.scheduler().spawn(thread);
+    drop(hold);
+    let status = vm.wait();
+    let free = host.0.users.lock().settle(vm);
+    drop(free);
+    host.flush();
+    status
+}
+
+/// Reports a thread that failed and that nobody took notice of.
+pub(super) fn report_failure(thread: &ThreadRef, thrown: &Shared, colored: bool) {
+    say(thread.vm(), &failure(thread, thrown).report(color(colored)));
+}
+
+fn failure(thread: &ThreadRef, thrown: &Shared) -> Error {
+    let vm = thread.vm();
+    within(Some(vm), || {
+        Error::from_thrown_with(thrown.to_owned(), &[], Some(thread.name()), Some(vm))
+    })
+}
+
+fn say(vm: &VmShared, text: &str) {
+    // What was printed before comes first.
+    let _ = vm.stdout.flush();
+    let _ = vm.stderr.append(text.as_bytes());
+    let _ = vm.stderr.flush();
+}
+
+impl fmt::Debug for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Host").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,149 @@
+//! Texts that come one after the other and share their names.
+
+use std::{fmt, sync::Arc};
+
+use lisle_compiler::{self as compiler, Compiled, Options, source::Source};
+
+use super::{EVAL, Vm, ended, host::Host};
+use crate::{
+    atomics::Mutex,
+    convert::{Arguments, FromValue, Value, within},
+    error::{Error, ErrorKind},
+    link::{Globals, link},
+    thread::ThreadRef,
+};
+
+/// A conversation with a VM: each text sees the names of those before, and may define them anew.
+///
+/// Threads that a text spawns go on while the host prepares the next one.
+#[derive(Clone)]
+pub struct Session {
+    vm: Vm,
+}
+
+impl Session {
+    pub(super) fn new(mut vm: Vm) -> Self {
+        vm.names = Arc::new(Names::new());
+        Self { vm }
+    }
+
+    /// The VM.
+    pub fn vm(&self) -> &Vm {
+        &self.vm
+    }
+
+    /// Evaluates a text; gives the value of its last expression.
+    pub fn eval<T: FromValue>(&self, source: &str) -> Result<T, Error> {
+        self.eval_named(EVAL, source)
+    }
+
+    /// As [`eval`](Self::eval), with a name for messages.
+    pub fn eval_named<T: FromValue>(&self, name: &str, source: &str) -> Result<T, Error> {
+        self.vm.names.eval(&self.vm.host, name, source)?.to()
+    }
+
+    /// Calls a function that a text defined.
+    pub fn call<T: FromValue>(&self, name: &str, arguments: impl Arguments) -> Result<T, Error> {
+        self.vm.call(name, arguments)
+    }
+
+    /// A handle that stops whatever the session is evaluating, from any kernel thread.
+    pub fn interrupt(&self) -> Interrupt {
+        Interrupt { names: self.vm.names.clone(), host: self.vm.host.weak() }
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session").finish_non_exhaustive()
+    }
+}
+
+/// Stops what a [`Session`] evaluates. Keeps nothing alive.
+#[derive(Clone)]
+pub struct Interrupt {
+    names: Arc<Names>,
+    host: super::host::WeakHost,
+}
+
+impl Interrupt {
+    /// Cancels the running evaluation, which ends with an error of kind `cancelled` when it has
+    /// cleaned up. Without one, does nothing. A call that is inside the kernel ends first.
+    pub fn cancel(&self) {
+        if let Some(host) = self.host.upgrade()
+            && let Some(thread) = self.names.running.lock().clone()
+        {
+            host.cancel(&thread);
+        }
+    }
+}
+
+impl fmt::Debug for Interrupt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Interrupt").finish_non_exhaustive()
+    }
+}
+
+/// The top-level names of texts that belong together.
+pub(super) struct Names {
+    globals: Arc<Globals>,
+    /// What the compiler knows of them. Under the lock, for as long as it takes to compile.
+    known: Mutex<compiler::Session>,
+    /// Held while a text is evaluated: it moves the session's variables out and back.
+    turn: Mutex<()>,
+    /// The thread that evaluates; none between texts.
+    running: Mutex<Option<ThreadRef>>,
+}
+
+impl Names {
+    pub(super) fn new() -> Self {
+        Self {
+            globals: Globals::new(true),
+            known: Mutex::default(),
+            turn: Mutex::default(),
+            running: Mutex::default(),
+        }
+    }
+
+    /// Evaluates a text.
+    pub(super) fn eval(&self, host: &Host, name: &str, text: &str) -> Result<Value, Error> {
+        host.may_wait()?;
+        if let Some(status) = host.exited() {
+            return Err(ended(status));
+        }
+        let source = Source::new(name, text);
+        let _turn = self.turn.lock();
+        let main = {
+            let mut known = self.known.lock();
+            let options = Options { environment: host.environment(), session: Some(&known) };
+            let Compiled { unit, diagnostics, session, .. } = compiler::compile(&source, &options);
+            let Some(unit) = unit else { return Err(Error::from_diagnostics(source, diagnostics)) };
+            host.warn(&source, &diagnostics);
+            let shared = host.shared();
+            let main = within(Some(shared), || link(shared, &unit, self.globals.clone()).map(|m| m.main()))
+                .map_err(|message| Error::new(ErrorKind::Syntax, message))?;
+            if let Some(session) = session {
+                *known = session;
+            }
+            main
+        };
+        let result = host.start(&main, Vec::new(), |thread| {
+            *self.running.lock() = Some(thread.clone());
+        });
+        *self.running.lock() = None;
+        result
+    }
+
+    /// The value of a top-level name.
+    pub(super) fn named(&self, host: &Host, name: &str) -> Result<Value, Error> {
+        match self.globals.named(name) {
+            Some(value) => Ok(Value::new_in(value, Some(host.shared()))),
+            None => Err(Error::new(ErrorKind::Name, format!("no text has defined `{name}`"))),
+        }
+    }
+}
+
+/// Does a text end in the middle of something that more text could complete?
+pub fn is_incomplete(text: &str) -> bool {
+    compiler::parse(&Source::new(EVAL, text)).incomplete
+}

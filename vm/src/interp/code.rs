@@ -1,0 +1,16 @@
+//! The codes of the operations as constants, to be matched on: those of the table and the
+//! interpreter's own.
+
+use lisle_compiler::bytecode::Op;
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $name:ident $variant:ident ($a:ident $b:ident $c:ident) $ext:literal [$($flag:ident)*];)*) => {
+        $($(#[$doc])* #[allow(dead_code, reason = "most are done outside the loop")]
+        pub(crate) const $variant: u8 = Op::$variant as u8;)*
+    };
+}
+
+lisle_compiler::for_each_op!(codes);
+
+/// `JumpBack` to a `RangeLoop`, whose turn it does itself; `a` is that of the `RangeLoop`.
+pub(crate) const JUMP_BACK_RANGE: u8 = Op::ALL.len() as u8;

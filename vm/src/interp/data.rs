@@ -1,0 +1,221 @@
+//! Copies, globals, and the making of values.
+
+#![expect(unsafe_code, reason = "constants, cells and closures are referred to by address")]
+
+use lisle_compiler::bytecode::op::{INCLUSIVE, KILL_C};
+
+use super::machine::{Machine, Step};
+use crate::{
+    link::{Cell, DIRECT, LINK, Word},
+    value::{self, Closure, Kind, MapObject, Owned, Raw, View, error, ops, tag},
+};
+
+/// `a = b`
+pub(super) fn copy(m: &mut Machine<'_>) -> Step {
+    let word = m.word();
+    let value = m.get(word.b).clone();
+    m.put(word.a, value);
+    m.next(1)
+}
+
+/// `a = constant`, one that is counted
+pub(super) fn load_const(m: &mut Machine<'_>) -> Step {
+    let word = m.word();
+    let value = m.constant_value(word.wide_u32() as usize).clone();
+    m.put(word.a, value);
+    m.next(1)
+}
+
+/// Drops what `a` holds.
+pub(super) fn drop_register(m: &mut Machine<'_>) -> Step {
+    let word = m.word();
+    drop(m.take(word.a));
+    m.next(1)
+}
+
+/// `a = ` the value of a module slot; fills the cell, if there is one.
+pub(super) fn get_global(m: &mut Machine<'_>) -> Step {
+    let word = m.word();
+    let globals = &m.module().globals;
+    let unset = |name: Box<str>| error(Kind::Name, format!("`{name}` has not been set yet"));
+    let value = if word.flags & DIRECT != 0 {
+        globals.value(word.b as usize).map_err(unset)?
+    } else {
+        // SAFETY: linked code names a cell of its function.
+        let cell = unsafe { &*m.constants.add(word.b as usize).cast::<Cell>() };
+        let filled = cell.load();
+        if filled.tag == tag::ABSENT {
+            let value = globals.value(filled.bits as usize).map_err(unset)?;
+            // The globals keep what they hold as long as the VM lives.
+            cell.fill(value.as_raw());
+            value
+        } else {
+            // SAFETY: as above.
+            unsafe { Owned::clone_raw(filled) }
+        }
+    };
+    m.put(word.a, value);
+    m.next(1)
+}
+
+/// Sets a module slot.
+pub(super) fn set_global(m: &mut Machine<'_>) -> Step {
+    let word = m.word();
+    let value = m.take(word.a);
+    m.module().globals.set(word.b as usize, value, &m.vm().units);
+    m.next(1)
+}
+
+/// Moves the value of a module slot out.
+pub(super) fn take_global(m: &mut Machine<'_>) -> Step {
+    let word = m.word();
+    let value = m.module().globals.take(word.b as usize);
+    let value =
+        value.map_err(|name| error(Kind::Name, format!("`{name}` has not been set yet")))?;
+    m.put(word.a, value);
+    m.next(1)
+}
+
+/// `a = ` a closure of a function of the unit
+pub(super) fn closure(m: &mut Machine<'_>) -> Step {
+    let word = m.word();
+    let proto = &*m.module().protos[word.b as usize];
+    let captures = m.take_all(word.c, proto.captures as usize);
+    // SAFETY: protos live as long as the VM, and no value outlives that.
+    let closure = unsafe { Closure::new((&raw const *proto).cast(), captures.into()) };
+    m.put(word.a, Owned::closure(closure));
+    m.next(1)
+}
+
+/// `a = ` the closure that is running
+pub(super) fn get_self_fn(m: &mut Machine<'_>) -> Step {
+    let word = m.word();
+    let register = m.base.wrapping_sub(LINK).cast::<Raw>();
+    // SAFETY: below the base of every function's frame stands its closure, which the caller keeps.
+    let closure = unsafe { Owned::clone_raw(*register) };
+    m.put(word.a, closure);
+    m.next(1)
+}
+
+/// `a = ` a list of `c` values
+pub(super) fn new_list(m: &mut Machine<'_>) -> Step {
+    let word = m.word();
+    let items = m.take_all(word.b, word.c as usize);
+    m.put(word.a, Owned::list(items));
+    m.next(1)
+}
+
+/// Appends `b` to the list `a`.
+pub(super) fn list_append(m: &mut Machine<'_>) -> Step {
+    let word = m.word();
+    let value = m.take(word.b);
+    m.place(word.a).list_mut().expect("a list is being built").push(value);
+    m.next(1)
+}
+
+/// Appends what `for` would walk in `b` to the list `a`.
+pub(super) fn list_extend(m: &mut Machine<'_>) -> Step {
+    let word = m.word();
+    let value = m.take(word.b);
+    let work;
+    {
+        let list = m.place(word.a).list_mut().expect("a list is being built");
+        let before = list.len();
+        match value.view() {
+            View::List(items) => list.extend(items.iter().cloned()),
+            View::Map(map) => list.extend(map.iter().map(|(key, _)| key.clone())),
+            View::Str(text) => list.extend(text.as_str().chars().map(Owned::char)),
+            View::Range(range) => {
+                let len = usize::try_from(range.len()).unwrap_or(usize::MAX);
+                value::room(len.saturating_mul(size_of::<Owned>()))?;
+                list.extend(range.iter().map(Owned::int));
+            }
+            _ => {
+                let text = format!("cannot spread {}", value.type_name());
+                return Err(error(Kind::Type, text).into());
+            }
+        }
+        work = list.len() - before;
+    }
+    m.fuel -= (work / 8) as i64;
+    m.next(1)
+}
+
+/// `a = ` a map of `c` pairs
+pub(super) fn new_map(m: &mut Machine<'_>) -> Step {
+    let word = m.word();
+    let count = word.c as usize;
+    let mut map = MapObject::with_capacity(count);
+    let mut items = m.take_all(word.b, 2 * count).into_iter();
+    while let (Some(key), Some(value)) = (items.next(), items.next()) {
+        map.insert(key, value)?;
+    }
+    m.put(word.a, Owned::map(map));
+    m.next(1)
+}
+
+/// Spreads the map `b` into the map `a`.
+pub(super) fn map_extend(m: &mut Machine<'_>) -> Step {
+    let word = m.word();
+    let value = m.take(word.b);
+    let Some(more) = value.as_map() else {
+        let text = format!("cannot spread {} into a map", value.type_name());
+        return Err(error(Kind::Type, text).into());
+    };
+    let map = m.place(word.a).map_mut().expect("a map is being built");
+    for (key, value) in more.iter() {
+        map.insert(key.clone(), value.clone())?;
+    }
+    m.fuel -= (more.len() / 8) as i64;
+    m.next(1)
+}
+
+/// Inserts key `b` and value `c` into the map `a`.
+pub(super) fn map_insert(m: &mut Machine<'_>) -> Step {
+    let word = m.word();
+    let (key, value) = (m.take(word.b), m.take(word.c));
+    m.place(word.a).map_mut().expect("a map is being built").insert(key, value)?;
+    m.next(1)
+}
+
+/// `a = ` a range from `b` to `b+1` by `b+2`
+pub(super) fn new_range(m: &mut Machine<'_>) -> Step {
+    let word = m.word();
+    let parts = m.take_all(word.b, 3);
+    let inclusive = word.flags & INCLUSIVE != 0;
+    let step = (!parts[2].is_nil()).then_some(&parts[2]);
+    let range = ops::range(&parts[0], &parts[1], step, inclusive)?;
+    m.put(word.a, Owned::range(range));
+    m.next(1)
+}
+
+/// `a = ` the texts of `c` values, joined
+pub(super) fn concat(m: &mut Machine<'_>) -> Step {
+    let word = m.word();
+    let parts = m.take_all(word.b, word.c as usize);
+    let mut text = String::new();
+    for part in &parts {
+        match part.view() {
+            View::Str(part) => {
+                value::room(part.byte_len())?;
+                text.push_str(part.as_str());
+            }
+            View::Int(_) | View::Float(_) | View::Nil | View::Bool(_) => {
+                value::write_display(&mut text, part);
+            }
+            _ => text.push_str(&value::try_display(part)?),
+        }
+    }
+    m.put(word.a, Owned::string(text));
+    m.next(1)
+}
+
+/// `a = ` the text of `b` in a format
+pub(super) fn format(m: &mut Machine<'_>) -> Step {
+    let word = m.word();
+    let text = value::format(m.get(word.b), m.text(word.c as usize))?;
+    // `c` is a constant.
+    m.kill(Word { flags: word.flags & !KILL_C, ..word });
+    m.put(word.a, Owned::string(text));
+    m.next(1)
+}

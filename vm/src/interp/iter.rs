@@ -1,0 +1,157 @@
+//! Loops: ranges, and walks over anything that `for` takes.
+//!
+//! A walk stands in three registers: the collection, which it owns and so keeps as it was at its
+//! start; a position; and a second number. The numbers are ints, so they need no dropping:
+//!
+//! | collection | position | second number |
+//! |---|---|---|
+//! | list | index | |
+//! | map | position of the next entry | |
+//! | string | byte offset | characters walked |
+//! | range | next number | numbers left |
+//! | channel, handle | | elements walked |
+
+#![expect(unsafe_code, reason = "the registers of a walk are written by address")]
+
+use lisle_compiler::bytecode::op::{INCLUSIVE, PAIR};
+
+use super::call::{self, Given};
+use super::machine::{Exit, Machine, Step};
+use super::native::Receiver;
+use super::{method, threads};
+use crate::{
+    link::{SLOT, Word},
+    sched::Outcome,
+    value::{Kind, Owned, Raw, View, error, ops},
+    waiting::Progress,
+};
+
+/// Starts a loop over a range given by its parts.
+pub(super) fn range_loop_start(m: &mut Machine<'_>) -> Step {
+    let word = m.word();
+    let part = |i: usize| {
+        // SAFETY: the three registers are owned.
+        unsafe { Owned::borrow_raw(&*m.reg_after(word.a, i)) }
+    };
+    let inclusive = word.flags & INCLUSIVE != 0;
+    let range = ops::range(part(0), part(1), Some(part(2)), inclusive)?;
+    let turns = u64::try_from(range.len()).unwrap_or(u64::MAX);
+    set(m, word.a, 0, range.start.wrapping_sub(range.step));
+    set(m, word.a, 1, turns.cast_signed());
+    m.next(1)
+}
+
+/// Writes an int to a register of a loop.
+fn set(m: &mut Machine<'_>, first: u16, i: usize, n: i64) {
+    m.put_at(m.reg_after(first, i), Owned::int(n));
+}
+
+/// The number in a register of a loop.
+fn number(m: &Machine<'_>, first: u16, i: usize) -> i64 {
+    // SAFETY: `iter_start` wrote an int there.
+    let raw: Raw = unsafe { *m.reg_after(first, i) };
+    raw.as_i64()
+}
+
+/// Starts a walk over what is in `a`.
+pub(super) fn iter_start(m: &mut Machine<'_>) -> Step {
+    let word = m.word();
+    let value = m.get(word.a);
+    let (position, second) = match value.view() {
+        View::List(_) | View::Map(_) | View::Str(_) | View::Channel(_) => (0, 0),
+        View::Range(range) => {
+            (range.start, u64::try_from(range.len()).unwrap_or(u64::MAX).cast_signed())
+        }
+        View::Handle(_) if method::own_method(value, "next").is_some() => (0, 0),
+        View::Nil => return Err(error(Kind::Type, "cannot walk nil with `for`").into()),
+        _ => {
+            let text = format!("cannot walk {} with `for`", value.type_name());
+            return Err(error(Kind::Type, text).into());
+        }
+    };
+    set(m, word.a, 1, position);
+    set(m, word.a, 2, second);
+    m.next(1)
+}
+
+/// The next element of a walk, or its end.
+pub(super) fn iter_next(m: &mut Machine<'_>) -> Step {
+    let word = m.word();
+    let (position, second) = (number(m, word.a, 1), number(m, word.a, 2));
+    let found = match m.get(word.a).view() {
+        View::List(list) => {
+            list.get(position as usize).map(|value| (position + 1, second, None, value.clone()))
+        }
+        View::Map(map) => map.next_from(position as usize).map(|(at, key, value)| {
+            if word.flags & PAIR != 0 {
+                (at as i64 + 1, second, Some(key.clone()), value.clone())
+            } else {
+                (at as i64 + 1, second, None, key.clone())
+            }
+        }),
+        View::Str(text) => text.as_str()[position as usize..].chars().next().map(|c| {
+            (position + c.len_utf8() as i64, second + 1, Some(Owned::int(second)), Owned::char(c))
+        }),
+        View::Range(range) if second != 0 => {
+            let count = range.index_of(position).and_then(|i| i64::try_from(i).ok());
+            let next = position.wrapping_add(range.step);
+            Some((next, second.wrapping_sub(1), count.map(Owned::int), Owned::int(position)))
+        }
+        View::Channel(_) => return threads::iter_channel(m),
+        View::Handle(_) => return iter_handle(m),
+        _ => None,
+    };
+    let Some((next, second, key, value)) = found else { return m.jump(word.wide_i32()) };
+    set(m, word.a, 1, next);
+    set(m, word.a, 2, second);
+    write(m, word, key.unwrap_or(Owned::int(position)), value);
+    m.next(1)
+}
+
+/// Writes what a turn of the loop gets.
+fn write(m: &mut Machine<'_>, word: Word, key: Owned, value: Owned) {
+    if word.flags & PAIR != 0 {
+        m.put_at(m.reg_after(word.a, 3), key);
+        m.put_at(m.reg_after(word.a, 4), value);
+    } else {
+        m.put_at(m.reg_after(word.a, 3), value);
+    }
+}
+
+/// Gives the loop an element that was waited for; nil is the end.
+pub(super) fn deliver(m: &mut Machine<'_>, value: Owned) -> Step {
+    let word = m.word();
+    if value.is_nil() {
+        return m.jump(word.wide_i32());
+    }
+    let walked = number(m, word.a, 2);
+    set(m, word.a, 2, walked + 1);
+    write(m, word, Owned::int(walked), value);
+    m.next(1)
+}
+
+/// The next element of a handle: what its method `next` gives.
+fn iter_handle(m: &mut Machine<'_>) -> Step {
+    let word = m.word();
+    let handle: *const Owned = m.get(word.a);
+    // SAFETY: the walk's register keeps the handle, and with it the method, until the call has
+    // ended.
+    let native = unsafe { method::own_method(&*handle, "next") };
+    let Some(native) = native else {
+        let error = error(Kind::Type, "cannot walk this with `for`: it has no method `next`");
+        return Err(Exit::Throw(error));
+    };
+    // The arguments stand behind all that the loop has; there are none, but defaults may be.
+    let args = (m.proto().registers() * SLOT) as u16;
+    let given =
+        Given { result: word.a, args, count: 0, hidden: 0, names: &[], spread: false, length: 1 };
+    call::call_native(m, native, Receiver::Ref(handle), given)
+}
+
+/// An operation that the loop waits in has come so far.
+pub(super) fn progress(m: &mut Machine<'_>, progress: Progress<Option<Owned>>) -> Step {
+    match progress {
+        Progress::Done(value) => deliver(m, value.unwrap_or(Owned::NIL)),
+        Progress::Park => Err(Exit::Stop(Outcome::Parked)),
+    }
+}

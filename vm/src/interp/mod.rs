@@ -1,0 +1,750 @@
+//! The interpreter: the dispatch loop, and nothing else.
+//!
+//! [`execute`] runs a thread until its slice ends. Each arm of its `match` does one operation on
+//! numbers, or whatever else needs no more than a few machine instructions, and goes on with
+//! `continue`. An arm that finds anything else falls out of the `match`: the operation is done in
+//! full by [`slow`], outside, and the loop goes on from the state that it leaves. So:
+//!
+//! - an arm calls nothing and drops nothing: kill flags matter to slow paths only, since a number
+//!   needs no drop;
+//! - an arm writes nothing before it is sure to finish.
+//!
+//! # What makes it fast
+//!
+//! Measured on a prototype; look at the assembly after changing anything here.
+//!
+//! - The state is in four local variables: place, base, constants, fuel. As fields of a record they
+//!   would be in memory at every instruction.
+//! - Operands are byte offsets; a register access is one addition.
+//! - Two operands are compared by tag first, then the tag decides between int and float.
+//! - Conditional jumps are branches, not conditional moves of the place: [`taken`].
+//! - A value is copied as two words: fused into one 16-byte move it would wait for both halves to
+//!   leave the store buffer: [`load`].
+//!
+//! # Safety
+//!
+//! As the text of [`machine`] says: code is verified, so registers, constants and jump targets that
+//! it names exist, and a register that it reads holds a value.
+
+#![expect(unsafe_code, reason = "registers are read unchecked, as verified code says")]
+
+mod access;
+mod arith;
+mod call;
+mod code;
+mod data;
+mod iter;
+mod machine;
+mod method;
+mod names;
+mod native;
+mod run;
+mod slow;
+mod threads;
+mod unwind;
+
+use std::arch::asm;
+use std::sync::atomic::{AtomicI32, Ordering};
+
+pub(crate) use code::JUMP_BACK_RANGE;
+pub(crate) use machine::proto_of;
+pub(crate) use run::{entry, registers_of};
+pub(crate) use unwind::abandon;
+
+use crate::{
+    link::{Cell, DIRECT, LINK, Proto, SLOT, Word},
+    rc,
+    sched::Outcome,
+    value::{
+        Closure, ListObject, Owned, Raw,
+        tag::{ABSENT, FALSE, FLOAT, FUNCTION, HEAP, INT, LIST, NIL, TRUE},
+    },
+};
+use lisle_compiler::bytecode::op::{INCLUSIVE, KILL_A, PAIR};
+use machine::Machine;
+
+/// Runs a thread until its slice ends.
+pub(crate) fn execute(m: &mut Machine<'_>) -> Outcome {
+    let (mut pc, mut base, mut constants, mut fuel) = (m.pc, m.base, m.constants, m.fuel);
+    let mut limit = m.limit;
+
+    /// The address of a register.
+    macro_rules! reg {
+        ($operand:expr) => {{
+            let address = base.add($operand as usize);
+            debug_assert!(address < limit, "a register is inside the stack");
+            address.cast::<Raw>()
+        }};
+    }
+    /// Goes on with the next instruction.
+    macro_rules! next {
+        () => {{
+            pc = pc.add(1);
+            continue;
+        }};
+    }
+    /// Jumps when the condition holds, else goes on.
+    macro_rules! jump_if {
+        ($condition:expr, $offset:expr) => {{
+            if $condition {
+                taken();
+                pc = pc.offset($offset as isize + 1);
+            } else {
+                pc = pc.add(1);
+            }
+            continue;
+        }};
+    }
+    /// `a = b op c` on two ints or two floats.
+    macro_rules! arith {
+        ($w:expr, $q:expr, $checked:ident, $float:tt) => {{
+            let (p, q): (*mut Raw, *const Raw) = (reg!($w.b), $q);
+            let t = (*p).tag;
+            if t == (*q).tag {
+                if t == INT {
+                    if let Some(n) = (*p).as_i64().$checked((*q).as_i64()) {
+                        store(reg!($w.a), Raw::int(n));
+                        next!();
+                    }
+                } else if t == FLOAT {
+                    store(reg!($w.a), Raw::float((*p).as_f64() $float (*q).as_f64()));
+                    next!();
+                }
+            } else if numbers(t, (*q).tag) {
+                store(reg!($w.a), Raw::float(as_f64(p) $float as_f64(q)));
+                next!();
+            }
+        }};
+    }
+    /// `a = b op immediate`.
+    macro_rules! arith_imm {
+        ($w:expr, $checked:ident, $float:tt) => {{
+            let p = reg!($w.b);
+            let n = $w.c.cast_signed();
+            if (*p).tag == INT {
+                if let Some(n) = (*p).as_i64().$checked(i64::from(n)) {
+                    store(reg!($w.a), Raw::int(n));
+                    next!();
+                }
+            } else if (*p).tag == FLOAT {
+                store(reg!($w.a), Raw::float((*p).as_f64() $float f64::from(n)));
+                next!();
+            }
+        }};
+    }
+    /// `a = b / c`.
+    macro_rules! divide {
+        ($w:expr, $q:expr) => {{
+            let (p, q): (*mut Raw, *const Raw) = (reg!($w.b), $q);
+            if (*p).tag == FLOAT && (*q).tag == FLOAT {
+                store(reg!($w.a), Raw::float((*p).as_f64() / (*q).as_f64()));
+                next!();
+            }
+            if numbers((*p).tag, (*q).tag) && !((*q).tag == INT && (*q).bits == 0) {
+                store(reg!($w.a), Raw::float(as_f64(p) / as_f64(q)));
+                next!();
+            }
+        }};
+    }
+    /// `a = b op c` on two ints.
+    macro_rules! bits {
+        ($w:expr, $x:ident, $y:ident, $result:expr) => {{
+            let (p, q) = (reg!($w.b), reg!($w.c));
+            if (*p).tag == INT && (*q).tag == INT {
+                let ($x, $y) = ((*p).as_i64(), (*q).as_i64());
+                store(reg!($w.a), Raw::int($result));
+                next!();
+            }
+        }};
+    }
+    /// What two ints or two floats give.
+    macro_rules! compare {
+        ($p:expr, $q:expr, $x:ident, $y:ident, $holds:expr, $use:ident, $($rest:tt)*) => {{
+            let (p, q) = ($p, $q);
+            let t = (*p).tag;
+            if t == (*q).tag {
+                if t == INT {
+                    let ($x, $y) = ((*p).as_i64(), (*q).as_i64());
+                    $use!($holds, $($rest)*);
+                } else if t == FLOAT {
+                    let ($x, $y) = ((*p).as_f64(), (*q).as_f64());
+                    $use!($holds, $($rest)*);
+                }
+            }
+        }};
+    }
+    /// A comparison with an immediate, and a jump.
+    macro_rules! compare_imm {
+        ($w:expr, $x:ident, $y:ident, $holds:expr) => {{
+            let p = reg!($w.a);
+            let n = $w.b.cast_signed();
+            if (*p).tag == INT {
+                let ($x, $y) = ((*p).as_i64(), i64::from(n));
+                jump_if!($holds, $w.c.cast_signed());
+            } else if (*p).tag == FLOAT {
+                let ($x, $y) = ((*p).as_f64(), f64::from(n));
+                jump_if!($holds, $w.c.cast_signed());
+            }
+        }};
+    }
+    /// Writes a bool to the register.
+    macro_rules! put_bool {
+        ($condition:expr, $register:expr) => {{
+            let value = Raw::bool($condition);
+            store($register, value);
+            next!();
+        }};
+    }
+    /// Whether two values are equal, where that takes no call.
+    macro_rules! equal {
+        ($p:expr, $q:expr, $equal:ident, $use:ident, $($rest:tt)*) => {{
+            let (p, q): (*const Raw, *const Raw) = ($p, $q);
+            let (t, u) = ((*p).tag, (*q).tag);
+            if t == INT && u == INT {
+                let $equal = (*p).bits == (*q).bits;
+                $use!($($rest)*);
+            } else if t == FLOAT && u == FLOAT {
+                let $equal = (*p).as_f64() == (*q).as_f64();
+                $use!($($rest)*);
+            } else if t < HEAP && u < HEAP && (t < INT || u < INT) {
+                let $equal = t == u;
+                $use!($($rest)*);
+            }
+        }};
+    }
+    /// Enters a function with so many arguments, when that needs no binding.
+    macro_rules! enter {
+        ($w:expr, $callee:expr) => {{
+            let callee: Raw = $callee;
+            let proto = proto_of_closure(callee);
+            let new = base.add($w.a as usize + LINK);
+            if (*proto).exact == u32::from($w.c)
+                && fuel > 0
+                && new.wrapping_add((*proto).frame) <= limit
+            {
+                fuel -= 1;
+                store(new.sub(LINK).cast(), callee);
+                let back = Raw { tag: pc.add(1).addr() as u64, bits: constants.addr() as u64 };
+                store(new.sub(SLOT).cast(), back);
+                base = new;
+                constants = (*proto).constants;
+                pc = (*proto).code;
+                continue;
+            }
+        }};
+    }
+    /// Returns a value to the caller.
+    macro_rules! leave {
+        ($value:expr) => {{
+            let value: Raw = $value;
+            let link = base.sub(SLOT).cast::<Raw>();
+            let back: *const Word = std::ptr::with_exposed_provenance((*link).tag as usize);
+            constants = std::ptr::with_exposed_provenance((*link).bits as usize);
+            let result = base.sub(LINK);
+            store(result.cast(), value);
+            base = result.sub((*back.sub(1)).a as usize);
+            pc = back;
+            continue;
+        }};
+    }
+    /// One turn of a range loop whose instruction is at `$at`.
+    macro_rules! range_turn {
+        ($at:expr) => {{
+            let at: *const Word = $at;
+            let p = reg!((*at).a);
+            let turns = (*p.add(1)).bits;
+            if turns != 0 {
+                (*p.add(1)).bits = turns - 1;
+                let n = (*p).bits.wrapping_add((*p.add(2)).bits);
+                (*p).bits = n;
+                store(p.add(3), Raw { tag: INT, bits: n });
+                pc = at.add(1);
+            } else {
+                taken();
+                pc = at.offset((*at).wide_i32() as isize + 1);
+            }
+            continue;
+        }};
+    }
+
+    loop {
+        // SAFETY: the module's text.
+        unsafe {
+            let w = *pc;
+            match w.op {
+                code::Copy => {
+                    let value = load(reg!(w.b));
+                    if try_retain(value) {
+                        store(reg!(w.a), value);
+                        next!();
+                    }
+                }
+                code::Move => {
+                    store(reg!(w.a), load(reg!(w.b)));
+                    next!();
+                }
+                code::LoadNil => {
+                    store(reg!(w.a), Raw::NIL);
+                    next!();
+                }
+                code::LoadBool => {
+                    store(reg!(w.a), Raw { tag: FALSE + u64::from(w.b), bits: 0 });
+                    next!();
+                }
+                code::LoadInt => {
+                    store(reg!(w.a), Raw::int(w.wide_i32().into()));
+                    next!();
+                }
+                code::LoadConst => {
+                    if w.flags & DIRECT == 0 {
+                        store(reg!(w.a), load(constants.add(w.wide_u32() as usize)));
+                        next!();
+                    }
+                }
+                code::Drop => {
+                    if try_release(load(reg!(w.a))) {
+                        next!();
+                    }
+                }
+                code::GetGlobal => {
+                    if w.flags & DIRECT == 0 {
+                        let value = (*constants.add(w.b as usize).cast::<Cell>()).load();
+                        if value.tag != ABSENT && try_retain(value) {
+                            store(reg!(w.a), value);
+                            next!();
+                        }
+                    }
+                }
+                code::GetCapture => {
+                    let closure = *base.sub(LINK).cast::<Raw>();
+                    let captures = rc::body::<Closure>(closure).captures_ptr();
+                    store(reg!(w.a), load(captures.add(w.b as usize)));
+                    next!();
+                }
+                code::GetSelfFn => {
+                    let closure = *base.sub(LINK).cast::<Raw>();
+                    if try_retain(closure) {
+                        store(reg!(w.a), closure);
+                        next!();
+                    }
+                }
+
+                code::Add => arith!(w, reg!(w.c), checked_add, +),
+                code::Sub => arith!(w, reg!(w.c), checked_sub, -),
+                code::Mul => arith!(w, reg!(w.c), checked_mul, *),
+                code::AddConst => arith!(w, constants.add(w.c as usize), checked_add, +),
+                code::SubConst => arith!(w, constants.add(w.c as usize), checked_sub, -),
+                code::MulConst => arith!(w, constants.add(w.c as usize), checked_mul, *),
+                code::AddImm => arith_imm!(w, checked_add, +),
+                code::SubImm => arith_imm!(w, checked_sub, -),
+                code::MulImm => arith_imm!(w, checked_mul, *),
+                code::Div => divide!(w, reg!(w.c)),
+                code::DivConst => divide!(w, constants.add(w.c as usize)),
+                code::FloorDiv => {
+                    let (p, q) = (reg!(w.b), reg!(w.c));
+                    if (*p).tag == INT && (*q).tag == INT {
+                        let (x, y) = ((*p).as_i64(), (*q).as_i64());
+                        // 0 and -1 are not ordinary.
+                        if (y as u64).wrapping_add(1) > 1 {
+                            store(reg!(w.a), Raw::int(floor_div(x, y)));
+                            next!();
+                        }
+                    }
+                }
+                code::Rem => {
+                    let (p, q) = (reg!(w.b), reg!(w.c));
+                    if (*p).tag == INT && (*q).tag == INT {
+                        let (x, y) = ((*p).as_i64(), (*q).as_i64());
+                        if (y as u64).wrapping_add(1) > 1 {
+                            store(reg!(w.a), Raw::int(floor_rem(x, y)));
+                            next!();
+                        }
+                    }
+                }
+                code::FloorDivImm => {
+                    let p = reg!(w.b);
+                    let y = i64::from(w.c.cast_signed());
+                    if (*p).tag == INT && y > 0 {
+                        store(reg!(w.a), Raw::int(floor_div((*p).as_i64(), y)));
+                        next!();
+                    }
+                }
+                code::RemImm => {
+                    let p = reg!(w.b);
+                    let y = i64::from(w.c.cast_signed());
+                    if (*p).tag == INT && y > 0 {
+                        store(reg!(w.a), Raw::int(floor_rem((*p).as_i64(), y)));
+                        next!();
+                    }
+                }
+                code::BitAnd => bits!(w, x, y, x & y),
+                code::BitOr => bits!(w, x, y, x | y),
+                code::BitXor => bits!(w, x, y, x ^ y),
+                code::Shl => {
+                    let (p, q) = (reg!(w.b), reg!(w.c));
+                    if (*p).tag == INT && (*q).tag == INT && (*q).bits < 64 {
+                        store(reg!(w.a), Raw::int((*p).as_i64() << (*q).bits));
+                        next!();
+                    }
+                }
+                code::Shr => {
+                    let (p, q) = (reg!(w.b), reg!(w.c));
+                    if (*p).tag == INT && (*q).tag == INT && (*q).bits < 64 {
+                        store(reg!(w.a), Raw::int((*p).as_i64() >> (*q).bits));
+                        next!();
+                    }
+                }
+                code::Neg => {
+                    let p = reg!(w.b);
+                    if (*p).tag == INT && (*p).as_i64() != i64::MIN {
+                        store(reg!(w.a), Raw::int(-(*p).as_i64()));
+                        next!();
+                    } else if (*p).tag == FLOAT {
+                        store(reg!(w.a), Raw::float(-(*p).as_f64()));
+                        next!();
+                    }
+                }
+                code::BitNot => {
+                    let p = reg!(w.b);
+                    if (*p).tag == INT {
+                        store(reg!(w.a), Raw::int(!(*p).as_i64()));
+                        next!();
+                    }
+                }
+                code::Not => {
+                    let t = (*reg!(w.b)).tag;
+                    if t < HEAP {
+                        put_bool!(t < TRUE, reg!(w.a));
+                    }
+                }
+                code::Eq => equal!(reg!(w.b), reg!(w.c), equal, put_bool, equal, reg!(w.a)),
+                code::Ne => equal!(reg!(w.b), reg!(w.c), equal, put_bool, !equal, reg!(w.a)),
+                code::Lt => compare!(reg!(w.b), reg!(w.c), x, y, x < y, put_bool, reg!(w.a)),
+                code::Le => {
+                    compare!(reg!(w.b), reg!(w.c), x, y, !less(y, x), put_bool, reg!(w.a));
+                }
+                code::IsType => {
+                    let t = (*reg!(w.b)).tag;
+                    if t < HEAP {
+                        put_bool!(is_type(t, w.c), reg!(w.a));
+                    }
+                }
+
+                code::Jump => {
+                    pc = pc.offset(w.wide_i32() as isize + 1);
+                    continue;
+                }
+                code::JumpBack => {
+                    if fuel > 0 {
+                        fuel -= 1;
+                        pc = pc.offset(w.wide_i32() as isize + 1);
+                        continue;
+                    }
+                }
+                code::JUMP_BACK_RANGE => {
+                    if fuel > 0 {
+                        fuel -= 1;
+                        range_turn!(pc.offset(w.wide_i32() as isize + 1));
+                    }
+                }
+                code::JumpIf => {
+                    let t = (*reg!(w.a)).tag;
+                    if t < HEAP || w.flags & KILL_A == 0 {
+                        jump_if!(t >= TRUE, w.wide_i32());
+                    }
+                }
+                code::JumpIfNot => {
+                    let t = (*reg!(w.a)).tag;
+                    if t < HEAP || w.flags & KILL_A == 0 {
+                        jump_if!(t < TRUE, w.wide_i32());
+                    }
+                }
+                code::JumpIfNil => {
+                    let t = (*reg!(w.a)).tag;
+                    if t < HEAP || w.flags & KILL_A == 0 {
+                        jump_if!(t == NIL, w.wide_i32());
+                    }
+                }
+                code::JumpIfSome => {
+                    let t = (*reg!(w.a)).tag;
+                    if t < HEAP || w.flags & KILL_A == 0 {
+                        jump_if!(t != NIL, w.wide_i32());
+                    }
+                }
+                code::JumpIfGiven => jump_if!((*reg!(w.a)).tag != ABSENT, w.wide_i32()),
+                code::JumpLt => {
+                    let j = w.c.cast_signed();
+                    compare!(reg!(w.a), reg!(w.b), x, y, x < y, jump_if, j);
+                }
+                code::JumpLe => {
+                    let j = w.c.cast_signed();
+                    compare!(reg!(w.a), reg!(w.b), x, y, !less(y, x), jump_if, j);
+                }
+                code::JumpNotLt => {
+                    let j = w.c.cast_signed();
+                    compare!(reg!(w.a), reg!(w.b), x, y, !less(x, y), jump_if, j);
+                }
+                code::JumpNotLe => {
+                    let j = w.c.cast_signed();
+                    compare!(reg!(w.a), reg!(w.b), x, y, y < x, jump_if, j);
+                }
+                code::JumpEq => {
+                    let j = w.c.cast_signed();
+                    equal!(reg!(w.a), reg!(w.b), equal, jump_if, equal, j);
+                }
+                code::JumpNe => {
+                    let j = w.c.cast_signed();
+                    equal!(reg!(w.a), reg!(w.b), equal, jump_if, !equal, j);
+                }
+                code::JumpEqConst => {
+                    let j = w.c.cast_signed();
+                    equal!(reg!(w.a), constants.add(w.b as usize), equal, jump_if, equal, j);
+                }
+                code::JumpNeConst => {
+                    let j = w.c.cast_signed();
+                    equal!(reg!(w.a), constants.add(w.b as usize), equal, jump_if, !equal, j);
+                }
+                code::JumpLtImm => compare_imm!(w, x, y, x < y),
+                code::JumpLeImm => compare_imm!(w, x, y, !less(y, x)),
+                code::JumpGtImm => compare_imm!(w, x, y, y < x),
+                code::JumpGeImm => compare_imm!(w, x, y, !less(x, y)),
+                code::JumpNotLtImm => compare_imm!(w, x, y, !less(x, y)),
+                code::JumpNotLeImm => compare_imm!(w, x, y, y < x),
+                code::JumpNotGtImm => compare_imm!(w, x, y, !less(y, x)),
+                code::JumpNotGeImm => compare_imm!(w, x, y, x < y),
+                code::JumpEqImm => {
+                    let p = reg!(w.a);
+                    if (*p).tag == INT {
+                        jump_if!((*p).as_i64() == i64::from(w.b.cast_signed()), w.c.cast_signed());
+                    }
+                }
+                code::JumpNeImm => {
+                    let p = reg!(w.a);
+                    if (*p).tag == INT {
+                        jump_if!((*p).as_i64() != i64::from(w.b.cast_signed()), w.c.cast_signed());
+                    }
+                }
+
+                code::RangeLoopStart => {
+                    let p = reg!(w.a);
+                    let step = (*p.add(2)).as_i64();
+                    if (*p).tag == INT
+                        && (*p.add(1)).tag == INT
+                        && (*p.add(2)).tag == INT
+                        && step == 1
+                    {
+                        let (first, end) = ((*p).as_i64(), (*p.add(1)).as_i64());
+                        let inclusive = u64::from(w.flags & INCLUSIVE != 0);
+                        let turns = if first <= end {
+                            (end.wrapping_sub(first) as u64).saturating_add(inclusive)
+                        } else {
+                            0
+                        };
+                        (*p).bits = first.wrapping_sub(1) as u64;
+                        (*p.add(1)).bits = turns;
+                        next!();
+                    }
+                }
+                code::RangeLoop => range_turn!(pc),
+                code::IterNext => {
+                    let p = reg!(w.a);
+                    if (*p).tag == LIST {
+                        let list = rc::body::<ListObject>(*p);
+                        let at = (*p.add(1)).bits;
+                        if at >= list.len() as u64 {
+                            taken();
+                            pc = pc.offset(w.wide_i32() as isize + 1);
+                            continue;
+                        }
+                        let value = load(list.items().add(at as usize));
+                        if try_retain(value) {
+                            (*p.add(1)).bits = at + 1;
+                            if w.flags & PAIR == 0 {
+                                store(p.add(3), value);
+                            } else {
+                                store(p.add(3), Raw { tag: INT, bits: at });
+                                store(p.add(4), value);
+                            }
+                            next!();
+                        }
+                    }
+                }
+
+                code::GetIndex => {
+                    let (p, q) = (reg!(w.b), reg!(w.c));
+                    if (*p).tag == LIST && (*q).tag == INT {
+                        let list = rc::body::<ListObject>(*p);
+                        let at = (*q).bits;
+                        if at < list.len() as u64 {
+                            let value = load(list.items().add(at as usize));
+                            if try_retain(value) {
+                                store(reg!(w.a), value);
+                                next!();
+                            }
+                        }
+                    }
+                }
+                code::SetIndex => {
+                    let (p, q) = (reg!(w.a), reg!(w.b));
+                    if (*p).tag == LIST && (*q).tag == INT && rc::is_unique(*p) {
+                        let list = rc::body::<ListObject>(*p);
+                        let at = (*q).bits;
+                        if at < list.len() as u64 {
+                            let slot = list.items().add(at as usize);
+                            if (*slot).tag < HEAP {
+                                store(slot, load(reg!(w.c)));
+                                next!();
+                            }
+                        }
+                    }
+                }
+
+                code::Call => {
+                    let callee = load(reg!(w.b));
+                    if callee.tag == FUNCTION {
+                        enter!(w, callee);
+                    }
+                }
+                code::CallConst => enter!(w, *constants.add(w.b as usize)),
+                code::Ret => leave!(load(reg!(w.a))),
+                code::RetNil => leave!(Raw::NIL),
+                code::Landing => {
+                    if w.flags == 0 {
+                        next!();
+                    }
+                }
+                _ => {}
+            }
+        }
+        (m.pc, m.base, m.constants, m.fuel) = (pc, base, constants, fuel);
+        if let Some(outcome) = slow::step(m) {
+            return outcome;
+        }
+        (pc, base, constants, fuel) = (m.pc, m.base, m.constants, m.fuel);
+        limit = m.limit;
+    }
+}
+
+/// Reads a value as two words. (Volatile: so that they are not fused into one 16-byte load, which
+/// would wait for two stores of 8 bytes to leave the store buffer.)
+#[inline(always)]
+unsafe fn load(from: *const Raw) -> Raw {
+    // SAFETY: the caller has a register, a constant or an element.
+    unsafe {
+        let tag = (&raw const (*from).tag).read_volatile();
+        Raw { tag, bits: (&raw const (*from).bits).read_volatile() }
+    }
+}
+
+/// Writes a value as two words.
+#[inline(always)]
+unsafe fn store(to: *mut Raw, value: Raw) {
+    // SAFETY: the caller has a register or an element.
+    unsafe {
+        (*to).tag = value.tag;
+        (*to).bits = value.bits;
+    }
+}
+
+/// Stands in the taken arm of a conditional jump: keeps it a branch. As a conditional move the next
+/// instruction's decoding would wait for the operands that are compared.
+#[inline(always)]
+fn taken() {
+    // SAFETY: no instruction at all.
+    unsafe { asm!("", options(nomem, nostack, preserves_flags)) };
+}
+
+/// Are these the tags of two numbers?
+#[inline(always)]
+fn numbers(t: u64, u: u64) -> bool {
+    t.wrapping_sub(INT) <= FLOAT - INT && u.wrapping_sub(INT) <= FLOAT - INT
+}
+
+/// A number as a float.
+#[inline(always)]
+unsafe fn as_f64(p: *const Raw) -> f64 {
+    // SAFETY: the caller has a register or a constant.
+    let value = unsafe { *p };
+    if value.tag == INT { value.as_i64() as f64 } else { value.as_f64() }
+}
+
+/// `x < y`, to be negated where NaN makes a difference.
+#[inline(always)]
+fn less<T: PartialOrd>(x: T, y: T) -> bool {
+    x < y
+}
+
+#[inline(always)]
+fn is_type(t: u64, tags: u16) -> bool {
+    t.wrapping_sub(u64::from(tags & 0xff)) <= u64::from((tags >> 8) - (tags & 0xff))
+}
+
+/// Division rounding down; `y` is neither 0 nor -1. The narrow division is the faster one.
+#[inline(always)]
+fn floor_div(x: i64, y: i64) -> i64 {
+    if (x as u64 | y as u64) >> 32 == 0 {
+        return i64::from(x as u32 / y as u32);
+    }
+    let quotient = x / y;
+    if x % y != 0 && (x ^ y) < 0 { quotient - 1 } else { quotient }
+}
+
+/// The rest of a division rounding down; `y` is neither 0 nor -1.
+#[inline(always)]
+fn floor_rem(x: i64, y: i64) -> i64 {
+    if (x as u64 | y as u64) >> 32 == 0 {
+        return i64::from(x as u32 % y as u32);
+    }
+    let rest = x % y;
+    if rest != 0 && (rest ^ y) < 0 { rest + y } else { rest }
+}
+
+/// The function that a closure runs.
+#[inline(always)]
+unsafe fn proto_of_closure(closure: Raw) -> *const Proto {
+    // SAFETY: the caller has a live closure.
+    unsafe { rc::body::<Closure>(closure) }.code().cast()
+}
+
+/// Counts one more reference where that takes no call: for scalars, local and immortal objects.
+#[inline(always)]
+unsafe fn try_retain(value: Raw) -> bool {
+    if value.tag < HEAP {
+        return true;
+    }
+    // SAFETY: the caller has a live object, which starts with its count word.
+    let count = unsafe { &*value.pointer::<AtomicI32>() };
+    let n = count.load(Ordering::Relaxed);
+    if n > 0 && n < i32::MAX {
+        count.store(n + 1, Ordering::Relaxed);
+        return true;
+    }
+    n <= IMMORTAL
+}
+
+/// Gives up a reference where that takes no call: all but the last of a local object, scalars,
+/// immortal objects.
+#[inline(always)]
+unsafe fn try_release(value: Raw) -> bool {
+    if value.tag < HEAP {
+        return true;
+    }
+    // SAFETY: as in `try_retain`.
+    let count = unsafe { &*value.pointer::<AtomicI32>() };
+    let n = count.load(Ordering::Relaxed);
+    if n > 1 {
+        count.store(n - 1, Ordering::Relaxed);
+        return true;
+    }
+    n <= IMMORTAL
+}
+
+/// Is this never counted? A scalar, or an immortal object.
+pub(crate) fn is_uncounted(value: &Owned) -> bool {
+    let raw = value.as_raw();
+    // SAFETY: the object is live, and starts with its count word.
+    !raw.is_heap() || unsafe { &*raw.pointer::<AtomicI32>() }.load(Ordering::Relaxed) <= IMMORTAL
+}
+
+/// Count words at or below this are immortal: the table in `rc`.
+const IMMORTAL: i32 = -(1 << 30);

@@ -1,0 +1,263 @@
+//! Running natives: their answers, and how those that have not ended go on.
+
+#![expect(unsafe_code, reason = "natives see their arguments in the register stack")]
+
+use std::{
+    any::Any,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
+
+use super::machine::{Exit, Machine, Step};
+use super::run::callback;
+use super::{call, code, iter, method};
+use crate::{
+    link::SLOT,
+    native::{Call, Cx, NativeDef, NativeResult, NativeRun, Next, ReceiverSlot},
+    sched::Outcome,
+    thread::{Blocked, ENTRY_ARGS, ENTRY_CALLEE, ENTRY_RESULT, Pending, Place, Then},
+    value::{ErrorObject, Owned},
+};
+
+/// What a native finds before the dot. A register is one that is dead when the call has succeeded.
+#[derive(Clone, Copy)]
+pub(super) enum Receiver {
+    /// It is no method.
+    None,
+    /// A value that it may only read.
+    Ref(*const Owned),
+    /// A part of what the register holds: it may only be read.
+    RefOfLast(*const Owned, u16),
+    /// The value in the register, which the native may take.
+    Last(*mut Owned, u16),
+    /// A place that it changes.
+    Place(*mut Owned, Option<u16>),
+}
+
+/// What came of running a native.
+enum Answer {
+    /// Its result.
+    Value(Owned),
+    /// Nil; other threads run first.
+    Yield,
+    /// It called a function, which runs next.
+    Called,
+}
+
+/// Runs a native, or what it left to be done, on the bound arguments from slot `first` on, and ends
+/// the instruction that calls it.
+pub(super) fn run(
+    m: &mut Machine<'_>,
+    native: &NativeDef,
+    receiver: Receiver,
+    (first, count): (usize, usize),
+    then: Then,
+) -> Step {
+    let result = with_call(m, receiver, first, count, |call| match then {
+        Then::Again | Then::Called(..) => invoke(native, call),
+        Then::Blocked(Blocked::Ended(finish)) => finish(call),
+        Then::Blocked(Blocked::Ready(..) | Blocked::Running(_)) => {
+            unreachable!("the scheduler makes the call before it runs the thread again")
+        }
+    });
+    match answer(m, native, first, count, result)? {
+        Answer::Value(value) => finish(m, receiver, value),
+        Answer::Yield => {
+            finish(m, receiver, Owned::NIL)?;
+            Err(Exit::Stop(Outcome::Yielded))
+        }
+        Answer::Called => Ok(()),
+    }
+}
+
+/// A function that a native called has returned: goes on with the native.
+pub(super) fn resume_returned(m: &mut Machine<'_>) -> Step {
+    let value = m.take((ENTRY_RESULT * SLOT) as u16);
+    drop(m.take((ENTRY_CALLEE * SLOT) as u16));
+    let pending = m.state().pending.pop().expect("a native called the function");
+    resume(m, pending, Ok(value))
+}
+
+/// Goes on with a native, given the outcome of the function that it called.
+pub(super) fn resume(m: &mut Machine<'_>, pending: Pending, outcome: Result<Owned, Owned>) -> Step {
+    m.restore(pending.place);
+    let (first, count) = (pending.args, pending.count);
+    // SAFETY: what refers to the native is in a register of the caller or lives as long as the VM.
+    let native = unsafe { &*pending.native };
+    let Then::Called(resume, _) = pending.then else { unreachable!("it called a function") };
+    let again = match method::receiver_again(m, native) {
+        Ok(again) => again,
+        Err(error) => {
+            drop_arguments(m, first, count);
+            return Err(Exit::Throw(error));
+        }
+    };
+    let receiver = again.receiver();
+    let result = with_call(m, receiver, first, count, |call| resume(call, outcome));
+    match answer(m, native, first, count, result)? {
+        Answer::Value(value) => finish(m, receiver, value),
+        Answer::Yield => {
+            finish(m, receiver, Owned::NIL)?;
+            Err(Exit::Stop(Outcome::Yielded))
+        }
+        Answer::Called => Ok(()),
+    }
+}
+
+/// Runs `run` with everything that a native sees.
+fn with_call<R>(
+    m: &mut Machine<'_>,
+    receiver: Receiver,
+    first: usize,
+    count: usize,
+    run: impl FnOnce(&mut Call<'_>) -> R,
+) -> R {
+    let thread = m.thread;
+    m.state().place.pc = m.pc;
+    let args = arguments(m, first, count);
+    // SAFETY: what the receiver's pointer leads to is a register or part of what one holds, and
+    // nobody else touches registers while the native runs.
+    let receiver = unsafe {
+        match receiver {
+            Receiver::None => ReceiverSlot::None,
+            Receiver::Ref(value) | Receiver::RefOfLast(value, _) => ReceiverSlot::Borrowed(&*value),
+            Receiver::Last(value, _) => ReceiverSlot::Last(&mut *value),
+            Receiver::Place(value, _) => ReceiverSlot::Place(&mut *value),
+        }
+    };
+    // SAFETY: the context outlives the call. Its lifetime is made shorter, and nobody can put
+    // another context in its place, since only the scheduler makes them.
+    let context: &mut Cx<'_> = unsafe { &mut *m.context.cast() };
+    // SAFETY: the state is this thread's, which runs here; the arguments are not part of it but of a
+    // block that it points to.
+    let state = unsafe { &mut *m.state };
+    let mut call = Call { args, receiver, thread, state, context, charged: 0 };
+    let result = run(&mut call);
+    let charged = i64::try_from(call.charged).unwrap_or(i64::MAX);
+    m.fuel = m.fuel.saturating_sub(charged);
+    result
+}
+
+fn invoke(native: &NativeDef, call: &mut Call<'_>) -> NativeResult {
+    match &native.run {
+        NativeRun::Fn(run) => run(call),
+        NativeRun::Host(run) => {
+            // Unwind safe: the arguments are values, whole between any two steps; the host's own
+            // data is the host's concern.
+            let result = catch_unwind(AssertUnwindSafe(|| run(call)));
+            result.unwrap_or_else(|panic| Err(panicked(&native.name, &panic_text(&*panic))))
+        }
+    }
+}
+
+/// The error that a panic in a function of the host becomes.
+pub(super) fn panicked(name: &str, text: &str) -> Owned {
+    let message = Owned::string(format!("`{name}` panicked: {text}"));
+    Owned::error(ErrorObject::new(Owned::str("panic"), message, Owned::NIL))
+}
+
+/// What a panic says.
+pub(super) fn panic_text(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default()
+}
+
+/// Takes note of what a native answered.
+fn answer(
+    m: &mut Machine<'_>,
+    native: &NativeDef,
+    first: usize,
+    count: usize,
+    result: NativeResult,
+) -> Step<Answer> {
+    let place = m.save();
+    let native = std::ptr::from_ref(native);
+    let pending = |then| Pending { native, place, args: first, count, then };
+    match result {
+        Ok(Next::Return(value)) => {
+            drop_arguments(m, first, count);
+            Ok(Answer::Value(value))
+        }
+        Ok(Next::Yield) => {
+            drop_arguments(m, first, count);
+            Ok(Answer::Yield)
+        }
+        Ok(Next::Park) => {
+            m.state().pending.push(pending(Then::Again));
+            Err(Exit::Stop(Outcome::Parked))
+        }
+        Ok(Next::Block(handoff, name, work)) => {
+            m.state().pending.push(pending(Then::Blocked(Blocked::Ready(name, work))));
+            Err(Exit::Stop(Outcome::Blocking(handoff)))
+        }
+        Ok(Next::Call(function, arguments, resume)) => {
+            let given = arguments.len();
+            if let Err(error) = push_call(m, first + count, function, arguments) {
+                drop_arguments(m, first, count);
+                return Err(Exit::Throw(error));
+            }
+            m.state().pending.push(pending(Then::Called(resume, given)));
+            let base = (first + count) * SLOT;
+            m.restore(Place { pc: callback(), base, constants: std::ptr::null() });
+            Ok(Answer::Called)
+        }
+        Err(value) => {
+            drop_arguments(m, first, count);
+            Err(Exit::Throw(value))
+        }
+    }
+}
+
+/// Ends the instruction that called a native.
+fn finish(m: &mut Machine<'_>, receiver: Receiver, value: Owned) -> Step {
+    let word = m.word();
+    if word.op == code::IterNext {
+        return iter::deliver(m, value);
+    }
+    match receiver {
+        Receiver::Last(_, register)
+        | Receiver::RefOfLast(_, register)
+        | Receiver::Place(_, Some(register)) => drop(m.take(register)),
+        Receiver::None | Receiver::Ref(_) | Receiver::Place(_, None) => {}
+    }
+    m.put(word.a, value);
+    m.next(match word.op {
+        code::CallWith => 2,
+        code::CallMethod => 3 + m.extension(1).flags as usize,
+        _ => 1,
+    })
+}
+
+/// Puts a function and its arguments where a call from a native has them.
+fn push_call(
+    m: &mut Machine<'_>,
+    slot: usize,
+    function: Owned,
+    arguments: Vec<Owned>,
+) -> Result<(), Owned> {
+    let end = (slot + ENTRY_ARGS + arguments.len() + 1) * SLOT;
+    let base = m.save().base;
+    if end > m.state().stack.bytes() {
+        call::grow(m, end - base)?;
+    }
+    let start = m.state().stack.start();
+    m.put_at(start.wrapping_add(slot + ENTRY_CALLEE), function);
+    for (i, argument) in arguments.into_iter().enumerate() {
+        m.put_at(start.wrapping_add(slot + ENTRY_ARGS + i), argument);
+    }
+    Ok(())
+}
+
+/// The bound arguments from slot `first` on.
+fn arguments<'a>(m: &mut Machine<'_>, first: usize, count: usize) -> &'a mut [Owned] {
+    let start = m.state().stack.start().wrapping_add(first).cast::<Owned>();
+    debug_assert!(start.wrapping_add(count) <= m.limit.cast());
+    // SAFETY: binding has filled these slots with owned values; until the call ends nobody but the
+    // native touches them, and the stack does not move while it runs.
+    unsafe { std::slice::from_raw_parts_mut(start, count) }
+}
+
+fn drop_arguments(m: &mut Machine<'_>, first: usize, count: usize) {
+    for argument in arguments(m, first, count) {
+        drop(argument.take());
+    }
+}

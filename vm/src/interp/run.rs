@@ -1,0 +1,309 @@
+//! The seam to the scheduler: a slice of a thread, its blocking calls, its end.
+
+#![expect(unsafe_code, reason = "a slice has the thread's state to itself")]
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::machine::{Exit, Machine, Step};
+use super::{code, execute, native, proto_of_closure, unwind};
+use crate::{
+    link::{HALT, RESUME, SLOT, START, Word},
+    rc::Heap,
+    sched::{Context, Outcome, ParkWord, Runnable},
+    scope, spawn,
+    thread::{
+        Blocked, ENTRY_CALLEE, ENTRY_RESULT, Pending, Place, Stack, Then, ThreadRef, ThreadState,
+        cancel,
+    },
+    value::{ErrorObject, Kind, Owned, View, error, uncatchable},
+};
+
+/// The fuel of a slice: so many back edges and calls.
+const SLICE: i64 = 10_000;
+
+/// The fuel that cleanup gets when a thread has used up its own.
+const RESERVE: u64 = 100_000;
+
+/// The flags of a thread that a safepoint looks at.
+const REQUESTS: u8 = cancel::REQUESTED | cancel::TIMEOUT | cancel::DEADLOCK | cancel::SCOPE;
+
+const fn landing(flags: u8) -> Word {
+    Word { op: code::Landing, flags, a: (ENTRY_RESULT * SLOT) as u16, b: 0, c: 0 }
+}
+
+/// The code of a thread's entry: the call, the end.
+static ENTRY: [Word; 2] = [landing(START), landing(HALT)];
+/// The code around a function that a native calls.
+static CALLBACK: [Word; 2] = [landing(START), landing(RESUME)];
+
+/// Where a new thread starts.
+pub(crate) fn entry() -> *const Word {
+    ENTRY.as_ptr()
+}
+
+/// Where a function that a native calls starts.
+pub(super) fn callback() -> *const Word {
+    CALLBACK.as_ptr()
+}
+
+/// How many registers a call of `callee` needs.
+pub(crate) fn registers_of(callee: &Owned) -> usize {
+    match callee.view() {
+        // SAFETY: the function is alive, and its code lives as long as the VM.
+        View::Function(_) => unsafe { (*proto_of_closure(callee.as_raw())).registers() },
+        _ => 4,
+    }
+}
+
+impl Runnable for ThreadRef {
+    fn run(&self, context: &mut Context<'_, Self>) -> Outcome {
+        // SAFETY: the scheduler gives a thread to one LWP at a time.
+        let state = unsafe { self.state() };
+        // SAFETY: the record outlives the slice.
+        let entered = unsafe { Heap::enter_raw(&raw const (*state).heap) };
+        // Unwind safe: a thread in which the interpreter has panicked never runs again.
+        let run = AssertUnwindSafe(|| slice(self, state, context));
+        let outcome = match catch_unwind(run) {
+            Ok(outcome) => outcome,
+            Err(panic) => broken(self, state, context, &*panic),
+        };
+        drop(entered);
+        outcome
+    }
+
+    fn call(&self) {
+        // SAFETY: as in `run`; the call touches nothing but its own record.
+        let state = unsafe { &mut *self.state() };
+        let Some(Pending { then: Then::Blocked(blocked), .. }) = state.pending.last_mut() else {
+            unreachable!("a thread that blocks has a call to make")
+        };
+        let Blocked::Ready(name, _) = *blocked else { unreachable!("a call is made once") };
+        let Blocked::Ready(_, work) = std::mem::replace(blocked, Blocked::Running(name)) else {
+            unreachable!("it was looked at")
+        };
+        // Unwind safe: what the closure has is its own.
+        let finish = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+            let text = native::panic_text(&*panic);
+            Box::new(move |_| Err(native::panicked(name, &text)))
+        });
+        *blocked = Blocked::Ended(finish);
+    }
+
+    fn call_name(&self) -> &'static str {
+        // SAFETY: the LWP that makes the call asks.
+        let state = unsafe { &*self.state() };
+        match state.pending.last().map(|pending| &pending.then) {
+            Some(Then::Blocked(Blocked::Ready(name, _) | Blocked::Running(name))) => name,
+            _ => "",
+        }
+    }
+
+    fn park_word(&self) -> &ParkWord {
+        &self.park
+    }
+
+    fn timer_fired(&self, token: u64) -> bool {
+        (**self).timer_fired(token)
+    }
+
+    fn timer_live(&self, token: u64) -> bool {
+        (**self).timer_live(token)
+    }
+
+    fn id(&self) -> u64 {
+        (**self).id()
+    }
+}
+
+/// Runs a thread until its slice ends.
+fn slice(
+    thread: &ThreadRef,
+    state: *mut ThreadState,
+    context: &mut Context<'_, ThreadRef>,
+) -> Outcome {
+    let continues = context.continues();
+    let mut m = Machine::new(thread, state, context);
+    let place = {
+        let state = m.state();
+        state.held = None;
+        state.place
+    };
+    if place.pc.is_null() {
+        return Outcome::Done;
+    }
+    m.restore(place);
+    let left = m.state().slice;
+    m.grant(if continues { left } else { SLICE });
+    if thread.flags() & (REQUESTS | cancel::KILL) != 0 {
+        m.look_soon();
+    }
+    if thread.flags() & cancel::KILL != 0 {
+        return kill(&mut m);
+    }
+    let outcome = execute(&mut m);
+    if outcome == Outcome::Done {
+        return outcome;
+    }
+    let place = m.save();
+    m.settle();
+    let left = m.fuel;
+    let state = m.state();
+    (state.place, state.slice) = (place, left);
+    if thread.flags() & cancel::KILL != 0 && outcome == Outcome::Yielded {
+        return kill(&mut m);
+    }
+    outcome
+}
+
+impl<'a> Machine<'a> {
+    fn new(
+        thread: &'a ThreadRef,
+        state: *mut ThreadState,
+        context: &'a mut Context<'_, ThreadRef>,
+    ) -> Self {
+        // SAFETY: the caller has the thread in hand.
+        let limit = unsafe { (*state).stack.end() }.cast();
+        Self {
+            pc: std::ptr::null(),
+            base: std::ptr::null_mut(),
+            constants: std::ptr::null(),
+            fuel: 0,
+            limit,
+            granted: 0,
+            saved: 0,
+            thread,
+            state,
+            context: std::ptr::from_mut(context).cast(),
+        }
+    }
+
+    /// Gives the slice its fuel: no more than the thread has left.
+    fn grant(&mut self, fuel: i64) {
+        let left =
+            self.state().fuel.map_or(i64::MAX, |left| i64::try_from(left).unwrap_or(i64::MAX));
+        self.granted = fuel.min(left);
+        self.fuel = self.granted;
+    }
+
+    /// Takes what was used off the thread's fuel.
+    fn settle(&mut self) {
+        self.fuel += std::mem::take(&mut self.saved);
+        let used = u64::try_from(self.granted - self.fuel).unwrap_or(0);
+        self.granted = self.fuel;
+        let state = self.state();
+        state.fuel = state.fuel.map(|left| left.saturating_sub(used));
+    }
+
+    /// Makes the next back edge or call a safepoint.
+    pub(super) fn look_soon(&mut self) {
+        if self.fuel > 0 {
+            self.saved += self.fuel;
+            self.fuel = 0;
+        }
+    }
+
+    /// After a slow path: drops cost fuel, and a limit may have been passed.
+    #[inline]
+    pub(super) fn account(&mut self) {
+        let heap = &self.state().heap;
+        let (work, exceeded) = (heap.take_drop_work(), heap.exceeded());
+        self.fuel -= work.cast_signed();
+        if exceeded {
+            self.look_soon();
+        }
+    }
+
+    /// Where a thread is preempted, stopped, or told that it has used too much. Does nothing while
+    /// there is fuel.
+    pub(super) fn safepoint(&mut self) -> Step {
+        if self.fuel > 0 {
+            return Ok(());
+        }
+        let flags = self.thread.flags();
+        if flags & cancel::KILL != 0 {
+            return Err(Exit::Stop(Outcome::Yielded));
+        }
+        if self.state().heap.take_exceeded() {
+            return Err(error(Kind::Memory, "the memory limit is exceeded").into());
+        }
+        if flags & REQUESTS != 0
+            && let Some(thrown) = scope::interruption(self.thread, self.state())
+        {
+            return Err(Exit::Throw(thrown));
+        }
+        if self.saved > 0 {
+            self.fuel += std::mem::take(&mut self.saved);
+            if self.fuel > 0 {
+                return Ok(());
+            }
+        }
+        self.settle();
+        if self.state().fuel == Some(0) {
+            return self.out_of_fuel();
+        }
+        Err(Exit::Stop(Outcome::Yielded))
+    }
+
+    #[cold]
+    fn out_of_fuel(&mut self) -> Step {
+        if std::mem::replace(&mut self.state().spent, true) {
+            // Its cleanup had its chance.
+            self.thread.set_flags(cancel::KILL);
+            return Err(Exit::Stop(Outcome::Yielded));
+        }
+        self.state().fuel = Some(RESERVE);
+        Err(Exit::Throw(uncatchable(Kind::Fuel, "the fuel is used up")))
+    }
+
+    /// The native call that the current instruction has begun, if it has.
+    pub(super) fn take_pending(&mut self) -> Option<Pending> {
+        let place = self.save();
+        let pending = &mut self.state().pending;
+        let last = pending.last()?;
+        if last.place != place || matches!(last.then, Then::Called(..)) {
+            return None;
+        }
+        pending.pop()
+    }
+}
+
+/// A thread's function has returned.
+pub(super) fn halt(m: &mut Machine<'_>) -> Outcome {
+    let value = m.take((ENTRY_RESULT * SLOT) as u16);
+    drop(m.take((ENTRY_CALLEE * SLOT) as u16));
+    ended(m, Ok(value))
+}
+
+/// A thread has ended: its stack is empty.
+pub(super) fn ended(m: &mut Machine<'_>, outcome: Result<Owned, Owned>) -> Outcome {
+    let thread = m.thread;
+    let state = m.state();
+    state.place = Place::ENDED;
+    state.stack = Stack::new(0);
+    state.locals = Vec::new();
+    m.limit = m.state().stack.end().cast();
+    spawn::finish(m.context(), thread, outcome);
+    Outcome::Done
+}
+
+/// The program is ended at once: nothing of the thread runs any more.
+fn kill(m: &mut Machine<'_>) -> Outcome {
+    unwind::abandon(m.state());
+    ended(m, Err(scope::cancellation()))
+}
+
+/// The interpreter has panicked: a bug of ours. The thread ends with an error that says so; what it
+/// owned is not freed, since nobody knows what that was.
+#[cold]
+fn broken(
+    thread: &ThreadRef,
+    state: *mut ThreadState,
+    context: &mut Context<'_, ThreadRef>,
+    panic: &(dyn std::any::Any + Send),
+) -> Outcome {
+    let text = format!("internal error: {}", native::panic_text(panic));
+    let error = ErrorObject::new(Owned::str("internal"), Owned::string(text), Owned::NIL);
+    let mut m = Machine::new(thread, state, context);
+    std::mem::take(&mut m.state().pending).into_iter().for_each(std::mem::forget);
+    ended(&mut m, Err(Owned::error(error)))
+}

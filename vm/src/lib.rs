@@ -1,0 +1,42 @@
+//! Values, the interpreter, user threads, the scheduler and the embedding API of Lisle.
+//!
+//! A host makes a [`Vm`], gives it functions, modules and objects of its own, and runs scripts in
+//! it. The standard library is another crate: this one never names it, and a VM without it works.
+
+mod atomics;
+mod builtins;
+mod chan;
+mod convert;
+mod deadlock;
+mod embed;
+mod error;
+mod input;
+mod interp;
+mod link;
+mod methods;
+#[cfg(all(test, loom))]
+mod models;
+mod module;
+mod native;
+mod output;
+mod rc;
+mod sched;
+mod scope;
+mod select;
+mod spawn;
+mod symbols;
+mod sync;
+mod thread;
+mod value;
+mod vm;
+mod waiting;
+
+pub use convert::{
+    Args, Arguments, BlockingFunction, BlockingMethod, Entries, FromArgument, FromValue,
+    HostFunction, HostMethod, IntoValue, Local, Value, ValueRef,
+};
+pub use embed::{Guard, Interrupt, Session, Vm, VmBuilder, is_incomplete};
+pub use error::{Color, Error, ErrorKind, Frame, Place, reason};
+pub use module::{
+    Context, HostObject, HostType, ModuleBuilder, Object, Reply, Stdin, Stream, builtin,
+};

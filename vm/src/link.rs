@@ -1,0 +1,660 @@
+//! From a compiled unit to code that can run.
+//!
+//! [`link`] turns a [`Unit`] into a [`Module`]: register operands become byte offsets, constants
+//! become immortal values, names become symbols, and the names of built-in functions and of members
+//! of standard modules become what they stand for. Nothing is looked up by name afterwards but
+//! keys of maps.
+//!
+//! # Linked code
+//!
+//! Words keep their places, so positions in the unit's tables (spans, handlers, live maps) hold.
+//! What changes:
+//!
+//! - A register operand is its number times 16.
+//! - The last word of every instruction that calls has the register of its result in `a`: a return
+//!   finds the caller's base by it. So the register of an `Index` step moves from `a` to `b`, in all
+//!   paths, and the extension words of calls are laid out anew (see [`Word`] users below).
+//! - `GetGlobal` of a name that is set once reads a *cell*: a slot behind the function's constants
+//!   that the first run of the instruction fills. Until then its tag is `ABSENT` and its payload the
+//!   global's slot. In a session, where names are set anew, it has the flag [`DIRECT`] instead.
+//! - `IsType` has in `c` the lowest and in the high byte of `c` the highest tag of its type.
+//! - `LoadConst` of a value that is counted (a handle) has the flag [`DIRECT`].
+//!
+//! The word before a function's first constant is its header: a pointer to its [`Proto`] and one to
+//! its [`Module`].
+
+#![expect(unsafe_code, reason = "constants are shared by raw address for the life of the VM")]
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+pub(crate) use lisle_compiler::bytecode::Word;
+use lisle_compiler::{
+    bytecode::{
+        Arm, Constant, Function, Global, GlobalKind, Handler, LiveMap, Op, Operand, Step, Unit,
+        effects, op,
+    },
+    source::{Source, Span},
+};
+
+use crate::{
+    atomics::Mutex,
+    interp::is_uncounted,
+    native::Param,
+    rc::{self, Immortals},
+    symbols::Symbol,
+    value::{Closure, Code, Owned, Raw, Shared, tag},
+    vm::VmShared,
+};
+
+/// Bytes of a register.
+pub(crate) const SLOT: usize = size_of::<Raw>();
+/// Bytes of a frame link.
+pub(crate) const LINK: usize = op::FRAME as usize * SLOT;
+
+/// Flag of `GetGlobal` and `LoadConst`: leave the fast path.
+pub(crate) const DIRECT: u8 = 128;
+/// Flag of `Landing`, which only the interpreter's own code has: the first instruction of a thread.
+pub(crate) const START: u8 = 1;
+/// Flag of `Landing`: the last instruction of a thread.
+pub(crate) const HALT: u8 = 2;
+/// Flag of `Landing`: a function that a native called has returned.
+pub(crate) const RESUME: u8 = 3;
+
+/// The number of arguments of [`Proto::exact`] for functions that never take the short way.
+pub(crate) const NEVER_EXACT: u32 = u32::MAX;
+
+/// A function that can run.
+#[repr(C)]
+pub(crate) struct Proto {
+    /// Its name, first: what function values refer to.
+    pub(crate) name: Code,
+    /// Its name for traces.
+    pub(crate) label: Arc<str>,
+    /// Its first instruction.
+    pub(crate) code: *const Word,
+    /// Its first constant.
+    pub(crate) constants: *const Raw,
+    /// How many bytes of stack it needs from its base on, with the links of its calls.
+    pub(crate) frame: usize,
+    /// The number of arguments that need no binding, or [`NEVER_EXACT`].
+    pub(crate) exact: u32,
+    /// How many of its parameters must be given.
+    pub(crate) required: u32,
+    pub(crate) params: Box<[Param]>,
+    /// How many values a closure of it captures.
+    pub(crate) captures: u16,
+    pub(crate) handlers: Box<[Handler]>,
+    pub(crate) live: LiveMap,
+    spans: Box<[(u32, Span)]>,
+    pub(crate) span: Span,
+    pub(crate) doc: Option<Box<str>>,
+    /// The lists of argument names of its calls.
+    pub(crate) names: Box<[Box<[Box<str>]>]>,
+    /// Its method calls with named arguments.
+    pub(crate) sites: Box<[CallSite]>,
+    pub(crate) module: *const Module,
+    /// The function as a value, when it captures nothing. Immortal.
+    pub(crate) function: Raw,
+    words: Box<[Word]>,
+    /// The header, the constants, the cells.
+    table: Box<[Cell]>,
+}
+
+/// A method call with named arguments.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CallSite {
+    /// The method.
+    pub(crate) symbol: Symbol,
+    /// Which of the function's lists of names.
+    pub(crate) names: u32,
+}
+
+/// A constant, or a value that is filled in later: laid out as a [`Raw`].
+#[repr(C)]
+pub(crate) struct Cell {
+    tag: AtomicU64,
+    bits: AtomicU64,
+}
+
+const _: () = assert!(size_of::<Cell>() == SLOT && align_of::<Cell>() == align_of::<Raw>());
+
+impl Cell {
+    /// What is in it; `ABSENT` with the global's slot until it is filled.
+    #[inline(always)]
+    pub(crate) fn load(&self) -> Raw {
+        // Acquire: partner of the release in `fill`; who sees the tag sees the payload.
+        let tag = self.tag.load(Ordering::Acquire);
+        Raw { tag, bits: self.bits.load(Ordering::Relaxed) }
+    }
+
+    /// Fills it. All who do it at once fill in the same.
+    pub(crate) fn fill(&self, value: Raw) {
+        self.bits.store(value.bits, Ordering::Relaxed);
+        self.tag.store(value.tag, Ordering::Release);
+    }
+}
+
+impl From<Raw> for Cell {
+    fn from(raw: Raw) -> Self {
+        Self { tag: AtomicU64::new(raw.tag), bits: AtomicU64::new(raw.bits) }
+    }
+}
+
+impl Proto {
+    /// The place of an instruction, counted from the first.
+    pub(crate) fn index_of(&self, pc: *const Word) -> u32 {
+        ((pc.addr() - self.code.addr()) / size_of::<Word>()) as u32
+    }
+
+    /// The instruction at a place.
+    pub(crate) fn at(&self, index: u32) -> *const Word {
+        &raw const self.words[index as usize]
+    }
+
+    /// The piece of source that an instruction comes from.
+    pub(crate) fn span_at(&self, index: u32) -> Span {
+        match self.spans.partition_point(|&(start, _)| start <= index).checked_sub(1) {
+            Some(i) => self.spans[i].1,
+            None => self.span,
+        }
+    }
+
+    /// The text it comes from.
+    pub(crate) fn source(&self) -> &Source {
+        // SAFETY: a module lives as long as its functions.
+        unsafe { &(*self.module).source }
+    }
+
+    /// True when the last parameter takes all further arguments.
+    pub(crate) fn has_rest(&self) -> bool {
+        self.params.last().is_some_and(|param| param.rest)
+    }
+
+    /// How many registers it has besides what its calls need.
+    pub(crate) fn registers(&self) -> usize {
+        self.frame / SLOT
+    }
+}
+
+/// Linked code of one source text.
+pub(crate) struct Module {
+    pub(crate) source: Source,
+    pub(crate) protos: Vec<Box<Proto>>,
+    pub(crate) globals: Arc<Globals>,
+}
+
+impl Module {
+    /// The top-level code as a function value.
+    pub(crate) fn main(&self) -> Owned {
+        self.function(0).expect("top-level code captures nothing")
+    }
+
+    /// All functions by name, those that capture nothing as values.
+    pub(crate) fn functions(&self) -> impl Iterator<Item = (&str, Option<Owned>)> {
+        self.protos.iter().enumerate().map(|(i, proto)| (&*proto.name.name, self.function(i)))
+    }
+
+    /// A function as a value, when it captures nothing.
+    pub(crate) fn function(&self, index: usize) -> Option<Owned> {
+        let raw = self.protos[index].function;
+        // SAFETY: the function is immortal, so a reference to it needs no count.
+        raw.is_heap().then(|| unsafe { Owned::from_raw(raw) })
+    }
+}
+
+/// The module-level names of a source text, or of all texts of a session.
+#[derive(Debug)]
+pub(crate) struct Globals {
+    slots: Mutex<Vec<Slot>>,
+    /// Names may be set again, and there may be more of them later.
+    session: bool,
+}
+
+#[derive(Debug)]
+struct Slot {
+    name: Box<str>,
+    kind: GlobalKind,
+    /// What the name stands for; `None` until it is set.
+    value: Option<Shared>,
+}
+
+impl Globals {
+    /// No names yet.
+    pub(crate) fn new(session: bool) -> Arc<Self> {
+        Arc::new(Self { slots: Mutex::default(), session })
+    }
+
+    /// Enters the names of a unit; those of earlier texts of the session are there already.
+    fn extend(&self, globals: &[Global]) {
+        let mut slots = self.slots.lock();
+        for (i, global) in globals.iter().enumerate() {
+            match slots.get_mut(i) {
+                Some(slot) => slot.kind = global.kind,
+                None => {
+                    slots.push(Slot { name: global.name.clone(), kind: global.kind, value: None })
+                }
+            }
+        }
+    }
+
+    /// The value of a slot, counted; or its name when it has not been set.
+    pub(crate) fn value(&self, slot: usize) -> Result<Owned, Box<str>> {
+        let slots = self.slots.lock();
+        let slot = &slots[slot];
+        slot.value.as_ref().map(Shared::to_owned).ok_or_else(|| slot.name.clone())
+    }
+
+    /// Moves the value of a slot out.
+    pub(crate) fn take(&self, slot: usize) -> Result<Owned, Box<str>> {
+        let mut slots = self.slots.lock();
+        let slot = &mut slots[slot];
+        slot.value.take().map(Shared::into_owned).ok_or_else(|| slot.name.clone())
+    }
+
+    /// Sets a slot. What is set for good becomes immortal.
+    pub(crate) fn set(&self, slot: usize, value: Owned, units: &Units) {
+        let mut slots = self.slots.lock();
+        let slot = &mut slots[slot];
+        let value = match slot.kind {
+            GlobalKind::Let | GlobalKind::Fn if !self.session => units.keep(value),
+            GlobalKind::Let | GlobalKind::Fn | GlobalKind::Var => value,
+        };
+        let old = slot.value.replace(Shared::new(value));
+        drop(slots);
+        if let Some(old) = old
+            && !self.session
+        {
+            // Cells may have it.
+            units.hold(old.into_owned());
+        }
+    }
+
+    /// The value of a name, when it has been set and others may see it.
+    pub(crate) fn named(&self, name: &str) -> Option<Owned> {
+        let slots = self.slots.lock();
+        let slot = slots.iter().rev().find(|slot| *slot.name == *name)?;
+        slot.value.as_ref().map(Shared::to_owned)
+    }
+
+    /// The names that are set, in the order of their slots.
+    pub(crate) fn names(&self) -> Vec<Box<str>> {
+        let slots = self.slots.lock();
+        slots.iter().filter(|slot| slot.value.is_some()).map(|slot| slot.name.clone()).collect()
+    }
+
+    /// May names be set again?
+    pub(crate) fn is_session(&self) -> bool {
+        self.session
+    }
+}
+
+/// All linked code of a VM, and the values that live as long as it.
+#[derive(Default)]
+pub(crate) struct Units {
+    /// What constants and globals refer to and is counted.
+    held: Mutex<Vec<Shared>>,
+    immortals: Mutex<Immortals>,
+    modules: Mutex<Vec<Box<Module>>>,
+}
+
+// SAFETY: modules are immutable once linked (but for cells, which are atomic, and global slots,
+// which are behind a lock); the raw values in them are immortal.
+unsafe impl Send for Units {}
+// SAFETY: as above.
+unsafe impl Sync for Units {}
+
+impl std::fmt::Debug for Units {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Units").field("modules", &self.modules.lock().len()).finish_non_exhaustive()
+    }
+}
+
+impl Units {
+    /// Makes a value live as long as the VM: it is never counted again (handles excepted).
+    pub(crate) fn keep(&self, value: Owned) -> Owned {
+        // SAFETY: the value is live; the registry is dropped with the VM, after all its threads.
+        unsafe { rc::make_immortal(value.as_raw(), &mut self.immortals.lock()) };
+        value
+    }
+
+    /// The file and line of an instruction, given by its address.
+    pub(crate) fn locate(&self, pc: usize) -> Option<(String, usize)> {
+        let modules = self.modules.lock();
+        let protos = modules.iter().flat_map(|module| &module.protos);
+        let proto = protos.into_iter().find(|proto| {
+            let words = proto.words.as_ptr_range();
+            (words.start.addr()..words.end.addr()).contains(&pc)
+        })?;
+        let index = ((pc - proto.code.addr()) / size_of::<Word>()) as u32;
+        let source = proto.source();
+        Some((source.name().to_owned(), source.line_column(proto.span_at(index).start).0))
+    }
+
+    /// Keeps a reference to a value as long as the VM lives.
+    pub(crate) fn hold(&self, value: Owned) -> Raw {
+        let raw = value.as_raw();
+        if raw.is_heap() {
+            self.held.lock().push(Shared::new(value));
+        }
+        raw
+    }
+}
+
+/// Makes a unit ready to run. `globals` are those of the session it belongs to, or new ones.
+///
+/// The unit is one that the compiler made or the verifier passed: what is found wrong here is a
+/// name that this VM does not know, or something too large.
+pub(crate) fn link<'vm>(
+    vm: &'vm VmShared,
+    unit: &Unit,
+    globals: Arc<Globals>,
+) -> Result<&'vm Module, String> {
+    globals.extend(&unit.globals);
+    let mut module = Box::new(Module { source: unit.source.clone(), protos: Vec::new(), globals });
+    let address = &raw const *module;
+    // All functions first: constants refer to them.
+    for function in &unit.functions {
+        let mut proto = Box::new(outline(function, address));
+        if proto.captures == 0 {
+            // SAFETY: protos are boxed, and live as long as the VM.
+            let closure = unsafe { Closure::new((&raw const *proto).cast(), Box::default()) };
+            proto.function = vm.units.keep(Owned::closure(closure)).into_raw();
+        }
+        module.protos.push(proto);
+    }
+    let functions: Vec<Raw> = module.protos.iter().map(|proto| proto.function).collect();
+    for (proto, function) in module.protos.iter_mut().zip(&unit.functions) {
+        let session = module.globals.session;
+        let linker = Linker { vm, session, functions: &functions, function, cells: Vec::new() };
+        linker.fill(proto).map_err(|what| format!("{}: {what}", function.name))?;
+    }
+    vm.units.modules.lock().push(module);
+    // SAFETY: the module is boxed in a list that only grows and lives as long as the VM.
+    Ok(unsafe { &*address })
+}
+
+/// A function without its code and constants.
+fn outline(function: &Function, module: *const Module) -> Proto {
+    let params: Box<[Param]> = function
+        .parameters
+        .iter()
+        .map(|p| Param { name: p.name.clone(), optional: p.optional, rest: p.rest })
+        .collect();
+    let plain = params.iter().all(|p| !p.optional && !p.rest);
+    Proto {
+        name: Code { name: function.name.clone() },
+        label: (&*function.name).into(),
+        code: std::ptr::null(),
+        constants: std::ptr::null(),
+        frame: (usize::from(function.registers) + 2 * usize::from(op::FRAME)) * SLOT,
+        exact: if plain { params.len() as u32 } else { NEVER_EXACT },
+        required: function.required() as u32,
+        params,
+        captures: function.captures,
+        handlers: function.handlers.clone().into(),
+        live: function.live.clone(),
+        spans: function.spans.clone().into(),
+        span: function.span,
+        doc: function.doc.clone(),
+        names: Box::default(),
+        sites: Box::default(),
+        module,
+        function: Raw::NIL,
+        words: Box::default(),
+        table: Box::default(),
+    }
+}
+
+/// Links one function.
+struct Linker<'a> {
+    vm: &'a VmShared,
+    session: bool,
+    functions: &'a [Raw],
+    function: &'a Function,
+    /// The global slots that have a cell.
+    cells: Vec<u16>,
+}
+
+impl Linker<'_> {
+    fn fill(mut self, proto: &mut Proto) -> Result<(), String> {
+        let mut names = Vec::new();
+        let mut constants = Vec::with_capacity(self.function.constants.len() + 1);
+        constants
+            .push(Raw { tag: (&raw const *proto).addr() as u64, bits: proto.module.addr() as u64 });
+        for constant in &self.function.constants {
+            constants.push(self.constant(constant, &mut names)?);
+        }
+        let mut words = self.function.code.clone();
+        let (mut sites, mut starts) = (Vec::new(), Vec::new());
+        let mut at = 0;
+        while at < words.len() {
+            let length = effects::extension_len(&words[at..])
+                .ok_or_else(|| format!("bad instruction at {at}"))?;
+            self.instruction(&mut words[at..=at + length], &constants, &mut sites)?;
+            starts.push(at);
+            at += length + 1;
+        }
+        Self::fuse(&mut words, &starts);
+        constants
+            .extend(self.cells.iter().map(|&slot| Raw { tag: tag::ABSENT, bits: slot.into() }));
+        proto.names = names.into();
+        proto.sites = sites.into();
+        proto.words = words.into();
+        proto.code = proto.words.as_ptr();
+        proto.table = constants.into_iter().map(Cell::from).collect();
+        proto.constants = proto.table[1..].as_ptr().cast();
+        Ok(())
+    }
+
+    fn constant(
+        &self,
+        constant: &Constant,
+        names: &mut Vec<Box<[Box<str>]>>,
+    ) -> Result<Raw, String> {
+        Ok(match constant {
+            &Constant::Int(int) => Raw::int(int),
+            &Constant::Float(float) => Raw::float(float),
+            Constant::Str(text) => self.vm.units.keep(Owned::str(text)).into_raw(),
+            Constant::Names(list) => {
+                names.push(list.clone());
+                Raw::int(names.len() as i64 - 1)
+            }
+            &Constant::Function(index) => match self.functions.get(index as usize) {
+                Some(raw) if raw.is_heap() => *raw,
+                _ => return Err(format!("function {index} is no constant")),
+            },
+            Constant::Builtin(name) => {
+                let value =
+                    self.vm.builtin(name).ok_or_else(|| format!("unknown name `{name}`"))?;
+                self.vm.units.hold(value)
+            }
+            Constant::Member { module, name } => {
+                let value = self.vm.member(module, name);
+                let value =
+                    value.ok_or_else(|| format!("module `{module}` has no member `{name}`"))?;
+                self.vm.units.hold(value)
+            }
+        })
+    }
+
+    /// Links an instruction, given with its extension words.
+    fn instruction(
+        &mut self,
+        words: &mut [Word],
+        constants: &[Raw],
+        sites: &mut Vec<CallSite>,
+    ) -> Result<(), String> {
+        let (word, ext) = words.split_first_mut().ok_or("no instruction")?;
+        let op = Op::from_code(word.op).ok_or("unknown operation")?;
+        let constant = |index: u32| constants.get(index as usize + 1).copied().ok_or("no constant");
+        for (operand, field) in
+            op.operands().into_iter().zip([&mut word.a, &mut word.b, &mut word.c])
+        {
+            match operand {
+                Operand::R | Operand::W | Operand::M | Operand::X => *field = scaled(*field)?,
+                Operand::None
+                | Operand::K
+                | Operand::K32
+                | Operand::I
+                | Operand::I32
+                | Operand::N
+                | Operand::J
+                | Operand::J32 => {}
+            }
+        }
+        match op {
+            Op::Closure | Op::Slice => word.c = scaled(word.c)?,
+            Op::NewList | Op::NewMap | Op::NewRange | Op::Concat => word.b = scaled(word.b)?,
+            Op::LoadConst => {
+                let raw = constant(word.wide_u32())?;
+                // SAFETY: constants are kept alive by the VM.
+                let counted = !is_uncounted(unsafe { Owned::borrow_raw(&raw) });
+                word.flags = if counted { DIRECT } else { 0 };
+            }
+            Op::GetGlobal => self.get_global(word),
+            Op::IsType => {
+                let name = self.text(u32::from(word.c))?;
+                let (low, high) =
+                    tags_of_type(name).ok_or_else(|| format!("unknown type `{name}`"))?;
+                word.c = low as u16 | (high as u16) << 8;
+            }
+            Op::CallWith => {
+                let names = match ext[0].argument_names() {
+                    Some(index) => constant(index.into())?.bits as u32,
+                    None => 0,
+                };
+                let flags = u8::from(ext[0].argument_names().is_some());
+                ext[0] = extension(0, flags, word.a, names);
+            }
+            Op::CallMethod => {
+                let symbol = self.vm.symbols.intern(self.text(Word { a: 0, ..ext[1] }.wide_u32())?);
+                let detail = match ext[1].argument_names() {
+                    Some(index) => {
+                        sites.push(CallSite { symbol, names: constant(index.into())?.bits as u32 });
+                        sites.len() as u32 - 1
+                    }
+                    None => symbol.0,
+                };
+                let flags = u8::from(ext[1].argument_names().is_some());
+                ext[0].a = scaled(ext[0].a)?;
+                ext[1] = extension(0, flags, word.a, detail);
+                steps(&mut ext[2..], word.a)?;
+            }
+            Op::GetPath | Op::SetPath | Op::PathVacant => steps(ext, 0)?,
+            Op::UpdatePath => steps(&mut ext[1..], 0)?,
+            Op::Select => {
+                for arm in &mut *ext {
+                    arm.a = scaled(arm.a)?;
+                    if arm.op == Arm::Send as u8 {
+                        arm.b = scaled(arm.b)?;
+                    }
+                    if arm.flags & 1 != 0 {
+                        arm.c = scaled(arm.c)?;
+                    }
+                }
+            }
+            _ => {}
+        }
+        let below = |register: u16| {
+            // What a call borrows must not lie in the frame of the callee.
+            if register < word.a { Ok(()) } else { Err("a call borrows from its callee's frame") }
+        };
+        match op {
+            Op::Call | Op::CallWith => below(word.b)?,
+            Op::CallMethod => {
+                below(ext[0].a)?;
+                for word in &ext[2..] {
+                    if let LinkedStep::Index(register) = step(*word) {
+                        below(register)?;
+                    }
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Fuses jumps back to range loops with the turn of the loop.
+    fn fuse(words: &mut [Word], starts: &[usize]) {
+        for &at in starts {
+            let word = words[at];
+            if word.op != Op::JumpBack as u8 {
+                continue;
+            }
+            let target = (at as i64 + 1 + i64::from(word.wide_i32())) as usize;
+            if words[target].op == Op::RangeLoop as u8 {
+                words[at].op = crate::interp::JUMP_BACK_RANGE;
+                words[at].a = words[target].a;
+            }
+        }
+    }
+
+    fn get_global(&mut self, word: &mut Word) {
+        let constants = self.function.constants.len();
+        let cell = self.cells.iter().position(|&slot| slot == word.b).unwrap_or(self.cells.len());
+        match u16::try_from(constants + cell) {
+            Ok(index) if !self.session => {
+                if cell == self.cells.len() {
+                    self.cells.push(word.b);
+                }
+                (word.b, word.flags) = (index, 0);
+            }
+            _ => word.flags = DIRECT,
+        }
+    }
+
+    fn text(&self, index: u32) -> Result<&str, String> {
+        match self.function.constants.get(index as usize) {
+            Some(Constant::Str(text)) => Ok(text),
+            _ => Err(format!("constant {index} is no text")),
+        }
+    }
+}
+
+/// A register operand in bytes.
+fn scaled(register: u16) -> Result<u16, String> {
+    register.checked_mul(SLOT as u16).ok_or_else(|| "the function needs too many registers".into())
+}
+
+/// Links the steps of a path; `result` is the result register of the call whose path it is.
+fn steps(words: &mut [Word], result: u16) -> Result<(), String> {
+    for word in words {
+        *word = match word.step() {
+            Step::Index(register) => Word { a: result, b: scaled(register)?, c: 0, ..*word },
+            Step::Field(_) => Word { a: result, ..*word },
+        };
+    }
+    Ok(())
+}
+
+/// The lowest and the highest tag of the type that `type(v)` calls `name`.
+fn tags_of_type(name: &str) -> Option<(u64, u64)> {
+    let mut tags = (0..tag::END).filter(|&tag| tag != tag::ABSENT && tag::name(tag) == name);
+    let low = tags.next()?;
+    Some((low, tags.next_back().unwrap_or(low)))
+}
+
+fn extension(op: u8, flags: u8, a: u16, wide: u32) -> Word {
+    Word { op, flags, a, b: wide as u16, c: (wide >> 16) as u16 }
+}
+
+/// A step of a path in linked code.
+#[derive(Clone, Copy)]
+pub(crate) enum LinkedStep {
+    /// The index is in this register, in bytes from the base.
+    Index(u16),
+    /// The key is this constant.
+    Field(u32),
+}
+
+/// Reads a step of a path in linked code.
+#[inline(always)]
+pub(crate) fn step(word: Word) -> LinkedStep {
+    match (Word { a: 0, ..word }).step() {
+        Step::Index(_) => LinkedStep::Index(word.b),
+        Step::Field(constant) => LinkedStep::Field(constant),
+    }
+}

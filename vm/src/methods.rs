@@ -1,0 +1,93 @@
+//! The methods of the built-in types: for each tag a table by symbol.
+//!
+//! Readers take no lock: a table is never changed, only replaced as a whole, and replaced ones are
+//! kept until the VM goes.
+
+#![expect(unsafe_code, reason = "tables are read without a lock")]
+
+use std::{ptr, sync::Arc};
+
+use crate::{
+    atomics::{AtomicPtr, Mutex, Ordering},
+    native::NativeDef,
+    symbols::{Symbol, Symbols},
+    value::{Shared, tag},
+};
+
+/// What a method name stands for.
+#[derive(Clone, Debug)]
+pub(crate) enum Method {
+    /// A native.
+    Native(Arc<NativeDef>),
+    /// A script function that gets the receiver as its first argument.
+    Script(Shared),
+}
+
+/// The methods of one tag; the index is the symbol.
+type Table = Vec<Option<Method>>;
+
+/// All methods of the built-in types.
+#[derive(Debug)]
+pub(crate) struct Methods {
+    tables: [AtomicPtr<Table>; tag::END as usize],
+    /// Everything that `tables` has ever pointed to.
+    kept: Mutex<Vec<Box<Table>>>,
+}
+
+impl Methods {
+    /// The methods written in Rust.
+    pub(crate) fn built_in(symbols: &Symbols) -> Self {
+        let methods = Self {
+            tables: std::array::from_fn(|_| AtomicPtr::new(ptr::null_mut())),
+            kept: Mutex::default(),
+        };
+        for (tags, rows) in crate::builtins::methods() {
+            let entries: Vec<_> = rows
+                .iter()
+                .map(|row| (symbols.intern(row.name), Method::Native(Arc::new(row.into()))))
+                .collect();
+            for &tag in *tags {
+                methods.extend(tag, &entries);
+            }
+        }
+        methods
+    }
+
+    /// Adds methods to a type, replacing those of the same names.
+    pub(crate) fn extend(&self, tag: u64, entries: &[(Symbol, Method)]) {
+        let mut kept = self.kept.lock();
+        let mut table = self.table(tag).cloned().unwrap_or_default();
+        for (symbol, method) in entries {
+            let i = symbol.0 as usize;
+            if table.len() <= i {
+                table.resize(i + 1, None);
+            }
+            table[i] = Some(method.clone());
+        }
+        let mut table = Box::new(table);
+        // Release pairs with the acquire in `table`.
+        self.tables[tag as usize].store(&raw mut *table, Ordering::Release);
+        kept.push(table);
+    }
+
+    #[inline]
+    fn table(&self, tag: u64) -> Option<&Table> {
+        // Acquire pairs with the release in `extend`.
+        let table = self.tables[tag as usize].load(Ordering::Acquire);
+        // SAFETY: null, or a table in `kept`, which only grows and is dropped with `self`; nobody
+        // writes to a table that was stored here.
+        unsafe { table.as_ref() }
+    }
+
+    /// The method of the type with this tag.
+    #[inline]
+    pub(crate) fn find(&self, tag: u64, symbol: Symbol) -> Option<&Method> {
+        self.table(tag)?.get(symbol.0 as usize)?.as_ref()
+    }
+
+    /// The symbols of all methods of a type.
+    pub(crate) fn symbols(&self, tag: u64) -> impl Iterator<Item = Symbol> {
+        let entries = self.table(tag).into_iter().flatten().enumerate();
+        entries.filter(|(_, method)| method.is_some()).map(|(i, _)| Symbol(i as u32))
+    }
+}

@@ -1,0 +1,489 @@
+//! Native functions: what they are called with and how they answer.
+//!
+//! A native is a Rust function `fn(&mut Call) -> NativeResult`. It sees its arguments already bound
+//! to its signature: named arguments are in their places, defaults are filled in, a rest parameter
+//! is one list. It borrows them; what it wants to keep it clones or takes. It never blocks the LWP:
+//! it answers with one of
+//!
+//! - [`Next::Return`]: the result;
+//! - [`Next::Park`]: it has entered the thread in some wait queue; when the thread is made ready
+//!   the *same* native is called again with the *same* arguments and receiver, and
+//!   [`Call::delivery`] holds what the waker brought. So a native that may park looks there first;
+//! - [`Next::Block`]: a closure that may block in the kernel; it runs without the thread's state,
+//!   and what it returns (a [`Finish`]) is run back in the thread to give the result;
+//! - [`Next::Call`]: a function to call, and a [`Resume`] that gets its value or its error;
+//! - `Err(value)`: the value is thrown.
+
+use std::{
+    borrow::Cow,
+    collections::HashMap,
+    sync::{Arc, OnceLock},
+};
+
+use crate::{
+    sched::{Context, Handoff},
+    thread::{Delivery, ThreadRef, ThreadState},
+    value::{NativeCode, Owned, Shared},
+    vm::VmShared,
+};
+
+/// The scheduler, as seen from a running user thread.
+pub type Cx<'a> = Context<'a, ThreadRef>;
+
+/// A native written as a plain function.
+pub type NativeFn = fn(&mut Call<'_>) -> NativeResult;
+
+/// A native of the host: a closure.
+pub type HostFn = Box<dyn Fn(&mut Call<'_>) -> NativeResult + Send + Sync>;
+
+/// What a native answers: what comes next, or a value to throw.
+pub type NativeResult = Result<Next, Owned>;
+
+/// Runs in the thread after a blocking closure has ended.
+pub type Finish = Box<dyn FnOnce(&mut Call<'_>) -> NativeResult + Send>;
+
+/// Runs in the thread when the function of a [`Next::Call`] has returned or thrown. Something that
+/// cannot be caught (a cancellation, say) comes as an error too and must be returned as it is.
+pub type Resume = Box<dyn FnOnce(&mut Call<'_>, Result<Owned, Owned>) -> NativeResult + Send>;
+
+/// The code of a native.
+pub enum NativeRun {
+    /// One of ours.
+    Fn(NativeFn),
+    /// One of the host, whose panics become errors.
+    Host(HostFn),
+}
+
+/// How a native goes on.
+pub enum Next {
+    /// This is the result.
+    Return(Owned),
+    /// The result is nil; other threads run first.
+    Yield,
+    /// The thread waits; the native is called again when it is ready.
+    Park,
+    /// The closure blocks in the kernel; the text names the call in dumps.
+    Block(Handoff, &'static str, Box<dyn FnOnce() -> Finish + Send>),
+    /// Calls a function with arguments and goes on with its outcome.
+    Call(Owned, Vec<Owned>, Resume),
+}
+
+impl Next {
+    /// The result nil.
+    pub fn nil() -> NativeResult {
+        Ok(Self::Return(Owned::NIL))
+    }
+}
+
+impl From<Owned> for Next {
+    fn from(value: Owned) -> Self {
+        Self::Return(value)
+    }
+}
+
+impl std::fmt::Debug for Next {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Return(_) => "Return",
+            Self::Yield => "Yield",
+            Self::Park => "Park",
+            Self::Block(..) => "Block",
+            Self::Call(..) => "Call",
+        })
+    }
+}
+
+/// Row of a table of functions that are built in everywhere.
+#[derive(Clone, Copy, Debug)]
+pub struct FunctionDef {
+    /// Its name.
+    pub name: &'static str,
+    /// Its parameters: `(value, digits = 2, ...more)`.
+    pub signature: &'static str,
+    /// One line for help.
+    pub doc: &'static str,
+    /// Its code.
+    pub run: NativeFn,
+}
+
+/// Row of a table of methods of a type.
+#[derive(Clone, Copy, Debug)]
+pub struct MethodDef {
+    /// Its name.
+    pub name: &'static str,
+    /// Its parameters without the receiver: `(width, fill = " ")`.
+    pub signature: &'static str,
+    /// One line for help.
+    pub doc: &'static str,
+    /// It changes its receiver, which must be a place that may change.
+    pub mutating: bool,
+    /// Its code.
+    pub run: NativeFn,
+}
+
+/// The methods of a type of handles: a `static` of that type's module.
+#[derive(Debug)]
+pub struct MethodTable {
+    rows: &'static [MethodDef],
+    /// The rows with their signatures read, in the same order; made at the first look.
+    ready: OnceLock<Box<[NativeDef]>>,
+}
+
+impl MethodTable {
+    /// A table of these rows.
+    pub const fn new(rows: &'static [MethodDef]) -> Self {
+        Self { rows, ready: OnceLock::new() }
+    }
+
+    /// The method called `name`.
+    pub fn find(&self, name: &str) -> Option<&NativeDef> {
+        let i = self.rows.iter().position(|row| row.name == name)?;
+        let ready = self.ready.get_or_init(|| self.rows.iter().map(NativeDef::from).collect());
+        Some(&ready[i])
+    }
+
+    /// The names of all its methods.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.rows.iter().map(|row| row.name)
+    }
+}
+
+/// The methods of a handle whose type is made at run time.
+#[derive(Debug, Default)]
+pub struct MethodMap {
+    /// By name.
+    pub methods: HashMap<Box<str>, Arc<NativeDef>>,
+}
+
+/// A native function, ready to be called.
+pub struct NativeDef {
+    /// Its name for traces and messages.
+    pub name: Cow<'static, str>,
+    /// Its parameters.
+    pub signature: Signature,
+    /// One line for help.
+    pub doc: Cow<'static, str>,
+    /// As [`MethodDef::mutating`].
+    pub mutating: bool,
+    /// Its code.
+    pub run: NativeRun,
+}
+
+impl NativeDef {
+    /// A native of the host. `signature` is `name(a, b = 2, ...rest)`.
+    pub fn host(
+        signature: &str,
+        doc: impl Into<Cow<'static, str>>,
+        run: HostFn,
+    ) -> Result<Self, String> {
+        let (name, signature) = Signature::parse(signature)?;
+        Ok(Self {
+            name: Cow::Owned(name.into()),
+            signature,
+            doc: doc.into(),
+            mutating: false,
+            run: NativeRun::Host(run),
+        })
+    }
+
+    fn of_row(
+        name: &'static str,
+        signature: &str,
+        doc: &'static str,
+        mutating: bool,
+        run: NativeFn,
+    ) -> Self {
+        let signature = match Signature::parse(signature) {
+            Ok((_, signature)) => signature,
+            Err(what) => panic!("`{name}`: {what}"),
+        };
+        let (name, doc) = (Cow::Borrowed(name), Cow::Borrowed(doc));
+        Self { name, signature, doc, mutating, run: NativeRun::Fn(run) }
+    }
+}
+
+impl From<&FunctionDef> for NativeDef {
+    /// # Panics
+    ///
+    /// When the row's signature is no signature.
+    fn from(row: &FunctionDef) -> Self {
+        Self::of_row(row.name, row.signature, row.doc, false, row.run)
+    }
+}
+
+impl From<&MethodDef> for NativeDef {
+    /// # Panics
+    ///
+    /// When the row's signature is no signature.
+    fn from(row: &MethodDef) -> Self {
+        Self::of_row(row.name, row.signature, row.doc, row.mutating, row.run)
+    }
+}
+
+impl NativeCode for NativeDef {
+    fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+impl std::fmt::Debug for NativeDef {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}{}", self.name, self.signature)
+    }
+}
+
+/// A parameter, of a native or of a script function.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Param {
+    /// Its name.
+    pub name: Box<str>,
+    /// It may be left out.
+    pub optional: bool,
+    /// It takes all further positional arguments as a list.
+    pub rest: bool,
+}
+
+/// The parameters of a native.
+#[derive(Clone, Debug)]
+pub struct Signature {
+    params: Box<[Param]>,
+    /// What an optional parameter is when it is left out.
+    defaults: Box<[Option<Shared>]>,
+    required: usize,
+}
+
+impl Signature {
+    /// Reads `name(a, b = 2, ...rest)`; the name may be missing. A default is nil, a bool, a
+    /// number, or a string in quotes.
+    pub fn parse(text: &str) -> Result<(String, Self), String> {
+        let bad = |what: &str| format!("the signature `{text}` {what}");
+        let (name, rest) = text.split_once('(').ok_or_else(|| bad("has no `(`"))?;
+        let mut rest = rest.trim_end().strip_suffix(')').ok_or_else(|| bad("has no `)`"))?.trim();
+        let (mut params, mut defaults) = (Vec::<Param>::new(), Vec::new());
+        while !rest.is_empty() {
+            if params.last().is_some_and(|p| p.rest) {
+                return Err(bad("has a parameter after `...`"));
+            }
+            let is_rest = rest.starts_with("...");
+            rest = rest.trim_start_matches("...");
+            let end = rest.find([',', '=']).unwrap_or(rest.len());
+            let param = rest[..end].trim();
+            if param.is_empty() || params.iter().any(|p| *p.name == *param) {
+                return Err(bad("has a parameter without a name of its own"));
+            }
+            rest = &rest[end..];
+            let mut default = None;
+            if let Some(after) = rest.strip_prefix('=') {
+                let (value, left) =
+                    literal(after.trim_start()).ok_or_else(|| bad("has a bad default"))?;
+                default = Some(Shared::new(value));
+                rest = left.trim_start();
+            } else if !is_rest && params.iter().any(|p| p.optional) {
+                return Err(bad("has a required parameter after an optional one"));
+            }
+            let optional = default.is_some();
+            params.push(Param { name: param.into(), optional, rest: is_rest });
+            defaults.push(default);
+            rest = match rest.strip_prefix(',') {
+                Some(left) => left.trim_start(),
+                None if rest.is_empty() => rest,
+                None => return Err(bad("lacks a comma")),
+            };
+        }
+        let required = params.iter().filter(|p| !p.optional && !p.rest).count();
+        Ok((
+            name.trim().to_owned(),
+            Self { params: params.into(), defaults: defaults.into(), required },
+        ))
+    }
+
+    /// Its parameters in order.
+    pub fn params(&self) -> &[Param] {
+        &self.params
+    }
+
+    /// How many arguments must be given.
+    pub fn required(&self) -> usize {
+        self.required
+    }
+
+    /// The value of parameter `i` when it is left out; nil for one that must be given.
+    pub fn default(&self, i: usize) -> Owned {
+        self.defaults[i].as_ref().map_or(Owned::NIL, |value| value.clone().into_owned())
+    }
+}
+
+impl std::fmt::Display for Signature {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("(")?;
+        for (i, param) in self.params.iter().enumerate() {
+            let comma = if i > 0 { ", " } else { "" };
+            let dots = if param.rest { "..." } else { "" };
+            write!(f, "{comma}{dots}{}", param.name)?;
+            if self.defaults[i].is_some() {
+                write!(f, " = {}", crate::value::literal(&self.default(i)))?;
+            }
+        }
+        f.write_str(")")
+    }
+}
+
+/// Reads a constant at the start of `text`; gives it and what follows.
+fn literal(text: &str) -> Option<(Owned, &str)> {
+    if let Some(body) = text.strip_prefix('"') {
+        let end = body.find('"')?;
+        let value = body[..end].replace("\\n", "\n").replace("\\t", "\t");
+        return Some((Owned::str(&value), &body[end + 1..]));
+    }
+    let end = text.find(',').unwrap_or(text.len());
+    let value = match text[..end].trim() {
+        "nil" => Owned::NIL,
+        "true" => Owned::bool(true),
+        "false" => Owned::bool(false),
+        word => match word.parse::<i64>() {
+            Ok(int) => Owned::int(int),
+            Err(_) => Owned::float(word.parse().ok()?),
+        },
+    };
+    Some((value, &text[end..]))
+}
+
+/// What stands before the dot of a method call.
+#[derive(Debug)]
+pub(crate) enum ReceiverSlot<'a> {
+    /// A function call has none.
+    None,
+    /// May only be read.
+    Borrowed(&'a Owned),
+    /// Dead after the call: may be taken.
+    Last(&'a mut Owned),
+    /// A place that the method changes.
+    Place(&'a mut Owned),
+}
+
+/// One call of a native: its arguments and its surroundings.
+#[derive(Debug)]
+pub struct Call<'a> {
+    pub(crate) args: &'a mut [Owned],
+    pub(crate) receiver: ReceiverSlot<'a>,
+    pub(crate) thread: &'a ThreadRef,
+    pub(crate) state: &'a mut ThreadState,
+    pub(crate) context: &'a mut Cx<'a>,
+    pub(crate) charged: u64,
+}
+
+impl<'a> Call<'a> {
+    /// The arguments, one for each parameter; a rest parameter is one list.
+    pub fn args(&self) -> &[Owned] {
+        self.args
+    }
+
+    /// Argument `i`.
+    pub fn arg(&self, i: usize) -> &Owned {
+        &self.args[i]
+    }
+
+    /// Moves argument `i` out; nil stays. Not before the native knows that it will not park.
+    pub fn take(&mut self, i: usize) -> Owned {
+        self.args[i].take()
+    }
+
+    /// What stands before the dot of the method call.
+    ///
+    /// # Panics
+    ///
+    /// When the native was not called as a method.
+    pub fn receiver(&self) -> &Owned {
+        match &self.receiver {
+            ReceiverSlot::Borrowed(value) => value,
+            ReceiverSlot::Last(value) | ReceiverSlot::Place(value) => value,
+            ReceiverSlot::None => panic!("a method was called without a receiver"),
+        }
+    }
+
+    /// The receiver of a method that changes it: a place, made unique by whoever writes to it.
+    ///
+    /// # Panics
+    ///
+    /// When the method's row does not say that it is `mutating`.
+    pub fn receiver_mut(&mut self) -> &mut Owned {
+        match &mut self.receiver {
+            ReceiverSlot::Place(value) => value,
+            _ => panic!("a method that does not say so changes its receiver"),
+        }
+    }
+
+    /// The receiver, moved out when this is its last use and copied otherwise. A method that throws
+    /// afterwards must put it back first ([`Call::give_back`]): the variable keeps its value then.
+    pub fn take_receiver(&mut self) -> Owned {
+        match &mut self.receiver {
+            ReceiverSlot::Borrowed(value) => value.clone(),
+            ReceiverSlot::Last(value) | ReceiverSlot::Place(value) => value.take(),
+            ReceiverSlot::None => panic!("a method was called without a receiver"),
+        }
+    }
+
+    /// Puts back what [`Call::take_receiver`] gave.
+    pub fn give_back(&mut self, receiver: Owned) {
+        if let ReceiverSlot::Last(value) | ReceiverSlot::Place(value) = &mut self.receiver {
+            **value = receiver;
+        }
+    }
+
+    /// The VM.
+    pub fn vm(&self) -> &Arc<VmShared> {
+        self.thread.vm()
+    }
+
+    /// The calling thread.
+    pub fn thread(&self) -> &ThreadRef {
+        self.thread
+    }
+
+    /// The calling thread's own data.
+    pub fn state(&mut self) -> &mut ThreadState {
+        self.state
+    }
+
+    /// The scheduler, as seen from the running thread.
+    pub fn context(&mut self) -> &mut Cx<'a> {
+        self.context
+    }
+
+    /// Takes `work` units of fuel: for natives whose work grows with their arguments. A unit is
+    /// about the work of a short loop turn.
+    pub fn charge(&mut self, work: usize) {
+        self.charged = self.charged.saturating_add(work as u64);
+    }
+
+    /// What ended the wait that this native parked for; `None` on the first call, and when it asks
+    /// again.
+    pub fn delivery(&mut self) -> Option<Delivery> {
+        self.thread.wait.end()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Signature;
+
+    fn shown(text: &str) -> Result<String, String> {
+        Signature::parse(text).map(|(name, signature)| format!("{name}{signature}"))
+    }
+
+    #[test]
+    fn signatures_read_and_print() {
+        for text in ["()", "pad(width, fill = \" \")", "print(...values)", "f(a, b = 1, c = nil)"] {
+            assert_eq!(shown(text).as_deref(), Ok(text));
+        }
+        let (_, signature) = Signature::parse("f(a, b = -1.5, ...c)").unwrap();
+        assert_eq!(signature.required(), 1);
+    }
+
+    #[test]
+    fn bad_signatures_are_refused() {
+        for text in ["f", "f(", "f(a, a)", "f(...a, b)", "f(a = 1, b)", "f(a = x)", "f(, a)"] {
+            assert!(shown(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,352 @@
+//! Who pays for memory: the bytes of local objects are charged to their user thread, those of
+//! shared objects to the VM.
+//!
+//! Every user thread has a [`Heap`] in its record. The interpreter *enters* it at the start of a
+//! slice; a thread-local pointer of the LWP then leads every allocation, growth and release to
+//! it. A host thread enters a heap of its own while it makes or drops values; without one nothing
+//! is accounted.
+//!
+//! # Invariants
+//!
+//! - The bytes of all heaps of a VM and of its [`SharedHeap`] sum up to the bytes of its live
+//!   objects: crossing moves an object's bytes, a heap that ends leaves the rest to the VM.
+//! - `reserved` is what this heap has announced to the VM's total, always a multiple of
+//!   [`GRANULE`] and never above its bytes at the time it was set: small threads cost no atomic.
+//! - Going past a limit never fails by itself. It sets a flag, which the interpreter turns into a
+//!   `memory` error at the next safepoint; whoever makes something big asks [`Heap::room`] first.
+
+use std::cell::Cell;
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use super::Header;
+
+/// How many bytes a heap announces to the VM at a time.
+const GRANULE: i64 = 16 * 1024;
+
+/// The VM's side of the accounting.
+#[derive(Debug)]
+pub struct SharedHeap {
+    /// Bytes of shared and immortal objects. Any LWP; only a sum, so relaxed.
+    bytes: AtomicI64,
+    /// `bytes` and what the heaps have announced. Any LWP; only a sum, so relaxed.
+    total: AtomicI64,
+    /// The most that `total` may be. Any LWP; a late reader only notices a change later.
+    limit: AtomicI64,
+}
+
+impl SharedHeap {
+    /// Accounts for one VM; `None` is no limit.
+    pub fn new(limit: Option<u64>) -> Arc<Self> {
+        Arc::new(Self {
+            bytes: AtomicI64::new(0),
+            total: AtomicI64::new(0),
+            limit: AtomicI64::new(to_limit(limit)),
+        })
+    }
+
+    /// Sets the most that all objects of the VM together may take.
+    pub fn set_limit(&self, limit: Option<u64>) {
+        self.limit.store(to_limit(limit), Ordering::Relaxed);
+    }
+
+    /// Bytes of shared and immortal objects.
+    pub fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed).max(0).cast_unsigned()
+    }
+
+    /// Bytes of all objects, but for up to 16 KiB of each thread.
+    pub fn total(&self) -> u64 {
+        self.total.load(Ordering::Relaxed).max(0).cast_unsigned()
+    }
+
+    fn add(&self, bytes: i64) {
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.total.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    fn over(&self, more: i64) -> bool {
+        let total = self.total.load(Ordering::Relaxed);
+        total.saturating_add(more) > self.limit.load(Ordering::Relaxed)
+    }
+}
+
+fn to_limit(limit: Option<u64>) -> i64 {
+    limit.map_or(i64::MAX, |n| i64::try_from(n).unwrap_or(i64::MAX))
+}
+
+/// The account of one user thread. Owner-only: the LWP that runs the thread.
+#[derive(Debug)]
+pub struct Heap {
+    bytes: Cell<i64>,
+    /// Where `charge` must look closer: the limit, or the next granule.
+    watch: Cell<i64>,
+    limit: Cell<i64>,
+    reserved: Cell<i64>,
+    exceeded: Cell<bool>,
+    /// Objects freed since the interpreter last charged them as fuel.
+    drop_work: Cell<u64>,
+    copies: Cell<u64>,
+    copied_bytes: Cell<u64>,
+    vm: Arc<SharedHeap>,
+}
+
+impl Heap {
+    /// An empty account of the VM; `None` is no limit.
+    pub fn new(vm: Arc<SharedHeap>, limit: Option<u64>) -> Self {
+        let limit = to_limit(limit);
+        Self {
+            bytes: Cell::new(0),
+            watch: Cell::new(limit.min(GRANULE)),
+            limit: Cell::new(limit),
+            reserved: Cell::new(0),
+            exceeded: Cell::new(false),
+            drop_work: Cell::new(0),
+            copies: Cell::new(0),
+            copied_bytes: Cell::new(0),
+            vm,
+        }
+    }
+
+    /// Makes this the heap of the calling kernel thread until the guard is dropped.
+    pub fn enter(&self) -> Entered<'_> {
+        // SAFETY: the guard borrows `self`, so the heap outlives it.
+        unsafe { Self::enter_raw(self) }
+    }
+
+    /// As [`Heap::enter`], for a heap inside a record that is borrowed otherwise.
+    ///
+    /// # Safety
+    /// The heap must live, and not move, until the guard is dropped.
+    pub unsafe fn enter_raw<'a>(heap: *const Self) -> Entered<'a> {
+        Entered { outer: LOCAL.with(|local| local.heap.replace(heap)), marker: PhantomData }
+    }
+
+    /// Calls `f` with the heap of the calling kernel thread, if it has entered one.
+    pub fn with<R>(f: impl FnOnce(Option<&Self>) -> R) -> R {
+        LOCAL.with(|local| {
+            // SAFETY: the pointer is null or that of a heap which `enter_raw`'s caller keeps alive
+            // until its guard has reset the pointer; all fields are cells.
+            f(unsafe { local.heap.get().as_ref() })
+        })
+    }
+
+    /// True when `bytes` more would be within the limits of the current heap and its VM.
+    pub fn room(bytes: usize) -> bool {
+        Self::with(|heap| {
+            heap.is_none_or(|heap| {
+                let more = i64::try_from(bytes).unwrap_or(i64::MAX);
+                heap.bytes.get().saturating_add(more) <= heap.limit.get() && !heap.vm.over(more)
+            })
+        })
+    }
+
+    /// The VM's side.
+    pub fn vm(&self) -> &Arc<SharedHeap> {
+        &self.vm
+    }
+
+    /// Bytes of the local objects of this thread.
+    pub fn bytes(&self) -> u64 {
+        self.bytes.get().max(0).cast_unsigned()
+    }
+
+    /// Sets the most that the local objects of this thread may take.
+    pub fn set_limit(&self, limit: Option<u64>) {
+        self.limit.set(to_limit(limit));
+        self.watch.set(self.limit.get().min(self.reserved.get() + GRANULE));
+    }
+
+    /// True when a limit was passed and still is. Resets the flag.
+    pub fn take_exceeded(&self) -> bool {
+        self.exceeded.replace(false)
+            && (self.bytes.get() > self.limit.get() || self.vm.over(0))
+    }
+
+    /// True when a limit was passed: one load, for safepoints.
+    #[inline(always)]
+    pub fn exceeded(&self) -> bool {
+        self.exceeded.get()
+    }
+
+    /// How many objects were freed since the last call: to be paid in fuel.
+    #[inline]
+    pub fn take_drop_work(&self) -> u64 {
+        self.drop_work.replace(0)
+    }
+
+    /// How many containers and strings were copied because someone else had them too.
+    pub fn copies(&self) -> u64 {
+        self.copies.get()
+    }
+
+    /// The bytes of those copies.
+    pub fn copied_bytes(&self) -> u64 {
+        self.copied_bytes.get()
+    }
+
+    #[inline(always)]
+    fn charge(&self, bytes: i64) {
+        let now = self.bytes.get() + bytes;
+        self.bytes.set(now);
+        if now > self.watch.get() {
+            self.passed(now);
+        }
+    }
+
+    #[cold]
+    fn passed(&self, now: i64) {
+        if now > self.limit.get() {
+            self.exceeded.set(true);
+        }
+        self.reserve(now);
+        if self.vm.over(0) {
+            self.exceeded.set(true);
+        }
+    }
+
+    /// Announces the whole granules of `now` bytes to the VM.
+    fn reserve(&self, now: i64) {
+        let wanted = now.max(0) / GRANULE * GRANULE;
+        self.vm.total.fetch_add(wanted - self.reserved.get(), Ordering::Relaxed);
+        self.reserved.set(wanted);
+        // Past the limit every further charge comes here, and only here.
+        self.watch.set(self.limit.get().min(wanted + GRANULE));
+    }
+
+    /// Gives back what was announced and is no longer used. The end of a slice does it.
+    fn settle(&self) {
+        if self.bytes.get() < self.reserved.get() {
+            self.reserve(self.bytes.get());
+        }
+    }
+}
+
+impl Drop for Heap {
+    fn drop(&mut self) {
+        self.vm.total.fetch_sub(self.reserved.get(), Ordering::Relaxed);
+        if self.bytes.get() != 0 {
+            self.vm.add(self.bytes.get());
+        }
+    }
+}
+
+/// While it lives, a heap is the one of this kernel thread. Guards end in reverse order.
+#[derive(Debug)]
+#[must_use]
+pub struct Entered<'a> {
+    outer: *const Heap,
+    marker: PhantomData<&'a Heap>,
+}
+
+impl Drop for Entered<'_> {
+    fn drop(&mut self) {
+        Heap::with(|heap| {
+            if let Some(heap) = heap {
+                heap.settle();
+            }
+        });
+        LOCAL.with(|local| local.heap.set(self.outer));
+    }
+}
+
+/// What counting needs of the kernel thread it runs on. No destructor, so that an access is one
+/// address computation and works until the very end of the thread.
+pub(super) struct Local {
+    heap: Cell<*const Heap>,
+    /// Dead objects waiting to be freed: see `rc`.
+    pub(super) pending: Cell<*mut Header>,
+    /// Somebody further up the native stack is freeing what is pending.
+    pub(super) draining: Cell<bool>,
+    #[cfg(any(test, debug_assertions))]
+    live: Cell<i64>,
+}
+
+thread_local! {
+    pub(super) static LOCAL: Local = const {
+        Local {
+            heap: Cell::new(std::ptr::null()),
+            pending: Cell::new(std::ptr::null_mut()),
+            draining: Cell::new(false),
+            #[cfg(any(test, debug_assertions))]
+            live: Cell::new(0),
+        }
+    };
+}
+
+/// Charges bytes to the current heap.
+#[inline]
+pub(crate) fn charge(bytes: usize) {
+    Heap::with(|heap| {
+        if let Some(heap) = heap {
+            heap.charge(bytes.cast_signed() as i64);
+        }
+    });
+}
+
+/// Takes bytes off the current heap.
+#[inline]
+pub(crate) fn credit(bytes: usize) {
+    Heap::with(|heap| {
+        if let Some(heap) = heap {
+            heap.bytes.set(heap.bytes.get() - bytes.cast_signed() as i64);
+        }
+    });
+}
+
+/// Moves bytes from the current heap to its VM.
+pub(super) fn to_vm(bytes: usize) {
+    Heap::with(|heap| {
+        if let Some(heap) = heap
+            && bytes != 0
+        {
+            heap.bytes.set(heap.bytes.get() - bytes.cast_signed() as i64);
+            heap.vm.add(bytes.cast_signed() as i64);
+        }
+    });
+}
+
+/// Moves bytes from the VM to the current heap.
+pub(super) fn from_vm(bytes: usize) {
+    Heap::with(|heap| {
+        if let Some(heap) = heap {
+            heap.vm.add(-(bytes.cast_signed() as i64));
+            heap.charge(bytes.cast_signed() as i64);
+        }
+    });
+}
+
+/// Notes a copy made because a value had more than one owner.
+pub(super) fn copied(bytes: usize) {
+    Heap::with(|heap| {
+        if let Some(heap) = heap {
+            heap.copies.set(heap.copies.get() + 1);
+            heap.copied_bytes.set(heap.copied_bytes.get() + bytes as u64);
+        }
+    });
+}
+
+/// Notes freed objects.
+pub(super) fn freed(objects: u64) {
+    Heap::with(|heap| {
+        if let Some(heap) = heap {
+            heap.drop_work.set(heap.drop_work.get() + objects);
+        }
+    });
+}
+
+/// Counts objects made and freed by this kernel thread, in debug builds.
+#[inline(always)]
+pub(super) fn count_live(change: i64) {
+    #[cfg(any(test, debug_assertions))]
+    LOCAL.with(|local| local.live.set(local.live.get() + change));
+    #[cfg(not(any(test, debug_assertions)))]
+    let _ = change;
+}
+
+/// Objects made less objects freed by this kernel thread. Only counted in debug builds.
+#[cfg(any(test, debug_assertions))]
+pub fn live_objects() -> i64 {
+    LOCAL.with(|local| local.live.get())
+}

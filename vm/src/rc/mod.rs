@@ -1,0 +1,579 @@
+//! Counting references: when objects are freed, who may write in place, and what may cross from
+//! one user thread to another.
+//!
+//! Every object starts with a [`Header`] of 8 bytes. Its count word says how many references
+//! there are and who may touch it:
+//!
+//! | word | state | counted |
+//! |---|---|---|
+//! | `n > 0` | local, `n` references | plain load and store |
+//! | `-2^30 < n < 0` | shared, `-n` references | atomically |
+//! | `n <= -2^30` | immortal | never: the word is not written again |
+//! | 0 | dead, waiting to be freed | |
+//!
+//! # Invariants
+//!
+//! 1. A local object is reachable from one user thread only (or from one host thread). Every way
+//!    out of a thread (spawn, send, a result, a mutex, the host) calls [`share`] first.
+//! 2. A shared or immortal object refers to shared and immortal objects only. So [`share`] stops
+//!    at them, and a shared object is never written in place: [`make_unique`] takes it back to
+//!    local first, which leaves its children as they are (a local object may refer to anything).
+//! 3. Handles are shared from birth, never immortal, and never written through a count.
+//! 4. Only an object without other references is written, and its address is not known to
+//!    anyone else then.
+//!
+//! [`check`] re-derives them from a graph of values.
+//!
+//! # Freeing
+//!
+//! Nothing here recurses. An object whose last reference goes is linked into a chain that runs
+//! through the headers of the dead (the word becomes the address of the next one, with the kind in
+//! its lowest bits), and whoever is not already inside the loop takes objects off the chain and
+//! drops their bodies, which may link more. So a structure of any depth is freed in constant
+//! space, and a host object's `Drop` may itself drop values.
+//!
+//! # Overflow
+//!
+//! 2^30 references are possible (a list of them has 16 GiB), so a count that gets there sticks:
+//! the object becomes immortal, and what it refers to is shared first (invariant 2).
+
+#![expect(unsafe_code, reason = "counts, and access to objects by their headers")]
+
+#[cfg(any(test, debug_assertions))]
+pub mod check;
+mod heap;
+mod pool;
+#[cfg(test)]
+mod tests;
+
+use std::alloc::Layout;
+use std::cell::Cell;
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicI32, Ordering, fence};
+
+use crate::value::{
+    Closure, ErrorObject, HandleObject, ListObject, MapObject, NativeObject, Owned, RangeObject,
+    Raw, StrObject, tag,
+};
+
+use heap::LOCAL;
+pub use heap::{Entered, Heap, SharedHeap};
+#[cfg(any(test, debug_assertions))]
+pub use heap::live_objects;
+pub(crate) use heap::{charge, credit};
+
+/// Words at or below this are immortal.
+const STICKY: i32 = -(1 << 30);
+/// What an object that becomes immortal gets: far from both ends of the sticky words, so that no
+/// number of threads that are just counting leads out of them.
+const IMMORTAL: i32 = -(3 << 29);
+
+/// Objects are aligned so that the lowest four bits of their addresses are free.
+const ALIGN: usize = 16;
+
+/// What stands in front of every object.
+#[repr(C, align(8))]
+#[derive(Debug)]
+pub(crate) struct Header {
+    /// See the module's text. Local: owner-only. Shared: any LWP, atomic.
+    count: AtomicI32,
+    /// The tag of the values that refer to this object. Immutable.
+    kind: u8,
+}
+
+const _: () = assert!(size_of::<Header>() == 8);
+const _: () = assert!(tag::END - tag::HEAP <= ALIGN as u64);
+
+/// A counted object.
+#[repr(C)]
+pub(crate) struct Object<T> {
+    header: Header,
+    /// What it holds.
+    pub(crate) body: T,
+}
+
+/// What can stand in an object.
+///
+/// # Safety
+/// `TAG` belongs to this type alone, but for the tags of handles, which share [`HandleObject`].
+pub(crate) unsafe trait Body: Sized {
+    /// The tag of values that refer to such an object.
+    const TAG: u64;
+
+    /// The bytes it has charged besides the object itself: buffers.
+    fn buffer_bytes(&self) -> usize;
+
+    /// Calls `visit` with every value that it owns.
+    fn children(&self, visit: &mut dyn FnMut(&Owned));
+}
+
+impl<T> Object<T> {
+    const LAYOUT: Layout = {
+        assert!(align_of::<Self>() <= ALIGN);
+        match Layout::from_size_align(size_of::<Self>(), ALIGN) {
+            Ok(layout) => layout,
+            Err(_) => panic!("objects are small"),
+        }
+    };
+}
+
+/// Makes an object with one local reference, which the caller owns.
+pub(crate) fn allocate<T: Body>(body: T) -> Raw {
+    allocate_as(T::TAG, 1, body)
+}
+
+/// Makes a shared object with one reference, which the caller owns.
+pub(crate) fn allocate_shared(kind: u64, body: HandleObject) -> Raw {
+    debug_assert!(matches!(kind, tag::CHANNEL | tag::THREAD | tag::HANDLE));
+    let raw = allocate_as(kind, -1, body);
+    heap::to_vm(size_of::<Object<HandleObject>>());
+    raw
+}
+
+#[inline]
+fn allocate_as<T: Body>(kind: u64, count: i32, body: T) -> Raw {
+    let pointer = pool::allocate(Object::<T>::LAYOUT).cast::<Object<T>>();
+    let object =
+        Object { header: Header { count: AtomicI32::new(count), kind: kind as u8 }, body };
+    // SAFETY: fresh memory of the type's size and alignment.
+    unsafe { pointer.write(object) };
+    charge(size_of::<Object<T>>());
+    heap::count_live(1);
+    Raw::object(kind, pointer.as_ptr())
+}
+
+/// The body of the object that a value refers to.
+///
+/// # Safety
+/// `raw` refers to a live object whose body is a `T`, and it is not written during `'a`.
+#[inline(always)]
+pub(crate) unsafe fn body<'a, T: Body>(raw: Raw) -> &'a T {
+    // SAFETY: the caller's promise.
+    unsafe { &(*raw.pointer::<Object<T>>()).body }
+}
+
+/// The body of the object that a value refers to, for writing.
+///
+/// # Safety
+/// `raw` refers to a live object whose body is a `T`, and this is its only reference
+/// ([`is_unique`]).
+#[inline(always)]
+pub(crate) unsafe fn body_mut<'a, T: Body>(raw: Raw) -> &'a mut T {
+    // SAFETY: the caller's promise.
+    unsafe { &mut (*raw.pointer::<Object<T>>()).body }
+}
+
+/// The count word of a live object.
+///
+/// # Safety
+/// `raw` refers to a live object.
+#[inline(always)]
+unsafe fn count<'a>(raw: Raw) -> &'a AtomicI32 {
+    // SAFETY: the caller's promise; headers come first in every object.
+    unsafe { &(*raw.pointer::<Header>()).count }
+}
+
+/// Counts one more reference, if `raw` refers to an object.
+///
+/// # Safety
+/// If it does, the object is live.
+#[inline(always)]
+pub(crate) unsafe fn retain(raw: Raw) {
+    if raw.is_heap() {
+        // SAFETY: it refers to a live object.
+        unsafe { retain_object(raw) };
+    }
+}
+
+/// Counts one more reference.
+///
+/// # Safety
+/// `raw` refers to a live object.
+#[inline(always)]
+pub(crate) unsafe fn retain_object(raw: Raw) {
+    // SAFETY: the caller's promise.
+    let count = unsafe { count(raw) };
+    // Relaxed: a local count belongs to this thread; for a shared one see `retain_cold`.
+    let n = count.load(Ordering::Relaxed);
+    // One test for "local, and not the last number": `1 <= n < MAX`.
+    if n.wrapping_sub(1).cast_unsigned() < (i32::MAX - 1).cast_unsigned() {
+        count.store(n + 1, Ordering::Relaxed);
+    } else if n > STICKY {
+        // SAFETY: as above.
+        unsafe { retain_cold(raw) };
+    }
+}
+
+#[cold]
+#[inline(never)]
+unsafe fn retain_cold(raw: Raw) {
+    // SAFETY: the caller has a live object.
+    let count = unsafe { count(raw) };
+    let n = count.load(Ordering::Relaxed);
+    if n > 0 {
+        // The last local number. Invariant 2 first, then it sticks. (Sharing already does: the
+        // negated number is below the sticky border.)
+        // SAFETY: as above.
+        unsafe { share(raw) };
+        count.store(IMMORTAL, Ordering::Relaxed);
+    } else {
+        // Relaxed: who has a reference may make more of them; nothing is read through this.
+        let before = count.fetch_sub(1, Ordering::Relaxed);
+        if before - 1 <= STICKY {
+            // Relaxed: threads that are just counting lead at most their number away from this.
+            count.store(IMMORTAL, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Gives up one reference, if `raw` refers to an object; the last one frees it.
+///
+/// # Safety
+/// The caller owns that reference, and does not use it again.
+#[inline(always)]
+pub(crate) unsafe fn release(raw: Raw) {
+    if raw.is_heap() {
+        // SAFETY: the caller's promise.
+        unsafe { release_object(raw) };
+    }
+}
+
+/// Gives up one reference; the last one frees the object.
+///
+/// # Safety
+/// `raw` refers to an object, the caller owns that reference and does not use it again.
+#[inline(always)]
+pub(crate) unsafe fn release_object(raw: Raw) {
+    // SAFETY: the caller's reference keeps it alive.
+    let count = unsafe { count(raw) };
+    // Relaxed: a local count belongs to this thread; for a shared one see `release_cold`.
+    let n = count.load(Ordering::Relaxed);
+    if n > 1 {
+        count.store(n - 1, Ordering::Relaxed);
+    } else if n > STICKY {
+        // SAFETY: as above.
+        unsafe { release_cold(raw) };
+    }
+}
+
+#[cold]
+#[inline(never)]
+unsafe fn release_cold(raw: Raw) {
+    // SAFETY: the caller's reference keeps it alive.
+    let count = unsafe { count(raw) };
+    if count.load(Ordering::Relaxed) < 0 {
+        // Release: what this thread read or wrote through its reference comes before the free.
+        if count.fetch_add(1, Ordering::Release) != -1 {
+            return;
+        }
+        // Acquire: partner of the releases of all other references.
+        fence(Ordering::Acquire);
+        // It is ours alone now, as if local; its bytes are, too.
+        // SAFETY: the last reference was ours, so nobody else reads it.
+        heap::from_vm(unsafe { bytes(raw) });
+    }
+    // SAFETY: no reference is left.
+    unsafe { bury(raw) };
+}
+
+/// True when nobody else has a reference, and the object may be written as it is.
+///
+/// A shared object with one reference is not unique in this sense: [`make_unique`] takes it back.
+///
+/// # Safety
+/// `raw` refers to a live object to which the caller owns a reference.
+#[inline(always)]
+pub(crate) unsafe fn is_unique(raw: Raw) -> bool {
+    // SAFETY: the caller's promise. Relaxed: 1 is a local count, which is this thread's.
+    unsafe { count(raw) }.load(Ordering::Relaxed) == 1
+}
+
+/// Makes the object that `raw` refers to one that nobody else refers to: it stays as it is, is
+/// taken back from shared to local, or is copied (one level).
+///
+/// # Safety
+/// `raw` refers to a live string, list, map or error and the caller owns that reference, which
+/// the new value replaces.
+#[inline(always)]
+pub(crate) unsafe fn make_unique(raw: &mut Raw) {
+    // SAFETY: the caller's promise.
+    if !unsafe { is_unique(*raw) } {
+        // SAFETY: as above.
+        unsafe { make_unique_cold(raw) };
+    }
+}
+
+#[cold]
+#[inline(never)]
+unsafe fn make_unique_cold(raw: &mut Raw) {
+    // SAFETY: the caller's reference keeps it alive.
+    let count = unsafe { count(*raw) };
+    // Acquire: partner of the releases in `release_cold`. Who sees -1 has the only reference, and
+    // sees everything the former owners did with theirs.
+    if count.load(Ordering::Acquire) == -1 {
+        // Its children stay shared: a local object may refer to them.
+        count.store(1, Ordering::Relaxed);
+        // SAFETY: it is live.
+        heap::from_vm(unsafe { bytes(*raw) });
+        return;
+    }
+    // SAFETY: it is live, and is one of these by the caller's promise.
+    let copy = unsafe {
+        match raw.tag {
+            tag::STR => allocate(body::<StrObject>(*raw).clone()),
+            tag::LIST => allocate(body::<ListObject>(*raw).clone()),
+            tag::MAP => allocate(body::<MapObject>(*raw).clone()),
+            tag::ERROR => allocate(body::<ErrorObject>(*raw).clone()),
+            _ => unreachable!("only values that can be changed are made unique"),
+        }
+    };
+    // SAFETY: just made.
+    heap::copied(unsafe { bytes(copy) });
+    // SAFETY: the caller's reference, which is replaced.
+    unsafe { release_object(*raw) };
+    *raw = copy;
+}
+
+/// Makes everything reachable from `raw` shared, so that other threads may have it. Costs the
+/// local part of the graph only.
+///
+/// # Safety
+/// What `raw` refers to is live.
+pub(crate) unsafe fn share(raw: Raw) {
+    let mut moved = 0;
+    let mut work = Vec::new();
+    // SAFETY: the caller's promise; children of a live object are live.
+    unsafe { mark_shared(raw, &mut moved, &mut work) };
+    while let Some(object) = work.pop() {
+        // SAFETY: as above.
+        unsafe {
+            visit_children(object, &mut |child| {
+                mark_shared(child.as_raw(), &mut moved, &mut work);
+            });
+        }
+    }
+    heap::to_vm(moved);
+}
+
+/// Marks one object if it is local, and notes it if it has children to mark.
+unsafe fn mark_shared(raw: Raw, moved: &mut usize, work: &mut Vec<Raw>) {
+    if !raw.is_heap() {
+        return;
+    }
+    // SAFETY: the caller has a live object.
+    let count = unsafe { count(raw) };
+    // Relaxed: who hands the value to another thread does so with a release of its own.
+    let n = count.load(Ordering::Relaxed);
+    if n > 0 {
+        count.store(-n, Ordering::Relaxed);
+        // SAFETY: as above.
+        *moved += unsafe { bytes(raw) };
+        if !matches!(raw.tag, tag::STR | tag::RANGE) {
+            work.push(raw);
+        }
+    }
+}
+
+/// The objects that live as long as their VM: see [`make_immortal`].
+///
+/// They are freed when it is dropped, which its owner does only when no value of the VM is left
+/// anywhere.
+#[derive(Debug, Default)]
+pub struct Immortals {
+    objects: Vec<Raw>,
+}
+
+// SAFETY: the addresses of immortal objects, which any thread may read, and which only `drop`
+// frees.
+unsafe impl Send for Immortals {}
+
+impl Immortals {
+    /// No objects.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.objects.len()
+    }
+
+    /// True when there are none.
+    pub fn is_empty(&self) -> bool {
+        self.objects.is_empty()
+    }
+}
+
+impl Drop for Immortals {
+    fn drop(&mut self) {
+        for &raw in &self.objects {
+            // SAFETY: the owner drops this when nothing refers to them but each other, and
+            // references between them are not counted.
+            heap::from_vm(unsafe { bytes(raw) });
+            // SAFETY: as above; each is in the list once.
+            unsafe { bury(raw) };
+        }
+    }
+}
+
+/// Makes everything reachable from `raw` immortal: never counted again. Objects that are shared
+/// already keep their counts (others may be counting just now), as do handles. The caller's
+/// reference is used up where the object became immortal: `raw` may be copied at will and
+/// releasing it does nothing.
+///
+/// # Safety
+/// What `raw` refers to is live. `registry` outlives every use of the value.
+pub(crate) unsafe fn make_immortal(raw: Raw, registry: &mut Immortals) {
+    let first = registry.objects.len();
+    // SAFETY: the caller's promise; children of a live object are live.
+    unsafe { mark_immortal(raw, registry) };
+    let mut next = first;
+    while let Some(&object) = registry.objects.get(next) {
+        next += 1;
+        // SAFETY: as above.
+        unsafe {
+            visit_children(object, &mut |child| mark_immortal(child.as_raw(), registry));
+        }
+    }
+    let bytes = registry.objects[first..].iter().map(|raw| {
+        // SAFETY: as above.
+        unsafe { bytes(*raw) }
+    });
+    heap::to_vm(bytes.sum());
+}
+
+unsafe fn mark_immortal(raw: Raw, registry: &mut Immortals) {
+    // SAFETY: the caller has a live object. Relaxed: a local count is this thread's.
+    if raw.is_heap() && unsafe { count(raw) }.load(Ordering::Relaxed) > 0 {
+        // SAFETY: as above.
+        unsafe { count(raw) }.store(IMMORTAL, Ordering::Relaxed);
+        registry.objects.push(raw);
+    }
+}
+
+/// True when the object's graph may be in other threads.
+///
+/// # Safety
+/// What `raw` refers to is live.
+pub(crate) unsafe fn is_shared(raw: Raw) -> bool {
+    // SAFETY: the caller's promise.
+    !raw.is_heap() || unsafe { count(raw) }.load(Ordering::Relaxed) < 0
+}
+
+/// True when there is one reference, local or shared: the object occurs once in any graph. May be
+/// out of date at once when it is shared; good for deciding what is worth remembering.
+///
+/// # Safety
+/// `raw` refers to a live object.
+pub(crate) unsafe fn has_one_reference(raw: Raw) -> bool {
+    // SAFETY: the caller's promise. Relaxed: only a hint.
+    matches!(unsafe { count(raw) }.load(Ordering::Relaxed), 1 | -1)
+}
+
+/// Calls a generic function with the body type of a tag.
+macro_rules! with_body {
+    ($tag:expr, $body:ident => $call:expr) => {
+        match $tag {
+            tag::STR => {
+                type $body = StrObject;
+                $call
+            }
+            tag::LIST => {
+                type $body = ListObject;
+                $call
+            }
+            tag::MAP => {
+                type $body = MapObject;
+                $call
+            }
+            tag::RANGE => {
+                type $body = RangeObject;
+                $call
+            }
+            tag::FUNCTION => {
+                type $body = Closure;
+                $call
+            }
+            tag::NATIVE => {
+                type $body = NativeObject;
+                $call
+            }
+            tag::ERROR => {
+                type $body = ErrorObject;
+                $call
+            }
+            tag::CHANNEL | tag::THREAD | tag::HANDLE => {
+                type $body = HandleObject;
+                $call
+            }
+            other => unreachable!("no object has the tag {other}"),
+        }
+    };
+}
+
+/// The bytes charged for an object.
+unsafe fn bytes(raw: Raw) -> usize {
+    // SAFETY: the caller has a live object, whose tag tells its type.
+    unsafe {
+        with_body!(raw.tag, B => size_of::<Object<B>>() + body::<B>(raw).buffer_bytes())
+    }
+}
+
+/// Calls `visit` with every value that a live object owns.
+pub(super) unsafe fn visit_children(raw: Raw, visit: &mut dyn FnMut(&Owned)) {
+    // SAFETY: the caller has a live object, whose tag tells its type.
+    unsafe { with_body!(raw.tag, B => body::<B>(raw).children(visit)) }
+}
+
+/// Links a dead object into the chain, and frees the chain unless that is going on already.
+unsafe fn bury(raw: Raw) {
+    let object = raw.pointer::<Header>();
+    LOCAL.with(|local| {
+        let kind = (raw.tag - tag::HEAP) as usize;
+        let next = local.pending.replace(object.map_addr(|address| address | kind));
+        // SAFETY: nobody refers to the object any more; its first word is free for the chain.
+        unsafe { object.cast::<*mut Header>().write(next) };
+        if !local.draining.replace(true) {
+            // A host object's `Drop` may panic: the rest is freed with the next object then.
+            let _reset = Reset(&local.draining);
+            drain();
+        }
+    });
+}
+
+struct Reset<'a>(&'a Cell<bool>);
+
+impl Drop for Reset<'_> {
+    fn drop(&mut self) {
+        self.0.set(false);
+    }
+}
+
+/// Frees what is in the chain, and what joins it meanwhile.
+fn drain() {
+    let mut objects = 0;
+    loop {
+        let tagged = LOCAL.with(|local| local.pending.get());
+        let Some(tagged) = NonNull::new(tagged) else { break };
+        let kind = (tagged.addr().get() & (ALIGN - 1)) as u64 + tag::HEAP;
+        let object = tagged.as_ptr().map_addr(|address| address & !(ALIGN - 1));
+        // SAFETY: what is in the chain is dead and holds the next link in its first word.
+        let next = unsafe { object.cast::<*mut Header>().read() };
+        LOCAL.with(|local| local.pending.set(next));
+        objects += 1;
+        // SAFETY: a dead object off the chain, of the kind that its link tells.
+        unsafe { with_body!(kind, B => free::<B>(object)) };
+    }
+    heap::freed(objects);
+}
+
+/// Drops the body of a dead object and gives its memory back.
+unsafe fn free<T: Body>(object: *mut Header) {
+    let object = object.cast::<Object<T>>();
+    credit(size_of::<Object<T>>());
+    heap::count_live(-1);
+    // SAFETY: the object is dead, and its body was never dropped.
+    unsafe { (&raw mut (*object).body).drop_in_place() };
+    // SAFETY: it came from the pool with this layout; it is not null.
+    unsafe { pool::free(NonNull::new_unchecked(object.cast()), Object::<T>::LAYOUT) };
+}

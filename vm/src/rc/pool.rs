@@ -1,0 +1,142 @@
+//! Memory of small objects: free lists of each kernel thread, one a size class.
+//!
+//! An object freed on an LWP is the next one made there. What a list holds beyond [`KEEP`]
+//! objects goes back to the allocator, as does everything when the kernel thread ends. An object
+//! may be freed on another LWP than it was made on: each is an allocation of its own.
+
+use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
+use std::cell::Cell;
+use std::ptr::NonNull;
+
+/// Sizes are rounded up to a multiple of this.
+const STEP: usize = 16;
+/// Number of classes: objects up to `STEP * CLASSES` bytes.
+const CLASSES: usize = 8;
+/// The most objects that a free list keeps.
+const KEEP: u32 = 4096;
+
+struct List {
+    /// The first free block, whose first word is the address of the next.
+    first: Cell<*mut u8>,
+    len: Cell<u32>,
+}
+
+struct Lists {
+    lists: [List; CLASSES],
+    /// `SWEEPER` is there to empty the lists at the end of the kernel thread.
+    swept: Cell<bool>,
+    /// The kernel thread is ending: nothing is kept any more.
+    ended: Cell<bool>,
+}
+
+thread_local! {
+    // No destructor, so that an access is one address computation.
+    static LISTS: Lists = const {
+        Lists {
+            lists: [const { List { first: Cell::new(std::ptr::null_mut()), len: Cell::new(0) } };
+                CLASSES],
+            swept: Cell::new(false),
+            ended: Cell::new(false),
+        }
+    };
+    static SWEEPER: Sweeper = const { Sweeper };
+}
+
+/// Empties the lists of its kernel thread when that ends.
+struct Sweeper;
+
+impl Drop for Sweeper {
+    fn drop(&mut self) {
+        LISTS.with(|lists| {
+            lists.ended.set(true);
+            lists.swept.set(false);
+            for (class, list) in lists.lists.iter().enumerate() {
+                while let Some(block) = take(list) {
+                    // SAFETY: blocks of a list were allocated with the layout of its class.
+                    unsafe { dealloc(block.as_ptr(), class_layout(class)) };
+                }
+            }
+        });
+    }
+}
+
+fn class_layout(class: usize) -> Layout {
+    match Layout::from_size_align((class + 1) * STEP, STEP) {
+        Ok(layout) => layout,
+        Err(_) => unreachable!("classes are small"),
+    }
+}
+
+#[inline(always)]
+fn take(list: &List) -> Option<NonNull<u8>> {
+    let first = NonNull::new(list.first.get())?;
+    // SAFETY: a free block holds the address of the next one in its first word.
+    list.first.set(unsafe { first.cast::<*mut u8>().read() });
+    list.len.set(list.len.get() - 1);
+    Some(first)
+}
+
+/// Memory for an object. `layout` has an alignment of at most 16 and is not empty.
+#[inline(always)]
+pub(super) fn allocate(layout: Layout) -> NonNull<u8> {
+    debug_assert!(layout.align() <= STEP && layout.size() > 0);
+    let class = (layout.size() - 1) / STEP;
+    if class < CLASSES
+        && let Some(block) = LISTS.with(|lists| take(&lists.lists[class]))
+    {
+        return block;
+    }
+    fresh(layout)
+}
+
+#[cold]
+#[inline(never)]
+fn fresh(layout: Layout) -> NonNull<u8> {
+    let class = (layout.size() - 1) / STEP;
+    let layout = if class < CLASSES { class_layout(class) } else { layout };
+    // SAFETY: the layout is not empty.
+    let block = unsafe { alloc(layout) };
+    NonNull::new(block).unwrap_or_else(|| handle_alloc_error(layout))
+}
+
+/// Gives memory back.
+///
+/// # Safety
+/// `block` came from [`allocate`] with the same layout, and is not used any more.
+#[inline(always)]
+pub(super) unsafe fn free(block: NonNull<u8>, layout: Layout) {
+    let class = (layout.size() - 1) / STEP;
+    if class < CLASSES {
+        LISTS.with(|lists| {
+            let list = &lists.lists[class];
+            let len = list.len.get();
+            if len < KEEP && lists.swept.get() {
+                // SAFETY: the block is free and has room for an address.
+                unsafe { block.cast::<*mut u8>().write(list.first.get()) };
+                list.first.set(block.as_ptr());
+                list.len.set(len + 1);
+            } else {
+                // SAFETY: the caller's promise.
+                unsafe { free_cold(lists, block, class) };
+            }
+        });
+    } else {
+        // SAFETY: the caller's promise.
+        unsafe { dealloc(block.as_ptr(), layout) };
+    }
+}
+
+#[cold]
+#[inline(never)]
+unsafe fn free_cold(lists: &Lists, block: NonNull<u8>, class: usize) {
+    if !lists.swept.get() && !lists.ended.get() {
+        // Registers the destructor; it fails when the kernel thread is past running them.
+        if SWEEPER.try_with(|_| ()).is_ok() {
+            lists.swept.set(true);
+        } else {
+            lists.ended.set(true);
+        }
+    }
+    // SAFETY: the caller's promise; the class tells the layout it was allocated with.
+    unsafe { dealloc(block.as_ptr(), class_layout(class)) };
+}

@@ -1,0 +1,424 @@
+//! LWPs: the kernel threads that run user threads.
+//!
+//! An LWP is a loop: find something to do, do it, and when there is nothing, give the processor
+//! back and sleep. It holds a processor (a [`Seat`]) or none; between two user threads it holds
+//! nothing of either. This is the only file that starts kernel threads which run scripts.
+//!
+//! An LWP is made when a processor is idle, work waits and no LWP sleeps. The processor is claimed
+//! first and the thread is made after, so that a refusal by the kernel leaves nothing behind but an
+//! idle processor and work: both stay where they are, and the monitor tries again. An LWP that has
+//! slept for long enough leaves, unless it is the last.
+
+use std::cell::Cell;
+use std::time::Duration;
+
+use super::find::Work;
+use super::idle::Claim;
+use super::ownership::Held;
+use super::park::Park;
+use super::processor::Core;
+use super::report::{NameCache, Published};
+use super::run::{Context, Outcome, Runnable, Time};
+use super::{Scheduler, Shared};
+use crate::atomics::{Condvar, Mutex, Ordering, thread};
+
+/// How many calls a thread may make in one slice while others wait for its processor.
+const CALLS_PER_SLICE: u32 = 32;
+
+std::thread_local! {
+    /// Does this kernel thread belong to a scheduler, whichever?
+    static IS_OURS: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Is the calling kernel thread an LWP or a monitor?
+pub(super) fn is_ours() -> bool {
+    IS_OURS.with(Cell::get)
+}
+
+/// The calling kernel thread belongs to a scheduler.
+pub(super) fn mark_as_ours() {
+    IS_OURS.with(|is| is.set(true));
+}
+
+/// What everybody may see of an LWP, whether or not it exists.
+pub(super) struct LwpSlot {
+    pub(super) post: Post,
+    pub(super) published: Published,
+    /// The kernel thread that has this number, or the last one that had it. Locked while it is
+    /// being started, so that shutdown cannot overlook it.
+    handle: Mutex<Option<thread::JoinHandle<()>>>,
+}
+
+impl LwpSlot {
+    pub(super) fn new() -> Self {
+        Self { post: Post::new(), published: Published::new(), handle: Mutex::new(None) }
+    }
+
+    /// Waits for the kernel thread to be gone.
+    pub(super) fn join(&self) {
+        if let Some(handle) = self.handle.lock().take() {
+            // A panic in it has been reported by the panic itself.
+            let _ = handle.join();
+        }
+    }
+}
+
+/// What was sent to a sleeping LWP.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Mail {
+    /// A processor granted to it.
+    pub(super) processor: Option<usize>,
+    /// Something it should look at has changed.
+    pub(super) poked: bool,
+}
+
+/// Where an LWP sleeps. Mail stays until it is read, so that it does not matter whether the LWP
+/// already sleeps.
+#[derive(Debug)]
+pub(super) struct Post {
+    mail: Mutex<Mail>,
+    bell: Condvar,
+}
+
+impl Post {
+    pub(super) fn new() -> Self {
+        Self { mail: Mutex::new(Mail::default()), bell: Condvar::new() }
+    }
+
+    pub(super) fn grant(&self, processor: usize) {
+        let mut mail = self.mail.lock();
+        debug_assert!(mail.processor.is_none(), "two processors for one LWP");
+        mail.processor = Some(processor);
+        drop(mail);
+        self.bell.notify_one();
+    }
+
+    pub(super) fn poke(&self) {
+        self.mail.lock().poked = true;
+        self.bell.notify_one();
+    }
+
+    /// Sleeps until there is mail, for about `limit` at most.
+    pub(super) fn wait(&self, limit: Option<Duration>) -> Mail {
+        let mut mail = self.mail.lock();
+        if *mail == Mail::default() {
+            mail = match limit {
+                None => self.bell.wait(mail),
+                Some(limit) => self.bell.wait_timeout(mail, limit),
+            };
+        }
+        std::mem::take(&mut *mail)
+    }
+}
+
+/// A processor, held.
+pub(super) struct Seat<'a, R> {
+    pub(super) processor: usize,
+    pub(super) held: Held<'a, Core<R>>,
+}
+
+/// What became of a call.
+pub(super) enum Called<'a, R> {
+    /// It is done, and the LWP holds a processor: the thread goes on.
+    Back(Seat<'a, R>),
+    /// Too many calls are out: it waits in the queue of calls.
+    Queued(Seat<'a, R>),
+    /// It is done, and the thread has been queued, for the LWP has no processor.
+    Lost,
+}
+
+/// One LWP, as it sees itself.
+pub(super) struct Lwp<'a, R: Runnable> {
+    pub(super) scheduler: &'a Scheduler<R>,
+    pub(super) shared: &'a Shared<R>,
+    pub(super) id: usize,
+    /// Counted as searching in the idle word.
+    pub(super) searching: bool,
+    pub(super) names: NameCache,
+}
+
+impl<R: Runnable> Shared<R> {
+    /// The wake rule; to be called after a push. See [`super::idle`].
+    #[inline]
+    pub(super) fn wake_rule(&self) {
+        if self.idle.wake_wanted() {
+            self.wake_one();
+        }
+    }
+
+    /// Gives an idle processor to an LWP, which begins as a searcher.
+    #[cold]
+    pub(super) fn wake_one(&self) {
+        if self.refusing.load(Ordering::Relaxed) && !self.idle.has_sleeper() {
+            return;
+        }
+        let Some(claim) = self.idle.claim() else { return };
+        let granted = self.processors[claim.processor].owned.grant(claim.lwp);
+        debug_assert!(granted, "a processor on the idle list is idle");
+        self.totals.lwp_wakes.add_shared();
+        if claim.is_new {
+            self.start(claim);
+        } else {
+            self.lwps[claim.lwp].post.grant(claim.processor);
+        }
+    }
+
+    /// Makes the LWP of `claim`, whose processor has been granted to it.
+    fn start(&self, claim: Claim) {
+        let slot = &self.lwps[claim.lwp];
+        let mut handle = slot.handle.lock();
+        if let Some(former) = handle.take() {
+            // It has given its number back, so it is on its way out.
+            let _ = former.join();
+        }
+        let Some(scheduler) = self.me.upgrade().map(|shared| Scheduler { shared }) else { return };
+        let name = format!("lisle-lwp-{}", claim.lwp);
+        let body = move || Lwp::main(&scheduler, claim.lwp, claim.processor);
+        let started = if self.refuses_by_order() {
+            Err(std::io::ErrorKind::WouldBlock.into())
+        } else {
+            thread::start(name, self.config.lwp_stack_bytes, body)
+        };
+        match started {
+            Ok(new) => {
+                *handle = Some(new);
+                self.totals.lwps_started.add_shared();
+            }
+            Err(_) => {
+                drop(handle);
+                self.totals.lwps_refused.add_shared();
+                self.refusing.store(true, Ordering::Relaxed);
+                if let Some(held) = self.processors[claim.processor].owned.adopt(claim.lwp) {
+                    held.release();
+                }
+                self.idle.unclaim(claim);
+                // Those who submitted while the claim counted as a searcher have woken nobody.
+                self.monitor.ring();
+            }
+        }
+    }
+}
+
+impl<'a, R: Runnable> Lwp<'a, R> {
+    fn main(scheduler: &'a Scheduler<R>, id: usize, processor: usize) {
+        mark_as_ours();
+        thread::precise_timeouts();
+        let shared = &*scheduler.shared;
+        let mut lwp = Lwp { scheduler, shared, id, searching: true, names: NameCache::new() };
+        lwp.published().searching(processor);
+        let mut next = lwp.sit_down(processor);
+        while let Some(mut seat) = next {
+            if shared.closing() {
+                lwp.give_back(seat);
+                next = lwp.rest();
+                continue;
+            }
+            next = match lwp.find(&mut seat) {
+                Some(work) => {
+                    lwp.tell_timers(&mut seat);
+                    match lwp.work(seat, work) {
+                        Some(seat) => Some(seat),
+                        None => lwp.rest(),
+                    }
+                }
+                None => {
+                    lwp.give_back(seat);
+                    lwp.rest()
+                }
+            };
+        }
+        lwp.published().gone();
+        shared.idle.left(id);
+        shared.someone_left();
+    }
+
+    pub(super) fn published(&self) -> &'a Published {
+        &self.shared.lwps[self.id].published
+    }
+
+    /// Takes the processor this LWP was granted.
+    pub(super) fn sit_down(&mut self, processor: usize) -> Option<Seat<'a, R>> {
+        let held = self.shared.processors[processor].owned.adopt(self.id);
+        debug_assert!(held.is_some(), "a granted processor waits for its LWP");
+        held.map(|held| Seat { processor, held })
+    }
+
+    /// Before anything that may last: sees to it that the timers set so far are watched.
+    #[inline]
+    pub(super) fn tell_timers(&self, seat: &mut Seat<'a, R>) {
+        if seat.held.timer_news {
+            seat.held.timer_news = false;
+            self.shared.cover_timers();
+        }
+    }
+
+    /// Runs a thread until it stops, through any number of calls. `None` if the processor was lost
+    /// on the way.
+    #[inline]
+    fn work(&mut self, seat: Seat<'a, R>, work: Work<R>) -> Option<Seat<'a, R>> {
+        let Work { thread, call } = work;
+        let Some(handoff) = call else {
+            thread.park_word().start();
+            return self.slice(seat, thread, false);
+        };
+        match self.call(seat, &thread, handoff, true) {
+            Called::Back(seat) => self.slice(seat, thread, false),
+            Called::Queued(seat) => Some(seat),
+            Called::Lost => None,
+        }
+    }
+
+    #[inline]
+    fn slice(
+        &mut self,
+        mut seat: Seat<'a, R>,
+        thread: R,
+        mut continues: bool,
+    ) -> Option<Seat<'a, R>> {
+        let shared = self.shared;
+        let mut calls = 0;
+        shared.processors[seat.processor].begin_slice();
+        loop {
+            let outcome = thread.run(&mut Context {
+                scheduler: self.scheduler,
+                core: &mut seat.held,
+                processor: seat.processor,
+                lwp: self.id,
+                continues,
+            });
+            match outcome {
+                Outcome::Yielded => {
+                    thread.park_word().stop();
+                    shared.push_yielded(&mut seat.held, thread);
+                    return Some(seat);
+                }
+                Outcome::Parked => {
+                    // Counted first: once the thread is parked, it may be running elsewhere.
+                    shared.processors[seat.processor].counts.parks.bump();
+                    match thread.park_word().park() {
+                        Park::Parked => {}
+                        Park::Woken => {
+                            shared.processors[seat.processor].counts.wakes.bump();
+                            shared.push_local(&mut seat.held, thread);
+                        }
+                    }
+                    return Some(seat);
+                }
+                Outcome::Blocking(handoff) => {
+                    calls += 1;
+                    match self.call(seat, &thread, handoff, false) {
+                        Called::Back(back) => seat = back,
+                        Called::Queued(seat) => return Some(seat),
+                        Called::Lost => return None,
+                    }
+                    continues = true;
+                    if calls >= CALLS_PER_SLICE {
+                        thread.park_word().stop();
+                        shared.push_yielded(&mut seat.held, thread);
+                        return Some(seat);
+                    }
+                }
+                Outcome::Done => {
+                    shared.processors[seat.processor].counts.done.bump();
+                    return Some(seat);
+                }
+            }
+        }
+    }
+
+    /// Gives the processor up for want of work. P1 and P2 of the park rule.
+    fn give_back(&mut self, seat: Seat<'a, R>) {
+        self.published().idle();
+        seat.held.release();
+        self.shared.idle.lie_down(self.id, Some(seat.processor), self.searching, false);
+        self.searching = false;
+    }
+
+    /// Lies on the stack of sleepers until there is a processor for it; `None` if the LWP is to
+    /// leave. P3 and P4 of the park rule.
+    fn rest(&mut self) -> Option<Seat<'a, R>> {
+        let shared = self.shared;
+        self.published().idle();
+        if !shared.closing()
+            && shared.work_waits()
+            && let Some(processor) = shared.idle.get_up(self.id, true)
+        {
+            return self.stand_up(processor);
+        }
+        if shared.check_quiet().must_look()
+            && let Some(processor) = shared.idle.get_up(self.id, true)
+        {
+            return self.stand_up(processor);
+        }
+        let exit_at = shared.clock.wall() + shared.config.idle_exit;
+        let mut may_keep = !shared.clock.is_virtual();
+        loop {
+            if shared.closing() && shared.idle.retire(self.id, true) {
+                return None;
+            }
+            let now = shared.clock.wall();
+            let deadline = if may_keep { self.keep_time() } else { Time::NEVER };
+            if deadline <= now {
+                if let Some(processor) = shared.idle.get_up(self.id, false) {
+                    return self.stand_up(processor);
+                }
+                // All processors are held; their owners and the monitor look after the timers.
+                shared.idle.stop_keeping(self.id);
+                shared.ring_for_timer(deadline);
+                may_keep = false;
+            } else if exit_at <= now && shared.idle.retire(self.id, false) {
+                return None;
+            }
+            let until = if deadline > now { deadline.min(exit_at) } else { exit_at };
+            // One that is too old to stay but the last of all sleeps until there is something.
+            let limit = (until > now).then(|| until.since(now));
+            let mail = shared.lwps[self.id].post.wait(limit);
+            if let Some(processor) = mail.processor {
+                self.searching = true;
+                self.published().searching(processor);
+                let mut seat = self.sit_down(processor);
+                if let Some(seat) = &mut seat {
+                    seat.held.timer_news = true;
+                }
+                return seat;
+            }
+            may_keep |= mail.poked && !shared.clock.is_virtual();
+        }
+    }
+
+    /// The deadline this LWP has to get up for, or never if another one does or there is none.
+    ///
+    /// Who sets a timer asks under the lock of the lists what the keeper knows, and pokes nobody if
+    /// that is early enough. So what was read before the lock is read again after it.
+    fn keep_time(&self) -> Time {
+        let shared = self.shared;
+        let mut next = shared.next_deadline();
+        loop {
+            let kept = if next == Time::NEVER {
+                shared.idle.stop_keeping(self.id);
+                false
+            } else {
+                shared.idle.keep(self.id, next)
+            };
+            let again = shared.next_deadline();
+            if again >= next {
+                return if kept { next } else { Time::NEVER };
+            }
+            next = again;
+        }
+    }
+
+    /// Takes a processor from the idle list for itself, which [`super::idle::Idle::get_up`] said it
+    /// may.
+    fn stand_up(&mut self, processor: usize) -> Option<Seat<'a, R>> {
+        self.searching = true;
+        self.published().searching(processor);
+        let granted = self.shared.processors[processor].owned.grant(self.id);
+        debug_assert!(granted, "a processor on the idle list is idle");
+        let mut seat = self.sit_down(processor);
+        if let Some(seat) = &mut seat {
+            seat.held.timer_news = true;
+        }
+        seat
+    }
+}

@@ -1,0 +1,177 @@
+//! The two ends of a user thread's life: how it is made, and what its end leads to.
+//!
+//! # Order at the start
+//!
+//! The record is made (with callee and arguments marked shared), counted, entered in the registry
+//! and in its scope; only then the scheduler gets it. So nobody who counts threads can miss one that
+//! runs. A thread that comes into a scope that has failed already is asked to stop first, and then
+//! runs nothing of its body.
+//!
+//! # Order at the end
+//!
+//! 1. The result is stored, and joiners are woken in the order they came.
+//! 2. The scope hears of it: a failure there is the scope's to throw.
+//! 3. A failure outside any scope that no handle can lead to is reported; else it is kept in case
+//!    nobody joins.
+//! 4. A main thread that failed asks all others to stop.
+//! 5. The program's counts change; after the last thread that kept it alive, those in the
+//!    background are asked to stop.
+//!
+//! The counts come last, so a host that sees them at zero sees everything before.
+
+use crate::{
+    native::Cx,
+    scope,
+    thread::{End, Start, ThreadOptions, ThreadRef},
+    value::{Handle, Kind, Owned, Shared, View, error},
+    waiting::Waits,
+};
+
+/// A script's handle of a thread. Handles of one thread are equal, and counted: with the last one
+/// goes the chance to notice a failure.
+#[derive(Debug)]
+pub(crate) struct ThreadHandle(ThreadRef);
+
+impl ThreadHandle {
+    /// A handle of the thread.
+    pub(crate) fn new(thread: ThreadRef) -> Self {
+        thread.done.add_handle();
+        Self(thread)
+    }
+
+    /// A handle as a value.
+    pub(crate) fn value(thread: &ThreadRef) -> Owned {
+        Owned::thread(Self::new(thread.clone()))
+    }
+
+    /// The thread.
+    pub(crate) fn thread(&self) -> &ThreadRef {
+        &self.0
+    }
+}
+
+impl Drop for ThreadHandle {
+    fn drop(&mut self) {
+        if let Some(failure) = self.0.done.drop_handle() {
+            self.0.vm().report_failure(&self.0, &failure);
+        }
+    }
+}
+
+impl Handle for ThreadHandle {
+    fn type_name(&self) -> &str {
+        "thread"
+    }
+
+    fn display(&self) -> String {
+        format!("<thread {}>", self.0.name())
+    }
+
+    fn identity(&self) -> Option<usize> {
+        Some(self.0.address())
+    }
+}
+
+/// Starts a thread that calls `callee`, as a thread of the innermost scope; gives its handle.
+pub(crate) fn spawn(
+    waits: &mut Waits<'_, '_>,
+    callee: &Owned,
+    arguments: Vec<Owned>,
+    options: ThreadOptions,
+) -> Result<Owned, Owned> {
+    if !matches!(callee.view(), View::Function(_) | View::Native(_)) {
+        let text = format!("only a function can be spawned, not {}", callee.type_name());
+        return Err(error(Kind::Type, text));
+    }
+    let scope =
+        if options.background { None } else { scope::current(waits.thread, waits.state).cloned() };
+    let options = ThreadOptions { scope, ..options };
+    let thread = ThreadRef::new(waits.thread.vm(), options, callee, arguments);
+    let handle = ThreadHandle::value(&thread);
+    start(waits.context, thread);
+    Ok(handle)
+}
+
+/// Gives a new thread to the scheduler.
+pub(crate) fn start(context: &mut Cx<'_>, thread: ThreadRef) {
+    if let Some(scope) = &thread.scope {
+        let (place, start) = scope.enter(&thread);
+        thread.done.set_place(place);
+        match start {
+            Start::Run => {}
+            Start::Cancelled => thread.cancel(context),
+        }
+    }
+    context.spawn(thread);
+}
+
+/// The thread has run to its end, with this result or this error that nobody caught. Its stack is
+/// empty.
+pub(crate) fn finish(context: &mut Cx<'_>, thread: &ThreadRef, outcome: Result<Owned, Owned>) {
+    let vm = thread.vm();
+    let mut more = Vec::new();
+    let end = match outcome {
+        Ok(value) => End::Value(Shared::new(value)),
+        Err(thrown) => failed(thread, thrown, &mut more),
+    };
+    let failure = match &end {
+        End::Failed(error) => Some(error.clone()),
+        End::Value(_) | End::Cancelled => None,
+    };
+    // Steps 1 and 2.
+    let ended = thread.done.end(end, thread.scope.is_some());
+    for joiner in ended.joiners {
+        if joiner.wake() {
+            context.ready(joiner.into_thread());
+        }
+    }
+    if let (Some(scope), Some(place)) = (&thread.scope, ended.place) {
+        scope.leave(place, failure.clone(), more).spread(scope.level(), context);
+    }
+    if let Some(failure) = &failure {
+        // Step 3.
+        if ended.unnoticed {
+            vm.report_failure(thread, failure);
+        } else if thread.scope.is_none() {
+            vm.program.keep_failed(thread.clone());
+        }
+        // Step 4.
+        if thread.main() {
+            for other in vm.threads().into_iter().filter(|other| other != thread) {
+                other.cancel(context);
+            }
+        }
+    }
+    // Step 5.
+    if vm.thread_ended(thread) {
+        for other in vm.background_threads() {
+            other.cancel(context);
+        }
+    }
+}
+
+/// How a thread ends that threw this. Errors of its cleanup, when it was cancelled, go to `more`.
+fn failed(thread: &ThreadRef, mut thrown: Owned, more: &mut Vec<Shared>) -> End {
+    match thrown.as_error() {
+        Some(error) if error.uncatchable && error.kind() == Kind::Cancelled.name() => {
+            more.extend(error.also.iter().map(|error| Shared::new(error.clone())));
+            return End::Cancelled;
+        }
+        // A deadlock is told once.
+        Some(error)
+            if error.uncatchable
+                && error.kind() == Kind::Deadlock.name()
+                && !thread.vm().program.bears_deadlock(thread.id()) =>
+        {
+            return End::Cancelled;
+        }
+        // Who joins the thread may catch what the thread itself could not.
+        Some(error) if error.uncatchable => {
+            if let Some(error) = thrown.error_mut() {
+                error.uncatchable = false;
+            }
+        }
+        Some(_) | None => {}
+    }
+    End::Failed(Shared::new(thrown))
+}

@@ -1,0 +1,395 @@
+//! `sync.mutex`: a value that threads share and change one at a time.
+//!
+//! # Invariants
+//!
+//! - At most one thread holds the mutex. Who changes the value holds it, or does it in one step
+//!   while nobody does.
+//! - While nobody holds it and no woken thread is on its way to it, no wait in the queue is open.
+//! - A waiter is passed over at most once: see below.
+//!
+//! # Protocol
+//!
+//! A release frees the mutex and wakes the first waiter, which tries again like any other. So a
+//! thread that goes on after a release may take it once more in the same slice, and a short
+//! critical section costs no switch, however many threads want it. A waiter that finds it taken
+//! again goes back to the *front*, and the next release hands the mutex to it (it holds it from the
+//! moment it is woken).
+//!
+//! Rejected: handing over always. Once two threads wait, each turn then costs a park and a switch.
+
+use super::{Sleeper, of};
+use crate::{
+    atomics::{self, Spot, sound},
+    native::{Call, MethodDef, MethodTable, NativeResult, Next},
+    thread::{Delivery, Memo, Ticket, WaitQueue, WaitReason, WaitToken},
+    value::{Handle, Kind, Owned, Shared, error},
+    waiting::{Progress, Waits},
+};
+
+/// A value, who holds it, and who waits to.
+#[derive(Debug)]
+struct Lock<W, T> {
+    /// Any LWP, under the lock.
+    state: atomics::Mutex<State<W, T>>,
+}
+
+#[derive(Debug)]
+struct State<W, T> {
+    value: T,
+    /// The number of the thread that holds it.
+    holder: Option<u64>,
+    waiters: WaitQueue<Entry<W>>,
+}
+
+#[derive(Debug)]
+struct Entry<W> {
+    waiter: W,
+    /// It was passed over once.
+    passed_over: bool,
+}
+
+/// What came of trying to hold the mutex.
+#[derive(Debug, PartialEq, Eq)]
+enum Acquired {
+    /// The caller holds it.
+    Held,
+    /// The caller is in the queue.
+    Waiting(Ticket),
+    /// The caller holds it already.
+    Twice,
+    /// The wait did not begin.
+    Noticed,
+}
+
+/// Whether the caller was woken from the queue.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Turn {
+    First,
+    Again,
+}
+
+impl<W: Sleeper, T> Lock<W, T> {
+    fn new(value: T) -> Self {
+        let state = State { value, holder: None, waiters: WaitQueue::new() };
+        Self { state: atomics::Mutex::new(state) }
+    }
+
+    /// Takes the mutex, or enters the queue.
+    fn acquire(&self, me: u64, turn: Turn, begin: impl FnOnce() -> Option<W>) -> Acquired {
+        let mut state = self.state.lock();
+        match (state.holder, turn) {
+            (None, _) => {
+                state.holder = Some(me);
+                return Acquired::Held;
+            }
+            // Handed over.
+            (Some(holder), Turn::Again) if holder == me => return Acquired::Held,
+            (Some(holder), Turn::First) if holder == me => return Acquired::Twice,
+            (Some(_), _) => {}
+        }
+        let Some(waiter) = begin() else { return Acquired::Noticed };
+        Acquired::Waiting(match turn {
+            Turn::First => state.waiters.push(Entry { waiter, passed_over: false }),
+            Turn::Again => state.waiters.push_front(Entry { waiter, passed_over: true }),
+        })
+    }
+
+    /// Does `change` to the value in one step if nobody holds the mutex.
+    fn now<R>(&self, change: impl FnOnce(&mut T) -> R) -> Option<R> {
+        let mut state = self.state.lock();
+        if state.holder.is_none() { Some(change(&mut state.value)) } else { None }
+    }
+
+    /// Does `change` to the value, which the caller holds.
+    fn held<R>(&self, change: impl FnOnce(&mut T) -> R) -> R {
+        change(&mut self.state.lock().value)
+    }
+
+    /// Frees the mutex; gives the waiter whose wait that ended.
+    fn release(&self) -> Option<W> {
+        let mut gone = Vec::new();
+        let mut state = self.state.lock();
+        state.holder = None;
+        let woken = loop {
+            let Some(entry) = state.waiters.pop() else { break None };
+            let id = entry.waiter.id();
+            if entry.waiter.wake() {
+                if entry.passed_over {
+                    state.holder = Some(id);
+                }
+                break Some(entry.waiter);
+            }
+            gone.push(entry.waiter);
+            if !sound(Spot::MutexRetry) {
+                break None;
+            }
+        };
+        drop(state);
+        drop(gone);
+        woken
+    }
+
+    fn leave(&self, ticket: Ticket) {
+        let left = self.state.lock().waiters.remove(ticket);
+        drop(left);
+    }
+}
+
+/// A mutex.
+#[derive(Debug)]
+struct MutexHandle {
+    number: u64,
+    lock: Lock<WaitToken, Shared>,
+}
+
+static METHODS: MethodTable = MethodTable::new(&[
+    MethodDef { name: "get", signature: "()", doc: "The value.", mutating: false, run: get },
+    MethodDef {
+        name: "set",
+        signature: "(value)",
+        doc: "Sets the value.",
+        mutating: false,
+        run: set,
+    },
+    MethodDef {
+        name: "update",
+        signature: "(f)",
+        doc: "Sets the value to what `f` makes of it, and gives that; unchanged if `f` throws.",
+        mutating: false,
+        run: update,
+    },
+]);
+
+impl Handle for MutexHandle {
+    fn type_name(&self) -> &str {
+        "mutex"
+    }
+
+    fn methods(&self) -> &dyn std::any::Any {
+        &METHODS
+    }
+}
+
+pub(super) fn mutex(call: &mut Call<'_>) -> NativeResult {
+    let number = call.vm().program.number();
+    let lock = Lock::new(Shared::new(call.take(0)));
+    Ok(Next::Return(Owned::handle(MutexHandle { number, lock })))
+}
+
+/// Takes the mutex, or parks.
+fn acquire(
+    waits: &mut Waits<'_, '_>,
+    mutex: &MutexHandle,
+    delivery: Option<Delivery>,
+) -> Result<Progress, Owned> {
+    let turn = match delivery {
+        None => Turn::First,
+        Some(Delivery::Interrupted) => {
+            if let Some(ticket) = waits.state.parked.take_ticket() {
+                mutex.lock.leave(ticket);
+            }
+            return Err(waits.interrupted());
+        }
+        Some(_) => Turn::Again,
+    };
+    loop {
+        let begin = waits.begin(WaitReason::Mutex(mutex.number));
+        match mutex.lock.acquire(waits.thread.id(), turn, || begin.begin()) {
+            Acquired::Held => return Ok(Progress::Done(())),
+            Acquired::Waiting(ticket) => {
+                waits.state.parked = Memo::Ticket(ticket);
+                return Ok(Progress::Park);
+            }
+            Acquired::Twice => {
+                let text = "the thread holds this mutex already and would wait forever";
+                return Err(error(Kind::Deadlock, text));
+            }
+            Acquired::Noticed => waits.look()?,
+        }
+    }
+}
+
+/// Does something to the value as soon as nobody holds the mutex.
+fn step<R>(
+    call: &mut Call<'_>,
+    mut change: impl FnMut(&mut Shared, &mut [Owned]) -> R,
+) -> Result<Progress<R>, Owned> {
+    let (mut waits, receiver, args) = Waits::split(call);
+    let mutex: &MutexHandle = of(receiver)?;
+    let delivery = waits.delivery();
+    if delivery.is_none()
+        && let Some(result) = mutex.lock.now(|value| change(value, args))
+    {
+        return Ok(Progress::Done(result));
+    }
+    match acquire(&mut waits, mutex, delivery)? {
+        Progress::Done(()) => {
+            let result = mutex.lock.held(|value| change(value, args));
+            waits.wake(mutex.lock.release());
+            Ok(Progress::Done(result))
+        }
+        Progress::Park => Ok(Progress::Park),
+    }
+}
+
+fn get(call: &mut Call<'_>) -> NativeResult {
+    match step(call, |value, _| value.clone())? {
+        Progress::Done(value) => Ok(Next::Return(value.into_owned())),
+        Progress::Park => Ok(Next::Park),
+    }
+}
+
+fn set(call: &mut Call<'_>) -> NativeResult {
+    // The old value is dropped when the lock is free again.
+    match step(call, |value, args| std::mem::replace(value, Shared::new(args[0].take())))? {
+        Progress::Done(old) => {
+            drop(old);
+            Next::nil()
+        }
+        Progress::Park => Ok(Next::Park),
+    }
+}
+
+fn update(call: &mut Call<'_>) -> NativeResult {
+    let (mut waits, receiver, args) = Waits::split(call);
+    let mutex: &MutexHandle = of(receiver)?;
+    let delivery = waits.delivery();
+    match acquire(&mut waits, mutex, delivery)? {
+        Progress::Done(()) => {
+            let old = mutex.lock.held(|value| value.clone()).into_owned();
+            Ok(Next::Call(args[0].take(), vec![old], Box::new(updated)))
+        }
+        Progress::Park => Ok(Next::Park),
+    }
+}
+
+/// The function of an update has ended: with the new value, or in any other way.
+fn updated(call: &mut Call<'_>, outcome: Result<Owned, Owned>) -> NativeResult {
+    let (mut waits, receiver, _) = Waits::split(call);
+    let mutex: &MutexHandle = of(receiver)?;
+    let outcome = outcome.map(|new| {
+        let new = Shared::new(new);
+        let old = mutex.lock.held(|value| std::mem::replace(value, new.clone()));
+        (new, old)
+    });
+    waits.wake(mutex.lock.release());
+    let (new, old) = outcome?;
+    drop(old);
+    Ok(Next::Return(new.into_owned()))
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::{super::probe::Probe, *};
+
+    fn first(lock: &Lock<Probe, i32>, id: u64) -> Acquired {
+        lock.acquire(id, Turn::First, || Some(Probe(id, true)))
+    }
+
+    fn again(lock: &Lock<Probe, i32>, id: u64) -> Acquired {
+        lock.acquire(id, Turn::Again, || Some(Probe(id, true)))
+    }
+
+    #[test]
+    fn one_holds_it_and_the_others_wait_in_order() {
+        let lock = Lock::new(0);
+        assert_eq!(first(&lock, 1), Acquired::Held);
+        assert_eq!(lock.now(|value| *value), None);
+        assert!(matches!(first(&lock, 2), Acquired::Waiting(_)));
+        assert!(matches!(first(&lock, 3), Acquired::Waiting(_)));
+        assert_eq!(lock.release(), Some(Probe(2, true)));
+        assert_eq!(again(&lock, 2), Acquired::Held);
+        assert_eq!(lock.release(), Some(Probe(3, true)));
+        assert_eq!(again(&lock, 3), Acquired::Held);
+        lock.held(|value| *value = 7);
+        assert_eq!(lock.release(), None);
+        assert_eq!(lock.now(|value| *value), Some(7));
+    }
+
+    #[test]
+    fn a_waiter_is_passed_over_once() {
+        let lock = Lock::new(0);
+        assert_eq!(first(&lock, 1), Acquired::Held);
+        assert!(matches!(first(&lock, 2), Acquired::Waiting(_)));
+        assert!(matches!(first(&lock, 3), Acquired::Waiting(_)));
+        assert_eq!(lock.release(), Some(Probe(2, true)));
+        assert_eq!(first(&lock, 1), Acquired::Held, "it is free until the waiter comes");
+        assert!(matches!(again(&lock, 2), Acquired::Waiting(_)));
+        assert_eq!(lock.release(), Some(Probe(2, true)), "from the front");
+        assert!(matches!(first(&lock, 1), Acquired::Waiting(_)), "it was handed over");
+        assert_eq!(again(&lock, 2), Acquired::Held);
+    }
+
+    #[test]
+    fn holding_it_twice_is_refused() {
+        let lock = Lock::<Probe, _>::new(0);
+        assert_eq!(first(&lock, 1), Acquired::Held);
+        assert_eq!(first(&lock, 1), Acquired::Twice);
+    }
+
+    #[test]
+    fn a_waiter_that_left_is_passed_over() {
+        let lock = Lock::new(0);
+        assert_eq!(first(&lock, 1), Acquired::Held);
+        let gone = lock.acquire(2, Turn::First, || Some(Probe(2, false)));
+        assert!(matches!(gone, Acquired::Waiting(_)));
+        let Acquired::Waiting(ticket) = first(&lock, 3) else { panic!("it waits") };
+        assert!(matches!(first(&lock, 4), Acquired::Waiting(_)));
+        lock.leave(ticket);
+        assert_eq!(lock.release(), Some(Probe(4, true)));
+        assert_eq!(lock.acquire(5, Turn::First, || None), Acquired::Held);
+        assert_eq!(lock.acquire(6, Turn::First, || None), Acquired::Noticed);
+    }
+}
+
+#[cfg(all(test, loom))]
+mod models {
+    use super::*;
+    use crate::models::{Sleep, Sleeping, check, must_fail};
+
+    /// Adds one to the value; `me` is asked to stop at most while it waits.
+    fn increment(lock: &Lock<Sleeping, u32>, me: &Sleep) -> bool {
+        let mut turn = Turn::First;
+        while let Acquired::Waiting(ticket) = lock.acquire(me.id(), turn, || me.begin()) {
+            if !me.park() {
+                lock.leave(ticket);
+                return false;
+            }
+            turn = Turn::Again;
+        }
+        let old = lock.held(|value| *value);
+        loom::thread::yield_now();
+        lock.held(|value| *value = old + 1);
+        lock.release().iter().for_each(Sleeping::ready);
+        true
+    }
+
+    fn two_and_a_request() {
+        let lock = std::sync::Arc::new(Lock::new(0));
+        let sleeps = [Sleep::new(1), Sleep::new(2)];
+        let threads: Vec<_> = sleeps
+            .iter()
+            .map(|me| {
+                let (lock, me) = (lock.clone(), me.clone());
+                loom::thread::spawn(move || u32::from(increment(&lock, &me)))
+            })
+            .collect();
+        let me = Sleep::new(3);
+        sleeps[0].interrupt();
+        let mut done = u32::from(increment(&lock, &me));
+        for thread in threads {
+            done += thread.join().unwrap();
+        }
+        assert_eq!(lock.now(|value| *value), Some(done));
+    }
+
+    #[test]
+    fn no_turn_is_lost() {
+        check(two_and_a_request);
+    }
+
+    #[test]
+    fn mutant_that_wakes_nobody_when_the_first_has_left() {
+        must_fail(Spot::MutexRetry, two_and_a_request);
+    }
+}

@@ -1,0 +1,287 @@
+//! How a thread ended, and who wants to know.
+//!
+//! # Invariants
+//!
+//! - A thread ends once. Its result is shared by then, and stays.
+//! - Whoever joins either finds the result or is in the list when the thread ends; never neither.
+//! - A failure is *noticed* when a join throws it, or when its scope does. One that was not noticed
+//!   is reported once: when the last handle goes, or at the end of the program.
+//! - Joiners are woken in the order in which they came.
+//!
+//! The lock ranks below the channels' (a `select` enters joiners after it has let those go) and is
+//! a leaf: nothing is dropped, woken or reported while it is held.
+
+use std::fmt;
+
+use super::{Scope, ThreadRef, Ticket, WaitToken, family::DEADLINE};
+use crate::{
+    atomics::{Arc, Condvar, Mutex},
+    value::Shared,
+};
+
+/// How a thread ended.
+#[derive(Clone, Debug)]
+pub enum End {
+    /// Its function returned this.
+    Value(Shared),
+    /// It threw this, and nobody caught it.
+    Failed(Shared),
+    /// It was asked to stop, and did.
+    Cancelled,
+}
+
+/// A thread's end, and those who wait for it.
+pub struct Completion {
+    /// Any LWP, under the lock.
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    end: Option<End>,
+    joiners: Joiners,
+    /// How many handles of the thread there are.
+    handles: usize,
+    /// A failure has been thrown somewhere else, or reported.
+    noticed: bool,
+    /// Its place in its scope.
+    place: Option<Ticket>,
+    /// Host threads that wait for the end.
+    host: Option<Arc<Condvar>>,
+    /// The deadlines that the thread runs under, by their tokens. Here because the lock is.
+    deadlines: Vec<(u64, Arc<Scope>)>,
+}
+
+/// Most threads are joined by one other, if any.
+#[derive(Default)]
+struct Joiners {
+    first: Option<WaitToken>,
+    rest: Vec<WaitToken>,
+}
+
+/// What came of joining.
+#[must_use]
+#[derive(Debug)]
+pub enum Joining {
+    /// The thread has ended, and a failure counts as noticed.
+    Ended(End),
+    /// The caller is in the list, and parks now.
+    Waiting,
+    /// The wait did not begin: there is a request to stop. Nothing has happened.
+    Noticed,
+}
+
+/// What the end of a thread leads to. To be done without any lock.
+#[must_use]
+#[derive(Debug)]
+pub struct Ended {
+    /// To be woken, in this order.
+    pub joiners: Vec<WaitToken>,
+    /// Its place in its scope.
+    pub place: Option<Ticket>,
+    /// It failed, and nobody has a handle through which that could be noticed.
+    pub unnoticed: bool,
+}
+
+impl Completion {
+    /// Of a thread that has not ended.
+    pub fn new() -> Self {
+        Self { state: Mutex::default() }
+    }
+
+    /// Notes where in its scope the thread is. Before it runs.
+    pub fn set_place(&self, place: Ticket) {
+        self.state.lock().place = Some(place);
+    }
+
+    /// The thread has ended. A failure inside a scope is the scope's to throw, so it is noticed.
+    pub fn end(&self, end: End, in_scope: bool) -> Ended {
+        let mut state = self.state.lock();
+        debug_assert!(state.end.is_none(), "a thread ends once");
+        let failed = matches!(end, End::Failed(_));
+        state.end = Some(end);
+        let joiners = state.joiners.take();
+        // The host looks when it wakes up; a thread that joins has a handle, and looks then too.
+        state.noticed |= in_scope || state.host.is_some();
+        let unnoticed = failed && !state.noticed && state.handles == 0;
+        state.noticed |= unnoticed;
+        let (place, host) = (state.place, state.host.take());
+        drop(state);
+        if let Some(host) = host {
+            host.notify_all();
+        }
+        Ended { joiners, place, unnoticed }
+    }
+
+    /// The end, if it has come; else the caller enters the list. `begin` begins its wait.
+    pub fn join(&self, begin: impl FnOnce() -> Option<WaitToken>) -> Joining {
+        let mut state = self.state.lock();
+        if let Some(end) = &state.end {
+            let end = end.clone();
+            state.noticed = true;
+            return Joining::Ended(end);
+        }
+        match begin() {
+            Some(token) => {
+                state.joiners.push(token);
+                Joining::Waiting
+            }
+            None => Joining::Noticed,
+        }
+    }
+
+    /// Enters a wait that has begun; false when the thread has ended already.
+    pub fn enlist(&self, token: &WaitToken) -> bool {
+        let mut state = self.state.lock();
+        let waits = state.end.is_none();
+        if waits {
+            state.joiners.push(token.clone());
+        }
+        waits
+    }
+
+    /// Takes the wait of a thread out that has ended otherwise.
+    pub fn leave(&self, thread: &ThreadRef) {
+        let left = self.state.lock().joiners.remove(thread);
+        drop(left);
+    }
+
+    /// Has the thread ended?
+    pub fn ended(&self) -> bool {
+        self.state.lock().end.is_some()
+    }
+
+    /// The thread runs under a deadline from here on; gives the token for its timer. The number is
+    /// one that no other deadline of the thread has.
+    pub(crate) fn add_deadline(&self, number: u64, scope: Arc<Scope>) -> u64 {
+        let token = DEADLINE | number;
+        self.state.lock().deadlines.push((token, scope));
+        token
+    }
+
+    /// It does not any more.
+    pub(crate) fn remove_deadline(&self, token: u64) {
+        let mut state = self.state.lock();
+        let i = state.deadlines.iter().position(|(its, _)| *its == token);
+        let removed = i.map(|i| state.deadlines.remove(i));
+        drop(state);
+        drop(removed);
+    }
+
+    /// A deadline that it runs under.
+    pub(crate) fn deadline(&self, token: u64) -> Option<Arc<Scope>> {
+        let state = self.state.lock();
+        let (_, scope) = state.deadlines.iter().find(|(its, _)| *its == token)?;
+        Some(scope.clone())
+    }
+
+    /// Counts a new handle.
+    pub fn add_handle(&self) {
+        self.state.lock().handles += 1;
+    }
+
+    /// Counts a handle that goes. Gives the failure that is to be reported now, if there is one.
+    #[must_use]
+    pub fn drop_handle(&self) -> Option<Shared> {
+        let mut state = self.state.lock();
+        state.handles -= 1;
+        if state.handles == 0 { state.take_unnoticed() } else { None }
+    }
+
+    /// The failure that nobody has noticed, at the end of the program: to be reported now.
+    #[must_use]
+    pub fn take_unnoticed(&self) -> Option<Shared> {
+        self.state.lock().take_unnoticed()
+    }
+
+    /// Has it failed without anybody's notice?
+    pub fn unnoticed(&self) -> bool {
+        let state = self.state.lock();
+        !state.noticed && matches!(state.end, Some(End::Failed(_)))
+    }
+
+    /// What it threw, if it has failed. For people: this is no notice.
+    pub fn failure(&self) -> Option<Shared> {
+        match &self.state.lock().end {
+            Some(End::Failed(failure)) => Some(failure.clone()),
+            Some(End::Value(_) | End::Cancelled) | None => None,
+        }
+    }
+
+    /// Waits on a host's thread for the end; a failure counts as noticed. Whenever it is woken
+    /// otherwise it asks whether to give up.
+    pub fn wait_host(&self, give_up: impl Fn() -> bool) -> Option<End> {
+        let mut state = self.state.lock();
+        loop {
+            if let Some(end) = &state.end {
+                let end = end.clone();
+                state.noticed = true;
+                return Some(end);
+            }
+            if give_up() {
+                return None;
+            }
+            let condition = state.host.get_or_insert_with(|| Arc::new(Condvar::new())).clone();
+            state = condition.wait(state);
+        }
+    }
+
+    /// Has the hosts that wait ask whether to give up.
+    pub fn wake_host(&self) {
+        let host = self.state.lock().host.clone();
+        if let Some(host) = host {
+            host.notify_all();
+        }
+    }
+}
+
+impl State {
+    fn take_unnoticed(&mut self) -> Option<Shared> {
+        match &self.end {
+            Some(End::Failed(error)) if !self.noticed => {
+                self.noticed = true;
+                Some(error.clone())
+            }
+            Some(_) | None => None,
+        }
+    }
+}
+
+impl Default for Completion {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Completion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Completion").field("ended", &self.ended()).finish_non_exhaustive()
+    }
+}
+
+impl Joiners {
+    fn push(&mut self, token: WaitToken) {
+        if self.first.is_none() && self.rest.is_empty() {
+            self.first = Some(token);
+        } else {
+            self.rest.push(token);
+        }
+    }
+
+    fn remove(&mut self, thread: &ThreadRef) -> Option<WaitToken> {
+        // A thread waits once at a time, so it is here once.
+        let is_it = |token: &WaitToken| token.thread() == thread;
+        if self.first.as_ref().is_some_and(is_it) {
+            return self.first.take();
+        }
+        self.rest.iter().position(is_it).map(|i| self.rest.remove(i))
+    }
+
+    fn take(&mut self) -> Vec<WaitToken> {
+        let mut all = std::mem::take(&mut self.rest);
+        if let Some(first) = self.first.take() {
+            all.insert(0, first);
+        }
+        all
+    }
+}

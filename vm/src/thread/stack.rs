@@ -1,0 +1,98 @@
+//! The register stack of a user thread: one block on the heap, which grows by doubling.
+//!
+//! Nothing but the interpreter's base points into it, and growing moves it: whoever grows it
+//! computes the base anew. Slots that were never written read as nil.
+
+#![expect(
+    unsafe_code,
+    reason = "the registers are one raw block that the interpreter addresses by offsets"
+)]
+
+use std::{
+    alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error},
+    ptr::NonNull,
+};
+
+use crate::value::Raw;
+
+/// The slots of a thread's registers and frame links.
+#[derive(Debug)]
+pub(crate) struct Stack {
+    start: NonNull<Raw>,
+    slots: usize,
+}
+
+impl Stack {
+    /// A stack of at least `slots` slots, all nil.
+    pub(crate) fn new(slots: usize) -> Self {
+        let slots = slots.max(4);
+        Self { start: allocate(slots), slots }
+    }
+
+    /// The first slot.
+    #[inline]
+    pub(crate) fn start(&self) -> *mut Raw {
+        self.start.as_ptr()
+    }
+
+    /// Just past the last slot.
+    #[inline]
+    pub(crate) fn end(&self) -> *mut Raw {
+        self.start.as_ptr().wrapping_add(self.slots)
+    }
+
+    /// How many slots there are.
+    pub(crate) fn slots(&self) -> usize {
+        self.slots
+    }
+
+    /// Its size in bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.slots * size_of::<Raw>()
+    }
+
+    /// Moves everything to a block of at least `slots` slots. Pointers into the old one die.
+    pub(crate) fn resize(&mut self, slots: usize) {
+        let new = allocate(slots);
+        let kept = slots.min(self.slots);
+        // SAFETY: both blocks hold at least `kept` slots, and they are different allocations.
+        unsafe { new.as_ptr().copy_from_nonoverlapping(self.start.as_ptr(), kept) };
+        *self = Self { start: new, slots };
+    }
+}
+
+impl Drop for Stack {
+    fn drop(&mut self) {
+        // SAFETY: `start` came from `allocate(self.slots)` and is freed once. What the slots held
+        // was dropped by the interpreter, which alone knows which of them were owned.
+        unsafe { dealloc(self.start.as_ptr().cast(), layout(self.slots)) };
+    }
+}
+
+fn layout(slots: usize) -> Layout {
+    Layout::array::<Raw>(slots).expect("a stack fits the address space")
+}
+
+fn allocate(slots: usize) -> NonNull<Raw> {
+    let layout = layout(slots);
+    // SAFETY: the layout is not empty: a stack has at least four slots.
+    let block = unsafe { alloc_zeroed(layout) };
+    NonNull::new(block.cast()).unwrap_or_else(|| handle_alloc_error(layout))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn growing_keeps_the_slots_and_fills_with_nil() {
+        let mut stack = Stack::new(4);
+        // SAFETY: slot 3 exists.
+        unsafe { stack.start().add(3).write(Raw::int(7)) };
+        stack.resize(64);
+        assert_eq!(stack.slots(), 64);
+        // SAFETY: both slots exist and all slots are initialized.
+        let (three, last) = unsafe { (stack.start().add(3).read(), stack.start().add(63).read()) };
+        assert_eq!((three.bits, last.tag), (7, Raw::NIL.tag));
+    }
+}

@@ -1,0 +1,204 @@
+//! Hashes of values, for the keys of maps.
+//!
+//! Equal values have equal hashes: a float that equals an int hashes as that int, a map's hash
+//! does not depend on its order. The function is keyed with random numbers of the process, so that
+//! nobody can prepare keys that collide, and nothing that a script can see depends on it.
+//!
+//! Multiply-and-fold over 64-bit words (the construction of wyhash), 32 bits kept.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::OnceLock;
+
+use super::number::exact_int;
+use super::{Owned, View};
+
+struct Seed {
+    text: u64,
+    word: u64,
+    fold: u64,
+}
+
+fn seed() -> &'static Seed {
+    static SEED: OnceLock<Seed> = OnceLock::new();
+    SEED.get_or_init(|| {
+        let random = |n: u8| RandomState::new().hash_one(n);
+        Seed { text: random(0), word: random(1), fold: random(2) | 1 }
+    })
+}
+
+#[inline(always)]
+fn fold(a: u64, b: u64) -> u64 {
+    let product = u128::from(a) * u128::from(b);
+    product as u64 ^ (product >> 64) as u64
+}
+
+/// 32 bits of a hash; never 0, which strings keep for "not known".
+#[inline(always)]
+fn narrow(hash: u64) -> u32 {
+    let narrow = (hash ^ (hash >> 32)) as u32;
+    if narrow == 0 { 1 } else { narrow }
+}
+
+/// The hash of a text.
+pub(crate) fn hash_bytes(bytes: &[u8]) -> u32 {
+    let seed = seed();
+    let word = |at: usize| match bytes[at..].first_chunk::<8>() {
+        Some(chunk) => u64::from_le_bytes(*chunk),
+        None => 0,
+    };
+    let half = |at: usize| match bytes[at..].first_chunk::<4>() {
+        Some(chunk) => u64::from(u32::from_le_bytes(*chunk)),
+        None => 0,
+    };
+    let n = bytes.len();
+    let mut hash = seed.text;
+    let (a, b) = match n {
+        0 => (0, 0),
+        1..4 => {
+            let middle = u64::from(bytes[n / 2]) << 8;
+            (u64::from(bytes[0]) << 16 | middle | u64::from(bytes[n - 1]), 0)
+        }
+        4..=8 => (half(0), half(n - 4)),
+        _ => {
+            let mut at = 0;
+            while n - at > 16 {
+                hash = fold(word(at) ^ seed.fold, word(at + 8) ^ hash);
+                at += 16;
+            }
+            if n - at > 8 { (word(at), word(n - 8)) } else { (0, word(n - 8)) }
+        }
+    };
+    // The length last: before the multiplication it could be made up for by other bytes.
+    narrow(fold(fold(a ^ seed.word, b ^ hash) ^ n as u64, seed.fold))
+}
+
+fn hash_word(kind: u64, word: u64) -> u64 {
+    let seed = seed();
+    fold(fold(word ^ seed.word, kind ^ seed.text), seed.fold)
+}
+
+/// The hash of a value as a key; `None` for NaN.
+#[inline]
+pub(crate) fn hash_key(value: &Owned) -> Option<u32> {
+    match value.view() {
+        View::Str(text) => Some(text.hash32()),
+        View::Float(x) if x.is_nan() => None,
+        _ => Some(narrow(hash_leaf(value).unwrap_or_else(|| hash_deep(value)))),
+    }
+}
+
+const NIL: u64 = 1;
+const BOOL: u64 = 2;
+const NUMBER: u64 = 3;
+const FLOAT: u64 = 4;
+const TEXT: u64 = 5;
+const RANGE: u64 = 6;
+const IDENTITY: u64 = 7;
+const LIST: u64 = 8;
+const MAP: u64 = 9;
+const ERROR: u64 = 10;
+
+/// The hash of a value that holds no others.
+fn hash_leaf(value: &Owned) -> Option<u64> {
+    Some(match value.view() {
+        View::Absent | View::Nil => hash_word(NIL, 0),
+        View::Bool(b) => hash_word(BOOL, u64::from(b)),
+        View::Int(n) => hash_word(NUMBER, n.cast_unsigned()),
+        View::Float(x) => match exact_int(x) {
+            Some(n) => hash_word(NUMBER, n.cast_unsigned()),
+            None => hash_word(FLOAT, x.to_bits()),
+        },
+        View::Str(text) => hash_word(TEXT, u64::from(text.hash32())),
+        View::Range(range) => {
+            let (len, start, step) = range.key();
+            let ends = hash_word(start.cast_unsigned(), step.cast_unsigned());
+            hash_word(RANGE, ends ^ len as u64)
+        }
+        // Equal functions have the same code; the captures are left to the comparison.
+        View::Function(function) => hash_word(IDENTITY, function.code().addr() as u64),
+        View::Native(native) => {
+            hash_word(IDENTITY, std::sync::Arc::as_ptr(native.code()).addr() as u64)
+        }
+        View::Error(e) => {
+            let text = |value: &Owned| value.as_str().map_or(0, |s| hash_bytes(s.as_bytes()));
+            hash_word(ERROR, u64::from(text(&e.message)) ^ u64::from(text(&e.kind)) << 32)
+        }
+        View::Channel(handle) | View::Thread(handle) | View::Handle(handle) => {
+            let identity = handle.get().identity().map(|address| address as u64);
+            hash_word(IDENTITY, identity.unwrap_or(value.as_raw().bits))
+        }
+        View::List(_) | View::Map(_) => return None,
+    })
+}
+
+/// A container whose hash is being computed.
+struct Frame<'a> {
+    value: &'a Owned,
+    next: usize,
+    hash: u64,
+    /// The hash of the key whose value comes next.
+    key: Option<u64>,
+}
+
+/// How many containers are hashed before their hashes are remembered: one value that occurs in a
+/// graph over and over must not cost exponential time.
+const PATIENCE: usize = 4096;
+
+/// The hash of a list or a map, without recursion.
+fn hash_deep(value: &Owned) -> u64 {
+    let mut frames = vec![Frame { value, next: 0, hash: 0, key: None }];
+    let mut known: HashMap<u64, u64> = HashMap::new();
+    let mut steps = 0;
+    loop {
+        let Some(frame) = frames.last_mut() else { unreachable!("returns with the last frame") };
+        let child = match frame.value.view() {
+            View::List(list) => list.get(frame.next),
+            View::Map(map) => match (frame.key, map.next_from(frame.next)) {
+                (None, Some((at, key, _))) => {
+                    frame.next = at;
+                    Some(key)
+                }
+                (Some(_), Some((_, _, value))) => Some(value),
+                (_, None) => None,
+            },
+            _ => None,
+        };
+        let hash = match child {
+            Some(child) => match hash_leaf(child) {
+                Some(hash) => hash,
+                None => match known.get(&child.as_raw().bits) {
+                    Some(hash) => *hash,
+                    None => {
+                        frames.push(Frame { value: child, next: 0, hash: 0, key: None });
+                        continue;
+                    }
+                },
+            },
+            None => {
+                let kind = if frame.value.as_list().is_some() { LIST } else { MAP };
+                let hash = hash_word(kind, frame.hash);
+                steps += 1;
+                if steps > PATIENCE && !frame.value.occurs_once() {
+                    known.insert(frame.value.as_raw().bits, hash);
+                }
+                frames.pop();
+                if frames.is_empty() {
+                    return hash;
+                }
+                hash
+            }
+        };
+        let Some(frame) = frames.last_mut() else { unreachable!("returned with the last frame") };
+        if frame.value.as_list().is_some() {
+            frame.hash = hash_word(frame.hash, hash);
+            frame.next += 1;
+        } else if let Some(key) = frame.key.take() {
+            // A sum, because the order of entries does not matter.
+            frame.hash = frame.hash.wrapping_add(hash_word(key, hash));
+            frame.next += 1;
+        } else {
+            frame.key = Some(hash);
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! Values: what variables, registers and containers hold.
+//!
+//! A value is two words: a tag, and an integer, a float or the address of a counted object. It
+//! comes in three wrappings:
+//!
+//! - [`Raw`]: `Copy`, uncounted. Registers and the interpreter's fast paths.
+//! - [`Owned`]: owns its reference; bound to one thread. Everything else works with it.
+//! - [`Shared`]: an `Owned` whose graph is marked shared, so that it may cross threads.
+//!
+//! There is one file for each kind of object, which knows its layout and nothing of other kinds.
+//! What works across kinds stands in `ops` (arithmetic), `compare`, `hash`, `access` (indices,
+//! fields, slices, places), `display` and `format`. None of it recurses: values nest to any
+//! depth.
+//!
+//! # Invariants
+//!
+//! - Values are values: an object is written only by the owner of its only reference (see
+//!   [`rc`](crate::rc)), so no two variables ever see each other's changes.
+//! - Values form no circles: what goes into a container existed before. Only what stands behind
+//!   a handle may refer back.
+//! - Operations throw errors as values: `Err(Owned)`. What a script can cause never panics.
+
+mod access;
+mod closure;
+mod compare;
+mod display;
+mod error;
+mod format;
+mod handle;
+mod hash;
+mod list;
+mod map;
+mod native_object;
+pub mod number;
+pub mod ops;
+mod owned;
+mod range;
+mod raw;
+mod shared;
+mod string;
+pub mod tag;
+#[cfg(test)]
+pub(crate) mod tests;
+mod view;
+
+pub use access::{
+    Step, field_get, field_set, index_get, index_set, path_get, position, slice, slot, slot_mut,
+    vacant,
+};
+pub use closure::{Closure, Code};
+pub use compare::{compare, equals, less, less_equal, order};
+pub use display::{
+    cut_literal, display, literal, try_display, write_display, write_literal,
+};
+pub use error::{ErrorObject, Kind, TraceEntry, error, uncatchable};
+pub use format::{Spec, format};
+pub use handle::{Handle, HandleObject};
+pub use list::ListObject;
+pub use map::MapObject;
+pub use native_object::{NativeCode, NativeObject};
+pub use owned::Owned;
+pub use range::RangeObject;
+pub use raw::Raw;
+pub use shared::Shared;
+pub use string::StrObject;
+pub(crate) use string::count_chars;
+pub use view::View;
+
+use crate::rc::Heap;
+
+/// An error of kind `memory` when so many bytes more would pass a limit. Whatever makes something
+/// big asks first.
+pub fn room(bytes: usize) -> Result<(), Owned> {
+    // Past this no machine has the memory, whatever the limits say.
+    if bytes <= isize::MAX as usize / 4 && Heap::room(bytes) {
+        Ok(())
+    } else {
+        Err(error(Kind::Memory, format!("out of memory: {bytes} bytes more are over the limit")))
+    }
+}

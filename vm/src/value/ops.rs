@@ -1,0 +1,315 @@
+//! Arithmetic across types: the slow paths of the operators.
+//!
+//! The interpreter does two ints and two floats itself; what is left comes here. Every function
+//! borrows its operands and leaves them as they are when it throws.
+
+use super::error::{Kind, error};
+use super::number::{
+    float_floor_div, float_rem, int_floor_div, int_pow, int_rem, shift_left, shift_right,
+};
+use super::{ListObject, Owned, View, room};
+
+pub use super::compare::{equals, less, less_equal};
+
+/// Two numbers: both ints, or else both floats.
+enum Pair {
+    Ints(i64, i64),
+    Floats(f64, f64),
+}
+
+fn pair(a: &Owned, b: &Owned) -> Option<Pair> {
+    Some(match (a.view(), b.view()) {
+        (View::Int(a), View::Int(b)) => Pair::Ints(a, b),
+        (View::Float(a), View::Float(b)) => Pair::Floats(a, b),
+        (View::Int(a), View::Float(b)) => Pair::Floats(a as f64, b),
+        (View::Float(a), View::Int(b)) => Pair::Floats(a, b as f64),
+        _ => return None,
+    })
+}
+
+#[cold]
+fn overflow(a: i64, operator: &str, b: i64) -> Owned {
+    error(Kind::Overflow, format!("{a} {operator} {b} does not fit 64 bits"))
+}
+
+#[cold]
+fn divided_by_zero(a: i64, operator: &str) -> Owned {
+    error(Kind::Divide, format!("{a} {operator} 0: division by zero"))
+}
+
+/// `cannot VERB A and B`, with what to do about it where that is known.
+#[cold]
+fn mismatch(verb: &str, a: &Owned, b: &Owned) -> Owned {
+    let (left, right) = (a.type_name(), b.type_name());
+    let mut text = format!("cannot {verb} {left} and {right}");
+    if verb == "add" && (a.as_str().is_some() != b.as_str().is_some()) {
+        text.push_str("; to join text, use \"{x}\" or str(x)");
+    } else if verb == "add" && a.as_list().is_some() {
+        text.push_str("; to append one element, use push");
+    } else if a.is_nil() || b.is_nil() {
+        text.push_str("; `x ?? 0` gives 0 when x is nil");
+    }
+    error(Kind::Type, text)
+}
+
+/// `a + b`
+pub fn add(a: &Owned, b: &Owned) -> Result<Owned, Owned> {
+    match pair(a, b) {
+        Some(Pair::Ints(a, b)) => match a.checked_add(b) {
+            Some(sum) => return Ok(Owned::int(sum)),
+            None => return Err(overflow(a, "+", b)),
+        },
+        Some(Pair::Floats(a, b)) => return Ok(Owned::float(a + b)),
+        None => {}
+    }
+    match (a.view(), b.view()) {
+        (View::Str(a), View::Str(b)) => {
+            room(a.byte_len() + b.byte_len())?;
+            let mut text = String::with_capacity(a.byte_len() + b.byte_len());
+            text.push_str(a.as_str());
+            text.push_str(b.as_str());
+            Ok(Owned::string(text))
+        }
+        (View::List(a), View::List(b)) => {
+            room((a.len() + b.len()) * size_of::<Owned>())?;
+            let mut items = Vec::with_capacity(a.len() + b.len());
+            items.extend_from_slice(a);
+            items.extend_from_slice(b);
+            Ok(Owned::list(items))
+        }
+        _ => Err(mismatch("add", a, b)),
+    }
+}
+
+/// `a += b`: strings and lists grow in place when nobody else has them.
+pub fn add_assign(a: &mut Owned, b: &Owned) -> Result<(), Owned> {
+    match b.view() {
+        View::Str(more) if a.as_str().is_some() => {
+            room(more.byte_len())?;
+            if let Some(text) = a.str_mut() {
+                text.push_str(more.as_str());
+            }
+        }
+        View::List(more) if a.as_list().is_some() => {
+            room(size_of_val(&**more))?;
+            if let Some(list) = a.list_mut() {
+                list.extend(more.iter().cloned());
+            }
+        }
+        _ => *a = add(a, b)?,
+    }
+    Ok(())
+}
+
+/// `a - b`
+pub fn sub(a: &Owned, b: &Owned) -> Result<Owned, Owned> {
+    match pair(a, b) {
+        Some(Pair::Ints(a, b)) => {
+            a.checked_sub(b).map(Owned::int).ok_or_else(|| overflow(a, "-", b))
+        }
+        Some(Pair::Floats(a, b)) => Ok(Owned::float(a - b)),
+        None => Err(mismatch("subtract", a, b)),
+    }
+}
+
+/// `a * b`
+pub fn mul(a: &Owned, b: &Owned) -> Result<Owned, Owned> {
+    match pair(a, b) {
+        Some(Pair::Ints(a, b)) => {
+            return a.checked_mul(b).map(Owned::int).ok_or_else(|| overflow(a, "*", b));
+        }
+        Some(Pair::Floats(a, b)) => return Ok(Owned::float(a * b)),
+        None => {}
+    }
+    match (a.view(), b.view()) {
+        (View::Str(_) | View::List(_), View::Int(n)) => repeat(a, n),
+        (View::Int(n), View::Str(_) | View::List(_)) => repeat(b, n),
+        _ => Err(mismatch("multiply", a, b)),
+    }
+}
+
+/// A string or list `n` times; nothing for negative `n`.
+pub fn repeat(value: &Owned, n: i64) -> Result<Owned, Owned> {
+    let n = usize::try_from(n.max(0)).unwrap_or(usize::MAX);
+    match value.view() {
+        View::Str(text) => {
+            room(text.byte_len().saturating_mul(n))?;
+            let mut out = String::new();
+            out.try_reserve_exact(text.byte_len().saturating_mul(n)).map_err(|_| no_memory())?;
+            for _ in 0..if text.is_empty() { 0 } else { n } {
+                out.push_str(text.as_str());
+            }
+            Ok(Owned::string(out))
+        }
+        View::List(list) => {
+            room(size_of_val(&**list).saturating_mul(n))?;
+            let mut items = Vec::new();
+            items.try_reserve_exact(list.len().saturating_mul(n)).map_err(|_| no_memory())?;
+            if let [one] = &**list {
+                items.resize(n, one.clone());
+            } else {
+                for _ in 0..if list.is_empty() { 0 } else { n } {
+                    items.extend_from_slice(list);
+                }
+            }
+            Ok(Owned::from(ListObject::from(items)))
+        }
+        _ => Err(error(Kind::Type, format!("cannot repeat {}", value.type_name()))),
+    }
+}
+
+#[cold]
+fn no_memory() -> Owned {
+    error(Kind::Memory, "out of memory")
+}
+
+/// `a / b`, always a float.
+pub fn div(a: &Owned, b: &Owned) -> Result<Owned, Owned> {
+    match pair(a, b) {
+        Some(Pair::Ints(a, 0)) => Err(divided_by_zero(a, "/")),
+        Some(Pair::Ints(a, b)) => Ok(Owned::float(a as f64 / b as f64)),
+        Some(Pair::Floats(a, b)) => Ok(Owned::float(a / b)),
+        None => Err(mismatch("divide", a, b)),
+    }
+}
+
+/// `a // b`, rounded down.
+pub fn floor_div(a: &Owned, b: &Owned) -> Result<Owned, Owned> {
+    match pair(a, b) {
+        Some(Pair::Ints(a, 0)) => Err(divided_by_zero(a, "//")),
+        Some(Pair::Ints(a, b)) => {
+            int_floor_div(a, b).map(Owned::int).ok_or_else(|| overflow(a, "//", b))
+        }
+        Some(Pair::Floats(a, b)) => Ok(Owned::float(float_floor_div(a, b))),
+        None => Err(mismatch("divide", a, b)),
+    }
+}
+
+/// `a % b`, with the sign of `b`.
+pub fn rem(a: &Owned, b: &Owned) -> Result<Owned, Owned> {
+    match pair(a, b) {
+        Some(Pair::Ints(a, 0)) => Err(divided_by_zero(a, "%")),
+        Some(Pair::Ints(a, b)) => Ok(Owned::int(int_rem(a, b))),
+        Some(Pair::Floats(a, b)) => Ok(Owned::float(float_rem(a, b))),
+        None => Err(mismatch("divide", a, b)),
+    }
+}
+
+/// `a ** b`: an int for ints, unless the exponent is negative.
+pub fn pow(a: &Owned, b: &Owned) -> Result<Owned, Owned> {
+    match pair(a, b) {
+        Some(Pair::Ints(0, b)) if b < 0 => Err(divided_by_zero(0, &format!("** {b}, that is 1 /"))),
+        Some(Pair::Ints(a, b)) if b < 0 => Ok(Owned::float((a as f64).powf(b as f64))),
+        Some(Pair::Ints(a, b)) => int_pow(a, b).map(Owned::int).ok_or_else(|| overflow(a, "**", b)),
+        Some(Pair::Floats(a, b)) => Ok(Owned::float(a.powf(b))),
+        None => Err(mismatch("take powers of", a, b)),
+    }
+}
+
+fn bits(verb: &str, a: &Owned, b: &Owned) -> Result<(i64, i64), Owned> {
+    match (a.view(), b.view()) {
+        (View::Int(a), View::Int(b)) => Ok((a, b)),
+        _ => Err(mismatch(verb, a, b)),
+    }
+}
+
+/// `a & b`
+pub fn bit_and(a: &Owned, b: &Owned) -> Result<Owned, Owned> {
+    bits("use & on", a, b).map(|(a, b)| Owned::int(a & b))
+}
+
+/// `a | b`
+pub fn bit_or(a: &Owned, b: &Owned) -> Result<Owned, Owned> {
+    bits("use | on", a, b).map(|(a, b)| Owned::int(a | b))
+}
+
+/// `a ^ b`
+pub fn bit_xor(a: &Owned, b: &Owned) -> Result<Owned, Owned> {
+    bits("use ^ on", a, b).map(|(a, b)| Owned::int(a ^ b))
+}
+
+#[cold]
+fn negative_shift(b: i64) -> Owned {
+    error(Kind::Value, format!("cannot shift by {b}: the count is negative"))
+}
+
+/// `a << b`
+pub fn shl(a: &Owned, b: &Owned) -> Result<Owned, Owned> {
+    match bits("shift", a, b)? {
+        (_, b) if b < 0 => Err(negative_shift(b)),
+        (a, b) => Ok(Owned::int(shift_left(a, b))),
+    }
+}
+
+/// `a >> b`
+pub fn shr(a: &Owned, b: &Owned) -> Result<Owned, Owned> {
+    match bits("shift", a, b)? {
+        (_, b) if b < 0 => Err(negative_shift(b)),
+        (a, b) => Ok(Owned::int(shift_right(a, b))),
+    }
+}
+
+/// `-a`
+pub fn neg(a: &Owned) -> Result<Owned, Owned> {
+    match a.view() {
+        View::Int(n) => n.checked_neg().map(Owned::int).ok_or_else(|| {
+            error(Kind::Overflow, format!("-({n}) does not fit 64 bits"))
+        }),
+        View::Float(x) => Ok(Owned::float(-x)),
+        _ => Err(error(Kind::Type, format!("cannot negate {}", a.type_name()))),
+    }
+}
+
+/// `~a`
+pub fn bit_not(a: &Owned) -> Result<Owned, Owned> {
+    match a.view() {
+        View::Int(n) => Ok(Owned::int(!n)),
+        _ => Err(error(Kind::Type, format!("cannot use ~ on {}", a.type_name()))),
+    }
+}
+
+/// `item in container`: a part of a string, a key of a map, an element of a list or range.
+pub fn contains(container: &Owned, item: &Owned) -> Result<bool, Owned> {
+    match container.view() {
+        View::Str(text) => match item.as_str() {
+            Some(part) => Ok(text.as_str().contains(part)),
+            None => {
+                let text = format!("cannot look for {} in a string", item.type_name());
+                Err(error(Kind::Type, text))
+            }
+        },
+        View::List(list) => Ok(list.iter().any(|element| equals(element, item))),
+        View::Map(map) => Ok(map.find(item).is_some()),
+        View::Range(range) => {
+            let number = match item.view() {
+                View::Int(n) => Some(n),
+                View::Float(x) => super::number::exact_int(x),
+                _ => None,
+            };
+            Ok(number.is_some_and(|n| range.index_of(n).is_some()))
+        }
+        _ => {
+            let text = format!("cannot look for {} in {}", item.type_name(), container.type_name());
+            Err(error(Kind::Type, text))
+        }
+    }
+}
+
+/// A range from its parts.
+pub fn range(
+    start: &Owned,
+    end: &Owned,
+    step: Option<&Owned>,
+    inclusive: bool,
+) -> Result<super::RangeObject, Owned> {
+    let int = |what: &str, value: &Owned| {
+        value.as_int().ok_or_else(|| {
+            let text = format!("the {what} of a range must be an int, not {}", value.type_name());
+            error(Kind::Type, text)
+        })
+    };
+    let (start, end) = (int("start", start)?, int("end", end)?);
+    let step = step.map_or(Ok(1), |step| int("step", step))?;
+    super::RangeObject::new(start, end, step, inclusive)
+        .ok_or_else(|| error(Kind::Value, "the step of a range must not be 0"))
+}

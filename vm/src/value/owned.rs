@@ -1,0 +1,461 @@
+//! A value that owns its reference: what everything outside of the interpreter's core works with.
+
+#![expect(unsafe_code, reason = "turns counted references into safe values and back")]
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::mem::ManuallyDrop;
+use std::sync::Arc;
+
+use super::{
+    Closure, ErrorObject, Handle, HandleObject, ListObject, MapObject, NativeCode,
+    NativeObject, RangeObject, Raw, StrObject, View, tag,
+};
+use crate::rc::{self, Immortals};
+
+/// A value with its reference: `clone` counts one more, `drop` one less.
+///
+/// Laid out like a [`Raw`], so that registers and elements can be looked at as `Owned`. It is
+/// bound to the thread it is in; a [`Shared`](super::Shared) is what crosses.
+#[repr(transparent)]
+pub struct Owned(Raw, PhantomData<*mut ()>);
+
+const _: () = assert!(size_of::<Owned>() == size_of::<Raw>());
+
+impl Owned {
+    /// `nil`
+    pub const NIL: Self = Self::inline(Raw::NIL);
+    /// `true`
+    pub const TRUE: Self = Self::inline(Raw::TRUE);
+    /// `false`
+    pub const FALSE: Self = Self::inline(Raw::FALSE);
+    /// An argument that was left out. No script sees it.
+    pub const ABSENT: Self = Self::inline(Raw::ABSENT);
+
+    const fn inline(raw: Raw) -> Self {
+        Self(raw, PhantomData)
+    }
+
+    /// An integer.
+    #[inline(always)]
+    pub const fn int(n: i64) -> Self {
+        Self::inline(Raw::int(n))
+    }
+
+    /// A float.
+    #[inline(always)]
+    pub const fn float(x: f64) -> Self {
+        Self::inline(Raw::float(x))
+    }
+
+    /// A bool.
+    #[inline(always)]
+    pub const fn bool(b: bool) -> Self {
+        Self::inline(Raw::bool(b))
+    }
+
+    /// A string, copied.
+    pub fn str(text: &str) -> Self {
+        Self::inline(rc::allocate(StrObject::new(text)))
+    }
+
+    /// A string, taken over.
+    pub fn string(text: String) -> Self {
+        Self::inline(rc::allocate(StrObject::from_string(text)))
+    }
+
+    /// A string of one character.
+    pub fn char(c: char) -> Self {
+        Self::str(c.encode_utf8(&mut [0; 4]))
+    }
+
+    /// A list.
+    pub fn list(items: Vec<Self>) -> Self {
+        Self::from(ListObject::from(items))
+    }
+
+    /// A list of two: what `entries`, `zip` and `enumerate` give.
+    pub fn pair(a: Self, b: Self) -> Self {
+        Self::list(vec![a, b])
+    }
+
+    /// A map.
+    pub fn map(map: MapObject) -> Self {
+        Self::inline(rc::allocate(map))
+    }
+
+    /// A range.
+    pub fn range(range: RangeObject) -> Self {
+        Self::inline(rc::allocate(range))
+    }
+
+    /// A script function.
+    pub fn closure(closure: Closure) -> Self {
+        Self::inline(rc::allocate(closure))
+    }
+
+    /// A native function.
+    pub fn native(code: Arc<dyn NativeCode>) -> Self {
+        Self::inline(rc::allocate(NativeObject::new(code)))
+    }
+
+    /// An error.
+    pub fn error(error: ErrorObject) -> Self {
+        Self::inline(rc::allocate(error))
+    }
+
+    /// A channel.
+    pub fn channel(handle: impl Handle) -> Self {
+        Self::shared_handle(tag::CHANNEL, Box::new(handle))
+    }
+
+    /// A handle of a user thread.
+    pub fn thread(handle: impl Handle) -> Self {
+        Self::shared_handle(tag::THREAD, Box::new(handle))
+    }
+
+    /// Any other handle.
+    pub fn handle(handle: impl Handle) -> Self {
+        Self::shared_handle(tag::HANDLE, Box::new(handle))
+    }
+
+    /// Any other handle, boxed already.
+    pub fn boxed_handle(handle: Box<dyn Handle>) -> Self {
+        Self::shared_handle(tag::HANDLE, handle)
+    }
+
+    fn shared_handle(tag: u64, handle: Box<dyn Handle>) -> Self {
+        Self::inline(rc::allocate_shared(tag, HandleObject::new(handle)))
+    }
+
+    /// Takes over a reference.
+    ///
+    /// # Safety
+    /// If `raw` refers to an object, that is live, and the caller owns one reference to it, which
+    /// is now the new value's.
+    #[inline(always)]
+    pub const unsafe fn from_raw(raw: Raw) -> Self {
+        Self::inline(raw)
+    }
+
+    /// Counts a new reference.
+    ///
+    /// # Safety
+    /// If `raw` refers to an object, that is live.
+    #[inline(always)]
+    pub unsafe fn clone_raw(raw: Raw) -> Self {
+        // SAFETY: the caller's promise.
+        unsafe { rc::retain(raw) };
+        Self::inline(raw)
+    }
+
+    /// Looks at a reference that someone else owns as an owned value.
+    ///
+    /// # Safety
+    /// If `raw` refers to an object, that is live as long as the result is used.
+    #[inline(always)]
+    pub const unsafe fn borrow_raw(raw: &Raw) -> &Self {
+        // SAFETY: the same layout; the reference behind a shared borrow is not given up.
+        unsafe { &*std::ptr::from_ref(raw).cast() }
+    }
+
+    /// Gives the reference to the caller.
+    #[inline(always)]
+    pub fn into_raw(self) -> Raw {
+        ManuallyDrop::new(self).0
+    }
+
+    /// The words, without a reference.
+    #[inline(always)]
+    pub const fn as_raw(&self) -> Raw {
+        self.0
+    }
+
+    /// The tag: see [`tag`].
+    #[inline(always)]
+    pub const fn tag(&self) -> u64 {
+        self.0.tag
+    }
+
+    /// What it is.
+    #[inline(always)]
+    pub fn view(&self) -> View<'_> {
+        let raw = self.0;
+        // SAFETY (each): the tag tells the type of the object, which this reference keeps alive;
+        // it is written through an exclusive borrow of its only reference alone.
+        unsafe {
+            match raw.tag {
+                tag::NIL => View::Nil,
+                tag::FALSE => View::Bool(false),
+                tag::TRUE => View::Bool(true),
+                tag::INT => View::Int(raw.as_i64()),
+                tag::FLOAT => View::Float(raw.as_f64()),
+                tag::STR => View::Str(rc::body(raw)),
+                tag::LIST => View::List(rc::body(raw)),
+                tag::MAP => View::Map(rc::body(raw)),
+                tag::RANGE => View::Range(rc::body(raw)),
+                tag::FUNCTION => View::Function(rc::body(raw)),
+                tag::NATIVE => View::Native(rc::body(raw)),
+                tag::ERROR => View::Error(rc::body(raw)),
+                tag::CHANNEL => View::Channel(rc::body(raw)),
+                tag::THREAD => View::Thread(rc::body(raw)),
+                tag::HANDLE => View::Handle(rc::body(raw)),
+                _ => View::Absent,
+            }
+        }
+    }
+
+    /// The name of its type, as `type(v)` gives it.
+    pub fn type_name(&self) -> &str {
+        match self.view() {
+            View::Handle(handle) => handle.get().type_name(),
+            _ => tag::name(self.tag()),
+        }
+    }
+
+    /// Everything but nil and false is true in a condition.
+    #[inline(always)]
+    pub const fn truthy(&self) -> bool {
+        self.0.truthy()
+    }
+
+    /// True when it refers to a counted object.
+    #[inline(always)]
+    pub const fn is_heap(&self) -> bool {
+        self.0.is_heap()
+    }
+
+    /// True for nil.
+    #[inline(always)]
+    pub const fn is_nil(&self) -> bool {
+        self.0.tag == tag::NIL
+    }
+
+    /// True for an argument that was left out.
+    #[inline(always)]
+    pub const fn is_absent(&self) -> bool {
+        self.0.tag == tag::ABSENT
+    }
+
+    /// The bool, if it is one.
+    pub fn as_bool(&self) -> Option<bool> {
+        if let View::Bool(b) = self.view() { Some(b) } else { None }
+    }
+
+    /// The integer, if it is one.
+    #[inline]
+    pub fn as_int(&self) -> Option<i64> {
+        (self.0.tag == tag::INT).then(|| self.0.as_i64())
+    }
+
+    /// The float, if it is one.
+    #[inline]
+    pub fn as_float(&self) -> Option<f64> {
+        (self.0.tag == tag::FLOAT).then(|| self.0.as_f64())
+    }
+
+    /// The number as a float, if it is an int or a float.
+    #[inline]
+    pub fn as_number(&self) -> Option<f64> {
+        match self.view() {
+            View::Int(n) => Some(n as f64),
+            View::Float(x) => Some(x),
+            _ => None,
+        }
+    }
+
+    /// The text, if it is a string.
+    #[inline]
+    pub fn as_str(&self) -> Option<&str> {
+        if let View::Str(text) = self.view() { Some(text.as_str()) } else { None }
+    }
+
+    /// The list, if it is one.
+    #[inline]
+    pub fn as_list(&self) -> Option<&ListObject> {
+        if let View::List(list) = self.view() { Some(list) } else { None }
+    }
+
+    /// The map, if it is one.
+    #[inline]
+    pub fn as_map(&self) -> Option<&MapObject> {
+        if let View::Map(map) = self.view() { Some(map) } else { None }
+    }
+
+    /// The range, if it is one.
+    pub fn as_range(&self) -> Option<&RangeObject> {
+        if let View::Range(range) = self.view() { Some(range) } else { None }
+    }
+
+    /// The error, if it is one.
+    pub fn as_error(&self) -> Option<&ErrorObject> {
+        if let View::Error(error) = self.view() { Some(error) } else { None }
+    }
+
+    /// What stands behind a handle (also a channel or a thread) of this type.
+    pub fn as_handle<T: Handle>(&self) -> Option<&T> {
+        match self.view() {
+            View::Channel(h) | View::Thread(h) | View::Handle(h) => h.downcast(),
+            _ => None,
+        }
+    }
+
+    /// The string for writing: copied first when someone else has it too.
+    pub fn str_mut(&mut self) -> Option<&mut StrObject> {
+        // SAFETY: it has the tag of the type asked for.
+        (self.0.tag == tag::STR).then(|| unsafe { self.unique_body() })
+    }
+
+    /// The list for writing: copied first when someone else has it too.
+    #[inline]
+    pub fn list_mut(&mut self) -> Option<&mut ListObject> {
+        // SAFETY: it has the tag of the type asked for.
+        (self.0.tag == tag::LIST).then(|| unsafe { self.unique_body() })
+    }
+
+    /// The map for writing: copied first when someone else has it too.
+    #[inline]
+    pub fn map_mut(&mut self) -> Option<&mut MapObject> {
+        // SAFETY: it has the tag of the type asked for.
+        (self.0.tag == tag::MAP).then(|| unsafe { self.unique_body() })
+    }
+
+    /// The error for writing: copied first when someone else has it too.
+    pub fn error_mut(&mut self) -> Option<&mut ErrorObject> {
+        // SAFETY: it has the tag of the type asked for.
+        (self.0.tag == tag::ERROR).then(|| unsafe { self.unique_body() })
+    }
+
+    /// # Safety
+    /// It refers to an object whose body is a `T`, of a kind that can be changed.
+    #[inline]
+    unsafe fn unique_body<T: rc::Body>(&mut self) -> &mut T {
+        // SAFETY: this value owns its reference, which is replaced by that of a copy if need be.
+        unsafe { rc::make_unique(&mut self.0) };
+        // SAFETY: it is the only reference now, and borrowed exclusively.
+        unsafe { rc::body_mut(self.0) }
+    }
+
+    /// True when nobody else has it, so that changing it copies nothing. A shared object of which
+    /// this is the last reference does not count until it is changed.
+    pub fn is_unique(&self) -> bool {
+        // SAFETY: this value keeps the object alive.
+        self.0.is_heap() && unsafe { rc::is_unique(self.0) }
+    }
+
+    /// True for an object of which this is the only reference, local or shared: it occurs once in
+    /// a graph.
+    pub(super) fn occurs_once(&self) -> bool {
+        // SAFETY: this value keeps the object alive.
+        self.0.is_heap() && unsafe { rc::has_one_reference(self.0) }
+    }
+
+    /// Moves the value out and leaves nil.
+    #[inline]
+    pub const fn take(&mut self) -> Self {
+        std::mem::replace(self, Self::NIL)
+    }
+
+    /// The same object, or the same scalar.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.0.same(other.0)
+    }
+
+    /// True when its graph may be in other threads already (also for scalars).
+    pub fn is_shared(&self) -> bool {
+        // SAFETY: this value keeps the object alive.
+        unsafe { rc::is_shared(self.0) }
+    }
+
+    /// Makes everything reachable from it immortal, except what is shared already and handles.
+    ///
+    /// # Safety
+    /// `registry` outlives every use of the value and of its copies.
+    pub unsafe fn make_immortal(&self, registry: &mut Immortals) {
+        // SAFETY: this value keeps the object alive; the rest is the caller's promise.
+        unsafe { rc::make_immortal(self.0, registry) };
+    }
+}
+
+impl Clone for Owned {
+    #[inline(always)]
+    fn clone(&self) -> Self {
+        // SAFETY: this value keeps the object alive.
+        unsafe { rc::retain(self.0) };
+        Self(self.0, PhantomData)
+    }
+}
+
+impl Drop for Owned {
+    #[inline(always)]
+    fn drop(&mut self) {
+        // SAFETY: the reference is this value's, which ends here.
+        unsafe { rc::release(self.0) };
+    }
+}
+
+impl Default for Owned {
+    fn default() -> Self {
+        Self::NIL
+    }
+}
+
+impl fmt::Debug for Owned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&super::literal(self))
+    }
+}
+
+impl From<ListObject> for Owned {
+    fn from(list: ListObject) -> Self {
+        Self::inline(rc::allocate(list))
+    }
+}
+
+impl From<MapObject> for Owned {
+    fn from(map: MapObject) -> Self {
+        Self::map(map)
+    }
+}
+
+impl From<i64> for Owned {
+    fn from(n: i64) -> Self {
+        Self::int(n)
+    }
+}
+
+impl From<f64> for Owned {
+    fn from(x: f64) -> Self {
+        Self::float(x)
+    }
+}
+
+impl From<bool> for Owned {
+    fn from(b: bool) -> Self {
+        Self::bool(b)
+    }
+}
+
+impl From<&str> for Owned {
+    fn from(text: &str) -> Self {
+        Self::str(text)
+    }
+}
+
+impl From<String> for Owned {
+    fn from(text: String) -> Self {
+        Self::string(text)
+    }
+}
+
+impl From<Vec<Self>> for Owned {
+    fn from(items: Vec<Self>) -> Self {
+        Self::list(items)
+    }
+}
+
+impl<T: Into<Self>> From<Option<T>> for Owned {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Self::NIL, Into::into)
+    }
+}
