@@ -190,7 +190,7 @@ fn a_builder_finds_what_is_wrong() {
     let wrong = Vm::builder().function("f(a)", |a: i64, b: i64| a + b).build().unwrap_err();
     assert!(wrong.message().contains("1 parameters"), "{wrong}");
     assert!(Vm::builder().function("f(a", |a: i64| a).build().is_err());
-    assert!(Vm::builder().methods("fn list_x(self) {").build().is_err());
+    assert!(Vm::builder().methods("fn list_x(xs) {").build().is_err());
 }
 
 #[test]
@@ -210,7 +210,7 @@ fn modules_and_methods_of_the_host() {
     let vm = Vm::builder()
         .lwps(1)
         .module(module)
-        .methods("fn list_second(self) { self[1] }\nfn int_double(self) { self * 2 }")
+        .methods("fn list_second(xs) { xs[1] }\nfn int_double(n) { n * 2 }")
         .build()
         .unwrap();
     let text = "import shop\n[shop.currency, shop.price(2), shop.limits.high]";

@@ -27,6 +27,7 @@ const HELP: &str = "\
 Type an expression or a statement; lines go on while something is unfinished.
 
   :help        this text
+  :help NAME   about a module (math), a member (math.sqrt), a built-in function (print)
   :quit        leave (or Ctrl-D)
 
 Ctrl-C stops an evaluation, or clears the line. Names last for the session:
@@ -37,7 +38,7 @@ a later line may define or replace what an earlier function calls.
 pub(crate) fn talk(invocation: &Invocation) -> i32 {
     let vm = match run::builder(invocation).build() {
         Ok(vm) => vm,
-        Err(error) => return run::refuse(error.message()),
+        Err(error) => return run::no_vm(&error),
     };
     let session = vm.session();
     let history = run::state_directory().map(|directory| directory.join("history"));
@@ -86,6 +87,12 @@ fn converse(
             ":quit" | ":q" => return 0,
             ":help" | ":h" => {
                 let _ = out.write_all(HELP.as_bytes());
+                continue;
+            }
+            command if let Some(name) = command.strip_prefix(":help ") => {
+                let about = session.vm().help(name.trim());
+                let about = about.unwrap_or_else(|| format!("nothing is known about `{name}`\n"));
+                let _ = out.write_all(about.as_bytes());
                 continue;
             }
             command if command.starts_with(':') => {
@@ -202,7 +209,8 @@ mod tests {
 
     #[test]
     fn commands_answer() {
-        let (said, _) = conversation(&[":help", ":bogus"]);
+        let (said, _) = conversation(&[":help", ":help math.sqrt", ":bogus"]);
+        assert!(said.contains("The square root"), "{said}");
         assert!(said.contains(":quit") && said.contains("no command `:bogus`"), "{said}");
     }
 

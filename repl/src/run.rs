@@ -6,7 +6,7 @@ use std::{
     path::Path,
 };
 
-use lisle::{Vm, VmBuilder};
+use lisle::{Color, Error, Vm, VmBuilder};
 
 use crate::{args::Invocation, output};
 
@@ -25,7 +25,9 @@ pub(crate) fn file(path: &Path, invocation: &Invocation) -> i32 {
 /// Runs the program on standard input.
 pub(crate) fn stdin(invocation: &Invocation) -> i32 {
     let mut source = Vec::new();
-    match io::stdin().lock().read_to_end(&mut source) {
+    // Not in the `match`, which would keep the lock while the program runs.
+    let read = io::stdin().lock().read_to_end(&mut source);
+    match read {
         Ok(_) => text("<stdin>", &source, invocation),
         Err(error) => refuse(&format!("cannot read standard input: {}", lisle::reason(&error))),
     }
@@ -41,7 +43,7 @@ pub(crate) fn text(name: &str, source: &[u8], invocation: &Invocation) -> i32 {
             std::mem::forget(vm);
             status
         }
-        Err(error) => refuse(error.message()),
+        Err(error) => no_vm(&error),
     }
 }
 
@@ -61,6 +63,12 @@ pub(crate) fn builder(invocation: &Invocation) -> VmBuilder {
 /// Reports on the command line's side of things.
 pub(crate) fn refuse(message: &str) -> i32 {
     eprintln!("error: {message}");
+    MISUSE
+}
+
+/// The VM did not start.
+pub(crate) fn no_vm(error: &Error) -> i32 {
+    eprint!("{}", error.report(Color::Plain));
     MISUSE
 }
 

@@ -57,16 +57,6 @@ impl<T> Mutex<T> {
             Err(poisoned) => poisoned.into_inner(),
         }
     }
-
-    /// Takes the lock if it is free.
-    pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
-        match self.0.try_lock() {
-            Ok(guard) => Some(guard),
-            #[cfg(not(loom))]
-            Err(base::TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
-            Err(_) => None,
-        }
-    }
 }
 
 /// A condition variable for guards of [`Mutex`].

@@ -294,10 +294,11 @@ impl Globals {
 /// All linked code of a VM, and the values that live as long as it.
 #[derive(Default)]
 pub(crate) struct Units {
+    // In the order in which they are to be dropped: what refers to immortal values first.
+    modules: Mutex<Vec<Box<Module>>>,
     /// What constants and globals refer to and is counted.
     held: Mutex<Vec<Shared>>,
     immortals: Mutex<Immortals>,
-    modules: Mutex<Vec<Box<Module>>>,
 }
 
 // SAFETY: modules are immutable once linked (but for cells, which are atomic, and global slots,
@@ -623,8 +624,13 @@ fn scaled(register: u16) -> Result<u16, String> {
 fn steps(words: &mut [Word], result: u16) -> Result<(), String> {
     for word in words {
         *word = match word.step() {
-            Step::Index(register) => Word { a: result, b: scaled(register)?, c: 0, ..*word },
-            Step::Field(_) => Word { a: result, ..*word },
+            Step::Index(register) => {
+                Word { op: STEP_INDEX, a: result, b: scaled(register)?, c: 0, ..*word }
+            }
+            Step::Field(_) => {
+                debug_assert_ne!(word.op, STEP_INDEX);
+                Word { a: result, ..*word }
+            }
         };
     }
     Ok(())
@@ -641,6 +647,9 @@ fn extension(op: u8, flags: u8, a: u16, wide: u32) -> Word {
     Word { op, flags, a, b: wide as u16, c: (wide >> 16) as u16 }
 }
 
+/// The `op` of a step that is an index.
+pub(crate) const STEP_INDEX: u8 = 0;
+
 /// A step of a path in linked code.
 #[derive(Clone, Copy)]
 pub(crate) enum LinkedStep {
@@ -653,8 +662,9 @@ pub(crate) enum LinkedStep {
 /// Reads a step of a path in linked code.
 #[inline(always)]
 pub(crate) fn step(word: Word) -> LinkedStep {
-    match (Word { a: 0, ..word }).step() {
-        Step::Index(_) => LinkedStep::Index(word.b),
-        Step::Field(constant) => LinkedStep::Field(constant),
+    if word.op == STEP_INDEX {
+        LinkedStep::Index(word.b)
+    } else {
+        LinkedStep::Field(word.wide_u32())
     }
 }

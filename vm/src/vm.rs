@@ -69,8 +69,6 @@ pub struct VmShared {
     pub(crate) builtins: Mutex<HashMap<Box<str>, Shared>>,
     /// The members of the standard modules.
     pub(crate) modules: Mutex<HashMap<Box<str>, HashMap<Box<str>, Shared>>>,
-    /// Linked code and its constants; freed last of all but the threads.
-    pub(crate) units: Units,
     pub(crate) registry: Registry,
     /// What threads have in common besides the scheduler.
     pub(crate) program: Program,
@@ -87,6 +85,9 @@ pub struct VmShared {
     /// The threads that host threads wait for: theirs is a deadlock when nothing can run.
     pub(crate) awaited: Mutex<Vec<ThreadRef>>,
     life: Life,
+    /// Linked code, and the values that live as long as the VM. The last field: everything above
+    /// may refer to them.
+    pub(crate) units: Units,
 }
 
 impl std::fmt::Debug for VmShared {
@@ -145,7 +146,6 @@ impl VmShared {
             methods,
             builtins: Mutex::default(),
             modules: Mutex::default(),
-            units: Units::default(),
             registry: Registry::default(),
             program: Program::default(),
             stdout: Output::new(Box::new(io::stdout())),
@@ -155,6 +155,7 @@ impl VmShared {
             reporter: OnceLock::new(),
             awaited: Mutex::default(),
             life: Life::default(),
+            units: Units::default(),
         });
         for row in crate::builtins::functions() {
             vm.define_builtin(row);

@@ -128,9 +128,9 @@ fn merged(values: &[Owned], direction: Direction) -> Result<Vec<usize>, Owned> {
 }
 
 /// Merges two sorted runs.
-fn merge(
-    mut left: &[usize],
-    mut right: &[usize],
+fn merge<'a>(
+    mut left: &'a [usize],
+    mut right: &'a [usize],
     out: &mut [usize],
     after: impl Fn(usize, usize) -> Result<bool, Owned>,
 ) -> Result<(), Owned> {

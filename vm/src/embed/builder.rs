@@ -168,7 +168,7 @@ impl<V: From<Vm>> VmBuilder<V> {
         self
     }
 
-    /// Adds methods to built-in types, written in Lisle: a top-level `fn list_second(self)` is the
+    /// Adds methods to built-in types, written in Lisle: a top-level `fn list_second(xs)` is the
     /// method `second` of lists.
     #[must_use]
     pub fn methods(mut self, source: impl Into<Cow<'static, str>>) -> Self {
@@ -283,12 +283,15 @@ fn install_methods(vm: &Arc<VmShared>, environment: &Environment, text: &str) ->
     let Compiled { unit, diagnostics, .. } =
         compiler::compile(&source, &Options { environment, session: None });
     let Some(unit) = unit else { return Err(Error::from_diagnostics(source, diagnostics)) };
-    let globals = Globals::new(false);
-    let thread = within(Some(vm), || {
-        let main = link(vm, &unit, globals.clone())
-            .map_err(|message| Error::new(ErrorKind::Syntax, message))?
-            .main();
-        Ok::<_, Error>(ThreadRef::new(vm, ThreadOptions::default(), &main, Vec::new()))
+    let (thread, functions) = within(Some(vm), || {
+        let module = link(vm, &unit, Globals::new(false))
+            .map_err(|message| Error::new(ErrorKind::Syntax, message))?;
+        let functions: Vec<_> = module
+            .functions()
+            .filter_map(|(name, function)| Some((name, Shared::new(function?))))
+            .collect();
+        let thread = ThreadRef::new(vm, ThreadOptions::default(), &module.main(), Vec::new());
+        Ok::<_, Error>((thread, functions))
     })?;
     thread.done.add_handle();
     vm.scheduler().spawn(thread.clone());
@@ -298,12 +301,11 @@ fn install_methods(vm: &Arc<VmShared>, environment: &Environment, text: &str) ->
         return Err(Error::from_thrown(thrown.to_owned(), Some(vm)));
     }
     for tag in tag::NIL..tag::END {
-        let of_type = |name: &Box<str>| {
+        let of_type = |(name, function): &(&str, Shared)| {
             let method = name.strip_prefix(tag::name(tag))?.strip_prefix('_')?;
-            let function = Shared::new(globals.named(name)?);
-            Some((vm.symbols.intern(method), Method::Script(function)))
+            Some((vm.symbols.intern(method), Method::Script(function.clone())))
         };
-        let entries: Vec<_> = globals.names().iter().filter_map(of_type).collect();
+        let entries: Vec<_> = functions.iter().filter_map(of_type).collect();
         if !entries.is_empty() {
             vm.methods.extend(tag, &entries);
         }

@@ -347,6 +347,10 @@ pub(super) fn run(host: &Host, name: &str, bytes: &[u8]) -> i32 {
 
 /// Reports a thread that failed and that nobody took notice of.
 pub(super) fn report_failure(thread: &ThreadRef, thrown: &Shared, colored: bool) {
+    if thread.vm().exiting() {
+        // `os.exit` is no failure, and what fails because of it is nobody's.
+        return;
+    }
     say(thread.vm(), &failure(thread, thrown).report(color(colored)));
 }
 

@@ -40,10 +40,13 @@ mod names;
 mod native;
 mod run;
 mod slow;
+#[cfg(all(test, not(loom)))]
+mod tests;
 mod threads;
 mod unwind;
 
 use std::arch::asm;
+use std::hint::unreachable_unchecked;
 use std::sync::atomic::{AtomicI32, Ordering};
 
 pub(crate) use code::JUMP_BACK_RANGE;
@@ -52,7 +55,7 @@ pub(crate) use run::{entry, registers_of};
 pub(crate) use unwind::abandon;
 
 use crate::{
-    link::{Cell, DIRECT, LINK, Proto, SLOT, Word},
+    link::{Cell, DIRECT, LINK, Proto, SLOT, STEP_INDEX, Word},
     rc,
     sched::Outcome,
     value::{
@@ -64,7 +67,8 @@ use lisle_compiler::bytecode::op::{INCLUSIVE, KILL_A, PAIR};
 use machine::Machine;
 
 /// Runs a thread until its slice ends.
-pub(crate) fn execute(m: &mut Machine<'_>) -> Outcome {
+#[inline(never)]
+fn execute(m: &mut Machine<'_>) -> Outcome {
     let (mut pc, mut base, mut constants, mut fuel) = (m.pc, m.base, m.constants, m.fuel);
     let mut limit = m.limit;
 
@@ -267,7 +271,7 @@ pub(crate) fn execute(m: &mut Machine<'_>) -> Outcome {
         }};
     }
 
-    loop {
+    'run: loop {
         // SAFETY: the module's text.
         unsafe {
             let w = *pc;
@@ -570,6 +574,57 @@ pub(crate) fn execute(m: &mut Machine<'_>) -> Outcome {
                     }
                 }
 
+                code::GetPath => {
+                    let mut p: *const Raw = reg!(w.b);
+                    let last = w.c as usize;
+                    for i in 1..=last {
+                        match list_slot(p, base, *pc.add(i)) {
+                            Some(slot) => p = slot,
+                            None => break,
+                        }
+                        if i == last {
+                            let value = load(p);
+                            if try_retain(value) {
+                                store(reg!(w.a), value);
+                                pc = pc.add(last + 1);
+                                continue 'run;
+                            }
+                        }
+                    }
+                }
+                code::SetPath => {
+                    let mut p: *mut Raw = reg!(w.a);
+                    let last = w.c as usize;
+                    for i in 1..=last {
+                        match own_list_slot(p, base, *pc.add(i)) {
+                            Some(slot) => p = slot,
+                            None => break,
+                        }
+                        if i == last && (*p).tag < HEAP {
+                            store(p, load(reg!(w.b)));
+                            pc = pc.add(last + 1);
+                            continue 'run;
+                        }
+                    }
+                }
+                code::UpdatePath => {
+                    let mut p: *mut Raw = reg!(w.a);
+                    let operator = (*pc.add(1)).op;
+                    let last = w.c as usize;
+                    for i in 1..=last {
+                        match own_list_slot(p, base, *pc.add(1 + i)) {
+                            Some(slot) => p = slot,
+                            None => break,
+                        }
+                        if i == last
+                            && let Some(value) = update(operator, *p, *reg!(w.b))
+                        {
+                            store(p, value);
+                            pc = pc.add(last + 2);
+                            continue 'run;
+                        }
+                    }
+                }
                 code::GetIndex => {
                     let (p, q) = (reg!(w.b), reg!(w.c));
                     if (*p).tag == LIST && (*q).tag == INT {
@@ -613,7 +668,41 @@ pub(crate) fn execute(m: &mut Machine<'_>) -> Outcome {
                         next!();
                     }
                 }
-                _ => {}
+                // Done outside.
+                code::SetGlobal
+                | code::TakeGlobal
+                | code::Closure
+                | code::Pow
+                | code::In
+                | code::IterStart
+                | code::NewList
+                | code::ListAppend
+                | code::ListExtend
+                | code::NewMap
+                | code::MapExtend
+                | code::MapInsert
+                | code::NewRange
+                | code::Concat
+                | code::Format
+                | code::GetField
+                | code::GetFieldOpt
+                | code::Slice
+                | code::SetField
+                | code::PathVacant
+                | code::CallWith
+                | code::CallMethod
+                | code::Spawn
+                | code::Throw
+                | code::Rethrow
+                | code::Also
+                | code::Shield
+                | code::ShieldEnd
+                | code::ScopeEnter
+                | code::ScopeLeave
+                | code::ScopeAbort
+                | code::Select => {}
+                // SAFETY: linked code has these codes only.
+                _ => unreachable_unchecked(),
             }
         }
         (m.pc, m.base, m.constants, m.fuel) = (pc, base, constants, fuel);
@@ -623,6 +712,61 @@ pub(crate) fn execute(m: &mut Machine<'_>) -> Outcome {
         (pc, base, constants, fuel) = (m.pc, m.base, m.constants, m.fuel);
         limit = m.limit;
     }
+}
+
+/// The element of a list that a step of a path leads to.
+#[inline(always)]
+unsafe fn list_slot(list: *const Raw, base: *mut u8, step: Word) -> Option<*mut Raw> {
+    // SAFETY: the caller has a value, and a step whose register is in the frame.
+    unsafe {
+        if step.op != STEP_INDEX || (*list).tag != LIST {
+            return None;
+        }
+        let index = base.add(step.b as usize).cast::<Raw>();
+        let list = rc::body::<ListObject>(*list);
+        let at = (*index).bits;
+        ((*index).tag == INT && at < list.len() as u64).then(|| list.items().add(at as usize))
+    }
+}
+
+/// The same in a list that nobody else has.
+#[inline(always)]
+unsafe fn own_list_slot(list: *mut Raw, base: *mut u8, step: Word) -> Option<*mut Raw> {
+    // SAFETY: as in `list_slot`; only objects have counts.
+    unsafe {
+        if (*list).tag != LIST || !rc::is_unique(*list) {
+            return None;
+        }
+        list_slot(list, base, step)
+    }
+}
+
+/// `place op= operand` on two ints or two floats.
+#[inline(always)]
+fn update(operator: u8, place: Raw, operand: Raw) -> Option<Raw> {
+    if place.tag != operand.tag {
+        return None;
+    }
+    if place.tag == INT {
+        let (x, y) = (place.as_i64(), operand.as_i64());
+        let result = match operator {
+            code::Add => x.checked_add(y),
+            code::Sub => x.checked_sub(y),
+            code::Mul => x.checked_mul(y),
+            _ => None,
+        };
+        return result.map(Raw::int);
+    }
+    if place.tag == FLOAT {
+        let (x, y) = (place.as_f64(), operand.as_f64());
+        return match operator {
+            code::Add => Some(Raw::float(x + y)),
+            code::Sub => Some(Raw::float(x - y)),
+            code::Mul => Some(Raw::float(x * y)),
+            _ => None,
+        };
+    }
+    None
 }
 
 /// Reads a value as two words. (Volatile: so that they are not fused into one 16-byte load, which

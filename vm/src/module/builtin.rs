@@ -19,3 +19,9 @@ pub fn thread() -> ModuleBuilder {
     ModuleBuilder::new("thread", "Threads: the current one, all, and other ways to spawn.")
         .rows(builtins::thread::FUNCTIONS)
 }
+
+/// `time`, but for the clocks of the system: channels that the VM's clock sends to.
+pub fn time() -> ModuleBuilder {
+    ModuleBuilder::new("time", "Clocks, and channels they send to. Times are seconds.")
+        .rows(builtins::time::FUNCTIONS)
+}

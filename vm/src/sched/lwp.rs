@@ -20,7 +20,7 @@ use super::processor::Core;
 use super::report::{NameCache, Published};
 use super::run::{Context, Outcome, Runnable, Time};
 use super::{Scheduler, Shared};
-use crate::atomics::{Condvar, Mutex, Ordering, thread};
+use crate::atomics::{Condvar, Mutex, Ordering, Spot, sound, thread};
 
 /// How many calls a thread may make in one slice while others wait for its processor.
 const CALLS_PER_SLICE: u32 = 32;
@@ -339,7 +339,8 @@ impl<'a, R: Runnable> Lwp<'a, R> {
     fn rest(&mut self) -> Option<Seat<'a, R>> {
         let shared = self.shared;
         self.published().idle();
-        if !shared.closing()
+        if sound(Spot::IdleScan)
+            && !shared.closing()
             && shared.work_waits()
             && let Some(processor) = shared.idle.get_up(self.id, true)
         {

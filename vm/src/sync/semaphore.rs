@@ -206,26 +206,26 @@ mod models {
     use super::*;
     use crate::models::{Sleep, Sleeping, check, must_fail};
 
-    /// Two threads use the only permit, a third is asked to stop while it wants it: the permit is
-    /// free in the end.
+    /// While the only permit is taken two threads come to want it, and one of them is asked to
+    /// stop: the permit is free in the end.
     fn one_permit() {
         let permits = std::sync::Arc::new(Permits::new(1));
-        let use_it = |permits: &Permits<Sleeping>, me: &Sleep| {
-            if let Asked::Waiting(ticket) = permits.acquire(|| me.begin())
-                && !me.park()
-            {
-                permits.leave(ticket);
-                return;
-            }
-            permits.release().iter().for_each(Sleeping::ready);
-        };
+        assert_eq!(permits.acquire(|| None), Asked::Given);
         let stopped = Sleep::new(1);
         let threads = [stopped.clone(), Sleep::new(2)].map(|me| {
             let permits = permits.clone();
-            loom::thread::spawn(move || use_it(&permits, &me))
+            loom::thread::spawn(move || {
+                if let Asked::Waiting(ticket) = permits.acquire(|| me.begin())
+                    && !me.park()
+                {
+                    permits.leave(ticket);
+                    return;
+                }
+                permits.release().iter().for_each(Sleeping::ready);
+            })
         });
         stopped.interrupt();
-        use_it(&permits, &Sleep::new(3));
+        permits.release().iter().for_each(Sleeping::ready);
         for thread in threads {
             thread.join().unwrap();
         }

@@ -5,7 +5,7 @@
 
 use std::fs;
 
-use lisle::Vm;
+use lisle_vm::Vm;
 
 /// The kernel threads of this process that belong to a VM.
 fn kernel_threads() -> usize {
