@@ -103,6 +103,8 @@ pub(crate) fn generate(
     let imports = codegen.program(source, program, options.session);
     let mut diagnostics = codegen.diagnostics;
     diagnostics.sort_by_key(|d| d.span.start);
+    // A defer is compiled once for every way out of its block, with the same findings.
+    diagnostics.dedup_by(|a, b| a.span == b.span && a.message == b.message);
     let failed = diagnostics.iter().any(Diagnostic::is_error);
     let functions: Option<Vec<Function>> = codegen.functions.into_iter().collect();
     let unit = match functions {

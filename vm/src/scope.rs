@@ -29,37 +29,59 @@ use crate::{
     waiting::{Progress, Waits},
 };
 
+/// A request that may be delivered.
+enum Told<'s> {
+    Deadlock,
+    Cancel,
+    Timeout,
+    /// This scope, which the thread has opened, has failed.
+    Failure(&'s Scope),
+}
+
 /// What the thread is to throw because of a request to stop; `None` when there is none that may be
 /// delivered now.
 pub(crate) fn interruption(thread: &ThreadRef, state: &mut ThreadState) -> Option<Owned> {
     // The notice first: a request that comes later sets it again.
     thread.wait.take_notice();
-    let flags = thread.flags();
-    if flags & cancel::DEADLOCK != 0 {
-        thread.clear_flags(cancel::DEADLOCK);
-        return Some(deadlock(thread));
-    }
-    if state.shield == 0 && flags & cancel::DELIVERED == 0 {
-        if flags & cancel::REQUESTED != 0 {
-            thread.set_flags(cancel::DELIVERED);
-            return Some(cancellation());
+    Some(match told(thread, state, state.shield)? {
+        Told::Deadlock => {
+            thread.clear_flags(cancel::DEADLOCK);
+            deadlock(thread)
         }
-        if flags & cancel::TIMEOUT != 0 {
+        Told::Cancel => {
             thread.set_flags(cancel::DELIVERED);
-            return Some(uncatchable(Kind::Timeout, "the time limit is over"));
+            cancellation()
         }
-    }
-    if flags & cancel::SCOPE != 0 {
-        let scope = failing_scope(flags, state)?;
-        scope.set_unwinding();
-        return Some(uncatchable(Kind::Cancelled, "the scope has failed"));
-    }
-    None
+        Told::Timeout => {
+            thread.set_flags(cancel::DELIVERED);
+            uncatchable(Kind::Timeout, "the time limit is over")
+        }
+        Told::Failure(scope) => {
+            scope.set_unwinding();
+            uncatchable(Kind::Cancelled, "the scope has failed")
+        }
+    })
 }
 
-/// The outermost failing scope whose failure may be delivered now.
-fn failing_scope(flags: u8, state: &ThreadState) -> Option<&Scope> {
-    let mut lowest = level_of(state.shield);
+/// The request that may be delivered to a thread in so many cleanup handlers.
+fn told<'s>(thread: &ThreadRef, state: &'s ThreadState, shield: u32) -> Option<Told<'s>> {
+    let flags = thread.flags();
+    if flags & cancel::DEADLOCK != 0 {
+        return Some(Told::Deadlock);
+    }
+    if shield == 0 && flags & cancel::DELIVERED == 0 {
+        if flags & cancel::REQUESTED != 0 {
+            return Some(Told::Cancel);
+        }
+        if flags & cancel::TIMEOUT != 0 {
+            return Some(Told::Timeout);
+        }
+    }
+    if flags & cancel::SCOPE == 0 {
+        return None;
+    }
+    // The outermost failing scope whose failure may be delivered.
+    let mut lowest = level_of(shield);
     if flags & cancel::DELIVERED != 0 {
         lowest = lowest.max(1);
     }
@@ -68,7 +90,7 @@ fn failing_scope(flags: u8, state: &ThreadState) -> Option<&Scope> {
             // On the way out to this one only cleanup opens scopes that can still fail by themselves.
             lowest = lowest.max(scope.level().saturating_add(1));
         } else if scope.level() >= lowest && !scope.stopping() && scope.failing() {
-            return Some(scope);
+            return Some(Told::Failure(scope));
         }
     }
     None
@@ -98,8 +120,8 @@ pub(crate) fn leave(waits: &mut Waits<'_, '_>) -> Result<Progress, Owned> {
     let scope = innermost(waits.state).clone();
     if waits.delivery().is_none() {
         waits.state.shield += 1;
-    } else if waits.thread.wait.noticed() {
-        stop(waits, &scope);
+    } else {
+        look_at_request(waits, &scope);
     }
     // The wait gives way to what may be delivered outside of it, until the children are stopping.
     let level = level_of(waits.state.shield - 1);
@@ -109,7 +131,7 @@ pub(crate) fn leave(waits: &mut Waits<'_, '_>) -> Result<Progress, Owned> {
         match scope.wait(|| begin.begin()) {
             Ok(true) => break,
             Ok(false) => return Ok(Progress::Park),
-            Err(_) => stop(waits, &scope),
+            Err(_) => look_at_request(waits, &scope),
         }
     }
     let mut errors = close(waits, &scope);
@@ -207,11 +229,14 @@ fn innermost(state: &ThreadState) -> &Arc<Scope> {
     state.scopes.last().expect("the compiler opens a scope before it closes it")
 }
 
-/// A request came while the owner waits for the children: they stop, and the wait goes on.
-fn stop(waits: &mut Waits<'_, '_>, scope: &Scope) {
+/// A request may have come while the owner waits for the children: then they stop, and the wait
+/// goes on.
+fn look_at_request(waits: &mut Waits<'_, '_>, scope: &Scope) {
     waits.thread.wait.take_notice();
-    scope.set_stopping();
-    scope.stop_children(None).spread(scope.level(), waits.context);
+    if told(waits.thread, waits.state, waits.state.shield - 1).is_some() {
+        scope.set_stopping();
+        scope.stop_children(None).spread(scope.level(), waits.context);
+    }
 }
 
 /// The body ends with this.

@@ -175,3 +175,6 @@ fn failed(thread: &ThreadRef, mut thrown: Owned, more: &mut Vec<Shared>) -> End 
     }
     End::Failed(Shared::new(thrown))
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests;

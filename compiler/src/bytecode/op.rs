@@ -258,8 +258,6 @@ macro_rules! for_each_op {
             new_list NewList (W N N) 0 [];
             /// Appends the consumed `b` to the list being built in `a`.
             list_append ListAppend (X M None) 0 [];
-            /// Appends what `for` would walk in the consumed `b` to the list being built in `a`.
-            list_extend ListExtend (X M None) 0 [throws];
             /// `a = ` a map of the `c` pairs (key, value) from register `b` on, consumed.
             new_map NewMap (W N N) 0 [throws];
             /// Spreads the consumed map `b` into the map being built in `a`.

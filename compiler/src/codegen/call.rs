@@ -17,6 +17,7 @@ const MUTATING: [&str; 9] =
 /// How a call finds its callee.
 enum Callee {
     Register(Reg),
+    /// A known function; its arguments are plain.
     Constant(u16),
 }
 
@@ -113,7 +114,10 @@ impl<'a> Codegen<'a> {
         if let ExprKind::Name(name) = &callee.kind {
             let signature = self.signature_of_name(name);
             self.check_arguments(name, signature.as_ref(), args, span);
-            if let Resolved::Item(Item::Function { index, .. }) = self.resolve(name) {
+            let is_plain = args.iter().all(|a| a.kind == ArgKind::Value && a.name.is_none());
+            if let (true, Resolved::Item(Item::Function { index, .. })) =
+                (is_plain, self.resolve(name))
+            {
                 let k = self.func().short_constant(Constant::Function(index));
                 found = k.map(Callee::Constant);
             }
@@ -143,14 +147,8 @@ impl<'a> Codegen<'a> {
         let layout = self.arguments(args, span);
         self.func().span_now = span;
         match callee {
-            Callee::Constant(k) if layout.names.is_none() && !layout.spread => {
-                self.func().push(Op::CallConst, base, k, layout.count);
-            }
             Callee::Constant(k) => {
-                // Not the common way to call a known function: fetch it first.
-                let reg = self.func().alloc();
-                self.func().push_wide(Op::LoadConst, reg, u32::from(k));
-                self.call_with(base, reg, &layout);
+                self.func().push(Op::CallConst, base, k, layout.count);
             }
             Callee::Register(reg) => self.call_with(base, reg, &layout),
         }
@@ -213,10 +211,14 @@ impl<'a> Codegen<'a> {
                 let message = "positional arguments come before named ones";
                 self.error(Code::WrongArguments, arg.value.span, message);
             }
+            if arg.kind == ArgKind::Spread {
+                let list = self.func().top - 1;
+                self.append_all(list, &arg.value);
+                continue;
+            }
             let temp = self.to_temp(&arg.value);
             if spread && arg.name.is_none() {
-                let op = if arg.kind == ArgKind::Spread { Op::ListExtend } else { Op::ListAppend };
-                self.func().push(op, temp - 1, temp, 0);
+                self.func().push(Op::ListAppend, temp - 1, temp, 0);
                 self.func().top = temp;
             } else {
                 count += 1;
@@ -345,7 +347,10 @@ impl<'a> Codegen<'a> {
         span: Span,
     ) {
         let Some(signature) = signature else { return };
-        if args.iter().any(|a| a.kind == ArgKind::Spread) {
+        let first_named = args.iter().position(|a| a.name.is_some()).unwrap_or(args.len());
+        if args.iter().any(|a| a.kind == ArgKind::Spread)
+            || args[first_named..].iter().any(|a| a.name.is_none())
+        {
             return;
         }
         let positional = args.iter().filter(|a| a.name.is_none()).count();

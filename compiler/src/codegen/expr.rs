@@ -238,15 +238,31 @@ impl<'a> Codegen<'a> {
         self.func().push(Op::NewList, result, first, count);
         self.func().top = first;
         for item in &items[count as usize..] {
-            let (op, e) = match item {
-                Element::Value(e) => (Op::ListAppend, e),
-                Element::Spread(e) => (Op::ListExtend, e),
-            };
-            let temp = self.to_temp(e);
-            self.func().push(op, result, temp, 0);
-            self.func().top = temp;
+            match item {
+                Element::Value(e) => {
+                    let temp = self.to_temp(e);
+                    self.func().push(Op::ListAppend, result, temp, 0);
+                    self.func().top = temp;
+                }
+                Element::Spread(e) => self.append_all(result, e),
+            }
         }
         self.from_landing(dest, result, top);
+    }
+
+    /// `...e` in a list: appends whatever `for` walks, which may wait, to the list in `list`.
+    pub(super) fn append_all(&mut self, list: Reg, e: &'a Expr) {
+        let top = self.func().top;
+        let walk = self.to_temp(e);
+        self.func().alloc_n(3);
+        self.func().push(Op::IterStart, walk, 0, 0);
+        let next = self.func().here();
+        let exit = self.func().label();
+        self.func().jump(Op::IterNext, walk, 0, exit);
+        self.func().push(Op::ListAppend, list, walk + 3, 0);
+        self.func().jump(Op::JumpBack, 0, 0, next);
+        self.func().place(exit);
+        self.func().top = top;
     }
 
     fn map(&mut self, items: &'a [MapElement], dest: Dest) {

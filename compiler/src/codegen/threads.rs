@@ -164,7 +164,9 @@ impl<'a> Codegen<'a> {
         let elses = is(|k| matches!(k, SelectKind::Else)).count();
         if afters > 0 && elses > 0 {
             let message = "a `select` has `after` or `else`, not both";
-            self.error(Code::BadSelect, span, message).help =
+            let last = arms.iter().rev().find(|a| !matches!(a.kind, SelectKind::Call { .. }));
+            let at = last.map_or(span, |arm| arm.span);
+            self.error(Code::BadSelect, at, message).help =
                 Some("`else` never waits, so `after` would never come to pass".to_owned());
         }
         if afters > 1 || elses > 1 {

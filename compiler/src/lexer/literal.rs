@@ -92,7 +92,7 @@ fn underscores(text: &str) -> Result<std::borrow::Cow<'_, str>, String> {
         at > 0 && digit(bytes.get(at - 1)) && digit(bytes.get(at + 1))
     };
     if (0..bytes.len()).any(|at| bytes[at] == b'_' && !between(at)) {
-        return Err("an underscore in a number stands between two digits".into());
+        return Err("a `_` in a number stands between two digits".into());
     }
     Ok(text.replace('_', "").into())
 }

@@ -1,9 +1,7 @@
 //! What the built-in functions and methods do with their arguments, over and over.
 
 use crate::native::{Call, NativeResult, Next};
-use crate::value::{
-    Kind, ListObject, MapObject, Owned, RangeObject, StrObject, View, error, room,
-};
+use crate::value::{Kind, ListObject, MapObject, Owned, RangeObject, StrObject, View, error, room};
 
 /// The result of a native.
 pub(super) fn give(value: impl Into<Owned>) -> NativeResult {
@@ -95,30 +93,78 @@ pub(super) fn this_range(call: &Call<'_>) -> RangeObject {
 /// What `for x in value` would walk, as long as it needs no waiting: the elements of a list, the
 /// characters of a string, the keys of a map, the numbers of a range.
 pub(super) fn elements(value: &Owned) -> Result<Vec<Owned>, Owned> {
+    first_elements(value, usize::MAX)
+}
+
+/// The first of the elements, `most` at most.
+fn first_elements(value: &Owned, most: usize) -> Result<Vec<Owned>, Owned> {
+    let mut out = vector(size(value)?.min(most), each(value))?;
     match value.view() {
-        View::List(list) => Ok(list.to_vec()),
-        View::Str(text) => characters(text),
-        View::Map(map) => Ok(map.iter().map(|(key, _)| key.clone()).collect()),
-        View::Range(range) => numbers(range),
-        _ => Err(error(Kind::Type, format!("cannot walk {}", value.type_name()))),
+        View::List(list) => out.extend(list.iter().take(most).cloned()),
+        View::Str(text) => out.extend(text.as_str().chars().take(most).map(Owned::char)),
+        View::Map(map) => out.extend(map.iter().take(most).map(|(key, _)| key.clone())),
+        View::Range(range) => out.extend(range.iter().take(most).map(Owned::int)),
+        _ => unreachable!("it has a size"),
     }
+    Ok(out)
+}
+
+/// How many elements there are in something that [`elements`] knows.
+fn size(value: &Owned) -> Result<usize, Owned> {
+    let text = match value.view() {
+        View::List(list) => return Ok(list.len()),
+        View::Str(text) => return Ok(text.char_count()),
+        View::Map(map) => return Ok(map.len()),
+        View::Range(range) => return Ok(usize::try_from(range.len()).unwrap_or(usize::MAX)),
+        View::Channel(_) | View::Handle(_) => {
+            let name = value.type_name();
+            format!("cannot take all elements of a {name} at once: walk it with `for`")
+        }
+        _ => format!("cannot walk {}", value.type_name()),
+    };
+    Err(error(Kind::Type, text))
+}
+
+/// The bytes that each element takes when it is taken out.
+fn each(value: &Owned) -> usize {
+    // A character becomes an object of its own.
+    if value.as_str().is_some() { OBJECT } else { REFERENCE }
+}
+
+/// What a value takes where it is kept.
+pub(super) const REFERENCE: usize = size_of::<Owned>();
+/// What a small object takes, and the reference to it.
+pub(super) const OBJECT: usize = 64 + REFERENCE;
+/// What a pair takes, its buffer included, and the reference to it.
+pub(super) const PAIR: usize = OBJECT + 2 * REFERENCE;
+
+/// An empty vector for `n` values, which will take `each` bytes each; an error of kind `memory`
+/// when there is no room for them. With no limit set, the allocator decides.
+pub(super) fn vector(n: usize, each: usize) -> Result<Vec<Owned>, Owned> {
+    room(n.saturating_mul(each))?;
+    let mut out = Vec::new();
+    out.try_reserve_exact(n).map_err(|_| no_memory(n))?;
+    Ok(out)
+}
+
+#[cold]
+fn no_memory(n: usize) -> Owned {
+    error(Kind::Memory, format!("out of memory: there is no room for {n} values"))
 }
 
 /// The characters of a string as strings.
 pub(super) fn characters(text: &StrObject) -> Result<Vec<Owned>, Owned> {
-    // Each is an object of its own.
-    room(text.char_count().saturating_mul(EACH))?;
-    Ok(text.as_str().chars().map(Owned::char).collect())
+    let mut out = vector(text.char_count(), OBJECT)?;
+    out.extend(text.as_str().chars().map(Owned::char));
+    Ok(out)
 }
-
-/// What a small object takes, and the reference to it.
-const EACH: usize = 64 + size_of::<Owned>();
 
 /// The numbers of a range.
 pub(super) fn numbers(range: &RangeObject) -> Result<Vec<Owned>, Owned> {
     let len = usize::try_from(range.len()).unwrap_or(usize::MAX);
-    room(len.saturating_mul(size_of::<Owned>()))?;
-    Ok(range.iter().map(Owned::int).collect())
+    let mut out = vector(len, REFERENCE)?;
+    out.extend(range.iter().map(Owned::int));
+    Ok(out)
 }
 
 /// A length as an int.
@@ -141,11 +187,14 @@ pub(super) fn format(call: &mut Call<'_>) -> NativeResult {
 /// `value.slice(start, end)`: as `value[start..end]`; what is nil is left out.
 pub(super) fn slice(call: &mut Call<'_>) -> NativeResult {
     let end = |i| Some(call.arg(i)).filter(|value| !value.is_nil());
-    give(crate::value::slice(call.receiver(), end(0), end(1), false)?)
+    let part = crate::value::slice(call.receiver(), end(0), end(1), false)?;
+    call.charge(part.as_list().map_or(0, |list| list.len() / 16));
+    give(part)
 }
 
 /// `value.contains(item)`: as `item in value`.
 pub(super) fn contains(call: &mut Call<'_>) -> NativeResult {
+    call.charge(call.receiver().as_list().map_or(0, |list| list.len() / 4));
     give(crate::value::ops::contains(call.receiver(), call.arg(0))?)
 }
 
@@ -160,19 +209,22 @@ pub(super) fn repeat(call: &mut Call<'_>) -> NativeResult {
 /// `value.enumerate()`: pairs of position and element.
 pub(super) fn enumerate(call: &mut Call<'_>) -> NativeResult {
     let items = elements(call.receiver())?;
-    room(items.len().saturating_mul(EACH))?;
+    let mut pairs = vector(items.len(), PAIR)?;
     call.charge(items.len());
-    let pairs = items.into_iter().enumerate();
-    give(pairs.map(|(i, item)| Owned::pair(length(i), item)).collect::<Vec<_>>())
+    pairs.extend(items.into_iter().enumerate().map(|(i, item)| Owned::pair(length(i), item)));
+    give(pairs)
 }
 
 /// `value.zip(other)`: pairs of elements, as many as the shorter one has.
 pub(super) fn zip(call: &mut Call<'_>) -> NativeResult {
-    let (left, right) = (elements(call.receiver())?, elements(call.arg(0))?);
-    let len = left.len().min(right.len());
-    room(len.saturating_mul(EACH))?;
+    let (left, right) = (call.receiver(), call.arg(0));
+    // No more than both have: one of them may be a range without an end in sight.
+    let len = size(left)?.min(size(right)?);
+    let (left, right) = (first_elements(left, len)?, first_elements(right, len)?);
+    let mut pairs = vector(len, PAIR)?;
     call.charge(len);
-    give(left.into_iter().zip(right).map(|(a, b)| Owned::pair(a, b)).collect::<Vec<_>>())
+    pairs.extend(left.into_iter().zip(right).map(|(a, b)| Owned::pair(a, b)));
+    give(pairs)
 }
 
 /// `value.chunks(n)`: lists of `n` elements, the last of what is left.
@@ -182,7 +234,9 @@ pub(super) fn chunks(call: &mut Call<'_>) -> NativeResult {
         return Err(error(Kind::Value, format!("`n` must be above 0, but is {n}")));
     };
     let items = elements(call.receiver())?;
-    room((items.len() / n).saturating_mul(EACH))?;
+    room(items.len().saturating_mul(REFERENCE))?;
+    let mut parts = vector(items.len().div_ceil(n), OBJECT)?;
     call.charge(items.len() / n + items.len() / 8);
-    give(items.chunks(n).map(|part| Owned::list(part.to_vec())).collect::<Vec<_>>())
+    parts.extend(items.chunks(n).map(|part| Owned::list(part.to_vec())));
+    give(parts)
 }

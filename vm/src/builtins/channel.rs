@@ -4,7 +4,6 @@ use super::time::{self, Last, Tick, Ticks};
 use crate::{
     chan::{Channel, Event, Receiving, Sending, Waiter},
     native::{Call, FunctionDef, MethodDef, NativeResult, Next},
-    sched::Time,
     thread::{Delivery, Memo, WaitReason, WaitToken},
     value::{Handle, Kind, Owned, Shared, View, error},
     vm::VmShared,

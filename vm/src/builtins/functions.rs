@@ -11,8 +11,7 @@ use crate::output::Output;
 use crate::sched::Handoff;
 use crate::value::number::{IntError, parse_float, parse_int, truncate};
 use crate::value::{
-    ErrorObject, Kind, Owned, View, cut_literal, error as make_error, try_display,
-    write_display,
+    ErrorObject, Kind, Owned, View, cut_literal, error as make_error, try_display, write_display,
 };
 use crate::vm::VmShared;
 
@@ -133,9 +132,7 @@ fn to_text(call: &mut Call<'_>) -> NativeResult {
 
 fn to_int(call: &mut Call<'_>) -> NativeResult {
     let value = call.arg(0);
-    let bad = |why: &str| {
-        Err(make_error(Kind::Value, format!("{} {why}", cut_literal(value))))
-    };
+    let bad = |why: &str| Err(make_error(Kind::Value, format!("{} {why}", cut_literal(value))));
     let base = match call.arg(1).as_int().and_then(|base| u32::try_from(base).ok()) {
         Some(base @ 2..=36) => base,
         _ => {

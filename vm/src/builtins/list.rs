@@ -1,13 +1,14 @@
 //! The methods of lists.
 
 use super::arguments::{
-    chunks, contains, elements, enumerate, format, give, int, length, list_argument, repeat, slice,
-    text, this_list, this_list_mut, zip,
+    OBJECT, REFERENCE, chunks, contains, elements, enumerate, format, give, int, length,
+    list_argument, repeat, slice, text, this_list, this_list_mut, vector, zip,
 };
 use super::sort;
 use crate::native::{Call, NativeResult, Next};
 use crate::value::{
-    Kind, ListObject, MapObject, Owned, equals, error, less, ops, position, room, write_display,
+    Kind, ListObject, MapObject, Owned, equals, error, less, ops, position, room, try_display,
+    write_display,
 };
 
 methods! {
@@ -95,7 +96,12 @@ fn insert(call: &mut Call<'_>) -> NativeResult {
     let at = if i == len as i64 { Some(len) } else { position(i, len) };
     let at = at.ok_or_else(|| out_of_range(i, len))?;
     let value = call.take(1);
-    this_list_mut(call).with_vec(|vec| vec.insert(at, value));
+    let list = this_list_mut(call);
+    if at == len {
+        list.push(value);
+    } else {
+        list.with_vec(|vec| vec.insert(at, value));
+    }
     call.charge((len - at) / 64);
     Next::nil()
 }
@@ -105,8 +111,12 @@ fn remove(call: &mut Call<'_>) -> NativeResult {
     let len = this_list(call).len();
     let at = position(i, len).ok_or_else(|| out_of_range(i, len))?;
     let list = this_list_mut(call);
+    // At both ends nothing moves.
     if at == 0 {
         return give(list.pop_first());
+    }
+    if at == len - 1 {
+        return give(list.pop());
     }
     let value = list.with_vec(|vec| vec.remove(at));
     call.charge((len - at) / 64);
@@ -121,9 +131,16 @@ fn clear(call: &mut Call<'_>) -> NativeResult {
 
 fn extend(call: &mut Call<'_>) -> NativeResult {
     let values = elements(call.arg(0))?;
-    room(values.len().saturating_mul(size_of::<Owned>()))?;
+    room(values.len().saturating_mul(REFERENCE))?;
     call.charge(values.len() / 8);
-    this_list_mut(call).extend(values);
+    let list = this_list_mut(call);
+    if values.len() > list.len() {
+        list.extend(values);
+    } else {
+        // One by one: `extend` first moves what is there over elements that were taken off the
+        // front, which a queue would pay for every time.
+        values.into_iter().for_each(|value| list.push(value));
+    }
     Next::nil()
 }
 
@@ -140,9 +157,12 @@ fn swap(call: &mut Call<'_>) -> NativeResult {
 
 fn truncate(call: &mut Call<'_>) -> NativeResult {
     let len = super::arguments::count(call, 0, "len")?;
-    if len < this_list(call).len() {
-        this_list_mut(call).with_vec(|vec| vec.truncate(len));
+    let off = this_list(call).len().saturating_sub(len);
+    if off > 0 {
+        let list = this_list_mut(call);
+        (0..off).for_each(|_| drop(list.pop()));
     }
+    call.charge(off / 8);
     Next::nil()
 }
 
@@ -259,7 +279,7 @@ pub(super) fn extreme(values: &[Owned], which: Extreme) -> Result<Owned, Owned> 
 
 fn unique(call: &mut Call<'_>) -> NativeResult {
     let this = this_list(call);
-    room(this.len().saturating_mul(64))?;
+    room(this.len().saturating_mul(OBJECT))?;
     let mut seen = MapObject::with_capacity(0);
     let mut out = Vec::new();
     for element in this.iter() {
@@ -276,8 +296,7 @@ fn flatten(call: &mut Call<'_>) -> NativeResult {
     let this = this_list(call);
     let len = |element: &Owned| element.as_list().map_or(1, |list| list.len());
     let len = this.iter().map(len).fold(0, usize::saturating_add);
-    room(len.saturating_mul(size_of::<Owned>()))?;
-    let mut out = Vec::with_capacity(len);
+    let mut out = vector(len, REFERENCE)?;
     for element in this.iter() {
         match element.as_list() {
             Some(list) => out.extend_from_slice(list),
@@ -292,17 +311,23 @@ fn join(call: &mut Call<'_>) -> NativeResult {
     let separator = text(call, 0, "separator")?;
     let this = this_list(call);
     let bytes = |element: &Owned| element.as_str().map_or(8, str::len);
-    let len = this.iter().map(bytes).fold(0, usize::saturating_add);
-    room(len.saturating_add(separator.len().saturating_mul(this.len())))?;
-    let mut out = String::with_capacity(len);
+    let separators = separator.len().saturating_mul(this.len().saturating_sub(1));
+    let len = this.iter().map(bytes).fold(separators, usize::saturating_add);
+    room(len)?;
+    let mut out = String::new();
+    // The same long text may be in the list many times.
+    out.try_reserve(len).map_err(|_| {
+        error(Kind::Memory, format!("out of memory: there is no room for a text of {len} bytes"))
+    })?;
     for (i, element) in this.iter().enumerate() {
         if i > 0 {
             out.push_str(separator);
         }
-        match element.as_list().is_some() || element.as_map().is_some() {
+        if element.as_list().is_some() || element.as_map().is_some() {
             // May be large although it looks small.
-            true => out.push_str(&crate::value::try_display(element)?),
-            false => write_display(&mut out, element),
+            out.push_str(&try_display(element)?);
+        } else {
+            write_display(&mut out, element);
         }
     }
     let len = out.len();

@@ -1,6 +1,8 @@
 //! The methods of maps.
 
-use super::arguments::{contains, format, give, length, this_map, this_map_mut};
+use super::arguments::{
+    OBJECT, PAIR, REFERENCE, contains, format, give, length, this_map, this_map_mut, vector,
+};
 use crate::native::{Call, NativeResult, Next};
 use crate::value::{Kind, MapObject, Owned, View, cut_literal, equals, error, room};
 
@@ -10,11 +12,11 @@ methods! {
     /// Has it no entries?
     "is_empty" "()" => |call| give(this_map(call).is_empty());
     /// A list of the keys.
-    "keys" "()" => |call| listed(call, |key, _| key.clone());
+    "keys" "()" => |call| listed(call, REFERENCE, |key, _| key.clone());
     /// A list of the values.
-    "values" "()" => |call| listed(call, |_, value| value.clone());
+    "values" "()" => |call| listed(call, REFERENCE, |_, value| value.clone());
     /// A list of pairs `[key, value]`.
-    "entries" "()" => |call| listed(call, |key, value| Owned::pair(key.clone(), value.clone()));
+    "entries" "()" => |call| listed(call, PAIR, |key, value| cloned((key, value)));
     /// What belongs to a key, or `default`.
     "get" "(key, default = nil)" => get;
     /// Is this a key?
@@ -51,12 +53,11 @@ fn cloned((key, value): (&Owned, &Owned)) -> Owned {
     Owned::pair(key.clone(), value.clone())
 }
 
-fn listed(call: &mut Call<'_>, item: fn(&Owned, &Owned) -> Owned) -> NativeResult {
+/// A list of what `item` makes of each entry, which takes `each` bytes.
+fn listed(call: &mut Call<'_>, each: usize, item: fn(&Owned, &Owned) -> Owned) -> NativeResult {
     let this = this_map(call);
     let len = this.len();
-    // A pair is an object with a buffer of its own.
-    room(len.saturating_mul(96))?;
-    let mut out = Vec::with_capacity(len);
+    let mut out = vector(len, each)?;
     out.extend(this.iter().map(|(key, value)| item(key, value)));
     call.charge(len / 4);
     give(out)
@@ -111,7 +112,7 @@ fn extend(call: &mut Call<'_>) -> NativeResult {
             return Err(error(Kind::Type, text));
         }
     };
-    room(entries.len().saturating_mul(64))?;
+    room(entries.len().saturating_mul(OBJECT))?;
     call.charge(entries.len());
     let this = this_map_mut(call);
     for (key, value) in entries {
@@ -129,7 +130,10 @@ fn pairs(list: &[Owned], map: &MapObject) -> Result<Vec<(Owned, Owned)>, Owned> 
         }
         _ => {
             let item = cut_literal(item);
-            Err(error(Kind::Type, format!("a map is extended by pairs [key, value], not by {item}")))
+            Err(error(
+                Kind::Type,
+                format!("a map is extended by pairs [key, value], not by {item}"),
+            ))
         }
     };
     list.iter().map(pair).collect()
@@ -138,7 +142,7 @@ fn pairs(list: &[Owned], map: &MapObject) -> Result<Vec<(Owned, Owned)>, Owned> 
 fn reverse(call: &mut Call<'_>) -> NativeResult {
     let this = this_map(call);
     let len = this.len();
-    room(len.saturating_mul(64))?;
+    room(len.saturating_mul(OBJECT))?;
     let entries: Vec<_> = this.iter().collect();
     let mut out = MapObject::with_capacity(len);
     for (key, value) in entries.into_iter().rev() {

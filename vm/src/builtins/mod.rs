@@ -34,6 +34,7 @@ macro_rules! functions {
 
 mod arguments;
 pub(crate) mod channel;
+mod char_set;
 mod error;
 mod functions;
 mod list;

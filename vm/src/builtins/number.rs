@@ -1,9 +1,12 @@
 //! The methods of ints and floats.
+//!
+//! Rounding gives ints, so that the result can be an index; a float too large for one is an error
+//! of kind `value`.
 
 use super::arguments::{format, give};
 use crate::native::{Call, NativeResult};
 use crate::value::number::truncate;
-use crate::value::{Kind, Owned, View, error};
+use crate::value::{Kind, Owned, View, cut_literal, error};
 
 methods! {
     /// Without its sign.
@@ -38,7 +41,10 @@ fn rounded(call: &mut Call<'_>, round: fn(f64) -> f64) -> NativeResult {
     match call.receiver().as_float() {
         Some(x) => match truncate(round(x)) {
             Some(n) => give(n),
-            None => Err(error(Kind::Value, format!("{x:?} has no int near it"))),
+            None => {
+                let text = format!("{} has no int near it", cut_literal(call.receiver()));
+                Err(error(Kind::Value, text))
+            }
         },
         None => give(call.receiver().clone()),
     }

@@ -28,7 +28,7 @@ methods! {
     /// A list of the numbers.
     "list" "()" => list;
     /// The numbers from last to first.
-    "reverse" "()" => |call| give(Owned::range(reversed(this_range(call))));
+    "reverse" "()" => |call| give(Owned::range(reversed(this_range(call))?));
     /// The numbers from `start` up to `end`, counted by their positions.
     "slice" "(start, end = nil)" => slice;
     /// The sum of the numbers.
@@ -56,7 +56,8 @@ methods! {
 fn get(call: &mut Call<'_>) -> NativeResult {
     let i = int(call, 0, "index")?;
     let range = this_range(call);
-    let at = if i < 0 { range.len().checked_sub(u128::from(i.unsigned_abs())) } else { Some(i as u128) };
+    let at =
+        if i < 0 { range.len().checked_sub(u128::from(i.unsigned_abs())) } else { Some(i as u128) };
     match at.and_then(|at| range.get(at)) {
         Some(n) => give(n),
         None => Ok(Next::Return(call.take(1))),
@@ -77,15 +78,16 @@ fn list(call: &mut Call<'_>) -> NativeResult {
 }
 
 /// The same numbers the other way around.
-fn reversed(range: RangeObject) -> RangeObject {
-    let (Some(last), Some(step)) = (range.last(), range.step.checked_neg()) else {
-        // No numbers, or a step that has no opposite: then there are at most two.
-        return match (range.get(0), range.get(1)) {
-            (Some(a), Some(b)) => RangeObject { start: b, end: a, step: i64::MAX, inclusive: true },
-            _ => range,
-        };
+fn reversed(range: RangeObject) -> Result<RangeObject, Owned> {
+    let Some(last) = range.last().filter(|last| *last != range.start) else {
+        // None or one: it reads the same both ways.
+        return Ok(range);
     };
-    RangeObject { start: last, end: range.start, step, inclusive: true }
+    let step = range.step.checked_neg().ok_or_else(|| {
+        let text = format!("-({}) does not fit 64 bits: the range cannot be reversed", range.step);
+        error(Kind::Overflow, text)
+    })?;
+    Ok(RangeObject { start: last, end: range.start, step, inclusive: true })
 }
 
 fn sum(call: &mut Call<'_>) -> NativeResult {

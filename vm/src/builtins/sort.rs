@@ -6,7 +6,7 @@
 
 use std::cmp::Ordering;
 
-use crate::value::{Owned, View, compare, order};
+use crate::value::{Owned, View, compare, order, room};
 
 /// Upwards or downwards. NaN is last in both.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -65,7 +65,7 @@ fn texts(a: &Owned, b: &Owned) -> Ordering {
     a.as_str().cmp(&b.as_str())
 }
 
-/// Sorts in place. When it throws, all values are still there, in some order of the first `n`.
+/// Sorts in place. When it throws, nothing has moved.
 pub(super) fn sort(values: &mut Vec<Owned>, direction: Direction) -> Result<(), Owned> {
     match class(values) {
         // Equal ints and equal strings cannot be told apart, so stability is no matter.
@@ -84,7 +84,9 @@ pub(super) fn sort(values: &mut Vec<Owned>, direction: Direction) -> Result<(), 
 pub(super) fn order_of(keys: &[Owned], direction: Direction) -> Result<Vec<usize>, Owned> {
     let mut order: Vec<usize> = (0..keys.len()).collect();
     match class(keys) {
-        Class::Ints => order.sort_by(|&i, &j| direction.apply(keys[i].as_int().cmp(&keys[j].as_int()))),
+        Class::Ints => {
+            order.sort_by(|&i, &j| direction.apply(keys[i].as_int().cmp(&keys[j].as_int())))
+        }
         Class::Texts => order.sort_by(|&i, &j| direction.apply(texts(&keys[i], &keys[j]))),
         Class::Numbers => order.sort_by(|&i, &j| total(direction, &keys[i], &keys[j])),
         Class::Mixed => return merged(keys, direction),
@@ -98,6 +100,7 @@ const RUN: usize = 8;
 /// The positions of values in their sorted order, by merging.
 fn merged(values: &[Owned], direction: Direction) -> Result<Vec<usize>, Owned> {
     let n = values.len();
+    room(n.saturating_mul(2 * size_of::<usize>()))?;
     if n == 1 {
         // It must be something that has an order, as among others.
         compare(&values[0], &values[0])?;

@@ -1,8 +1,15 @@
 //! The methods of strings.
+//!
+//! Positions, widths and lengths count characters (Unicode scalar values). Nothing here changes its
+//! receiver; what comes out the same is the receiver itself, not a copy. The size of a result that
+//! may be much larger than the receiver is known before memory is asked for, so that a wrong number
+//! is an error and not the end of the process.
 
 use super::arguments::{
-    characters, contains, format, give, int, length, repeat, slice, text, this_text,
+    OBJECT, REFERENCE, characters, contains, format, give, int, length, repeat, slice, text,
+    this_text,
 };
+use super::char_set::CharSet;
 use crate::native::{Call, NativeResult, Next};
 use crate::value::{Kind, Owned, count_chars, error, position, room};
 
@@ -20,7 +27,13 @@ methods! {
     /// A list of the parts between separators; without one, of the words between spaces.
     "split" "(separator = nil)" => split;
     /// A list of the lines, without their ends.
-    "lines" "()" => |call| texts(call, |text| text.lines().map(Owned::str).collect());
+    "lines" "()" => |call| {
+        let text = this_text(call).as_str();
+        let lines = texts(text, text.lines());
+        listed(call, lines)
+    };
+    /// The longest parts with only characters of a set like "A-Za-z"; a first or last "-" is itself.
+    "runs" "(set)" => runs;
     /// A list of the characters.
     "chars" "()" => chars;
     /// In capital letters.
@@ -77,31 +90,50 @@ fn changed(call: &mut Call<'_>, change: fn(&str) -> String) -> NativeResult {
     give(result)
 }
 
-/// Gives a list of texts made of the whole receiver.
-fn texts(call: &mut Call<'_>, parts: fn(&str) -> Vec<Owned>) -> NativeResult {
-    let this = this_text(call);
-    let len = this.byte_len();
-    room(len)?;
-    let parts = parts(this.as_str());
+/// The parts of a text as strings.
+fn texts<'t>(text: &str, parts: impl Iterator<Item = &'t str>) -> Result<Vec<Owned>, Owned> {
+    /// Memory is looked at once for so many parts.
+    const BATCH: usize = 1024;
+    room(text.len())?;
+    let mut out = Vec::new();
+    for part in parts {
+        // Many short parts take far more than the text they come from.
+        if out.len().is_multiple_of(BATCH) {
+            room(BATCH * OBJECT + out.len() * REFERENCE)?;
+        }
+        out.push(Owned::str(part));
+    }
+    Ok(out)
+}
+
+/// Gives a list made of the whole receiver.
+fn listed(call: &mut Call<'_>, parts: Result<Vec<Owned>, Owned>) -> NativeResult {
+    let parts = parts?;
+    let len = this_text(call).byte_len();
     call.charge(len / 16 + parts.len());
     give(parts)
 }
 
 fn split(call: &mut Call<'_>) -> NativeResult {
-    if call.arg(0).is_nil() {
-        return texts(call, |text| text.split_whitespace().map(Owned::str).collect());
-    }
-    let separator = text(call, 0, "separator")?;
-    if separator.is_empty() {
-        let text = "`separator` must not be empty; `chars` gives the characters";
-        return Err(error(Kind::Value, text));
-    }
-    let this = this_text(call);
-    let len = this.byte_len();
-    room(len)?;
-    let parts: Vec<Owned> = this.as_str().split(separator).map(Owned::str).collect();
-    call.charge(len / 16 + parts.len());
-    give(parts)
+    let this = this_text(call).as_str();
+    let parts = if call.arg(0).is_nil() {
+        texts(this, this.split_whitespace())
+    } else {
+        let separator = text(call, 0, "separator")?;
+        if separator.is_empty() {
+            let text = "`separator` must not be empty; `chars` gives the characters";
+            return Err(error(Kind::Value, text));
+        }
+        texts(this, this.split(separator))
+    };
+    listed(call, parts)
+}
+
+fn runs(call: &mut Call<'_>) -> NativeResult {
+    let set = CharSet::parse(text(call, 0, "set")?)?;
+    let this = this_text(call).as_str();
+    let runs = texts(this, set.runs(this));
+    listed(call, runs)
 }
 
 fn chars(call: &mut Call<'_>) -> NativeResult {
@@ -116,16 +148,34 @@ fn replace(call: &mut Call<'_>) -> NativeResult {
         return Err(error(Kind::Value, "`old` must not be empty"));
     }
     let this = this_text(call).as_str();
-    let len = if new.len() > old.len() {
-        let more = this.matches(old).count().saturating_mul(new.len() - old.len());
-        this.len().saturating_add(more)
-    } else {
-        this.len()
-    };
+    let n = this.matches(old).count();
+    if n == 0 {
+        let work = this.len() / 64;
+        call.charge(work);
+        return give(call.receiver().clone());
+    }
+    let len = (this.len() - n * old.len()).saturating_add(n.saturating_mul(new.len()));
+    let mut out = buffer(len)?;
+    for (i, part) in this.split(old).enumerate() {
+        if i > 0 {
+            out.push_str(new);
+        }
+        out.push_str(part);
+    }
+    let work = this.len().max(len) / 16;
+    call.charge(work);
+    give(out)
+}
+
+/// An empty text with room for `len` bytes; an error of kind `memory` when there is none.
+fn buffer(len: usize) -> Result<String, Owned> {
     room(len)?;
-    let result = this.replace(old, new);
-    call.charge(len / 16);
-    give(result)
+    let mut out = String::new();
+    // With no limit set, the allocator decides.
+    out.try_reserve_exact(len).map_err(|_| {
+        error(Kind::Memory, format!("out of memory: there is no room for a text of {len} bytes"))
+    })?;
+    Ok(out)
 }
 
 fn index_of(call: &mut Call<'_>) -> NativeResult {
@@ -148,6 +198,7 @@ fn count_of(call: &mut Call<'_>) -> NativeResult {
     give(length(n))
 }
 
+/// Where a text is filled up.
 enum Side {
     Start,
     End,
@@ -165,8 +216,7 @@ fn pad(call: &mut Call<'_>, side: Side) -> NativeResult {
         return give(call.receiver().clone());
     }
     let len = missing.saturating_mul(fill.len()).saturating_add(this.byte_len());
-    room(len)?;
-    let mut out = String::with_capacity(len);
+    let mut out = buffer(len)?;
     if let Side::Start = side {
         out.extend(std::iter::repeat_n(fill, missing));
     }
@@ -187,7 +237,7 @@ fn get(call: &mut Call<'_>) -> NativeResult {
     }
 }
 
-/// The characters that `chr` and `ord` speak of.
+/// `chr(n)`: the character of a code point.
 pub(super) fn chr(call: &mut Call<'_>) -> NativeResult {
     let n = int(call, 0, "n")?;
     match u32::try_from(n).ok().and_then(char::from_u32) {
@@ -196,6 +246,7 @@ pub(super) fn chr(call: &mut Call<'_>) -> NativeResult {
     }
 }
 
+/// `ord(c)`: the code point of a character.
 pub(super) fn ord(call: &mut Call<'_>) -> NativeResult {
     let c = text(call, 0, "c")?;
     let mut chars = c.chars();

@@ -213,7 +213,8 @@ impl<V: From<Vm>> VmBuilder<V> {
         host.set_docs(docs);
         let environment = host.set_environment(environment(vm));
         self.methods.iter().try_for_each(|text| install_methods(vm, environment, text))?;
-        Ok(Vm { host, names: Arc::new(Names::new()) }.into())
+        let names = Arc::new(Names::new(vm));
+        Ok(Vm { host, names }.into())
     }
 }
 

@@ -170,8 +170,7 @@ impl Host {
         // The handle keeps a failure from being reported as nobody's before it is looked at.
         thread.done.add_handle();
         started(&thread);
-        let waiting = Waiting::begin(&self.0, &thread);
-        vm.scheduler().spawn(thread.clone());
+        let waiting = Waiting::begin(&self.0, &thread, || vm.scheduler().spawn(thread.clone()));
         let end = thread.done.wait_host(|| vm.exiting());
         drop(waiting);
         // The failure was noticed by the wait, so there is none to report.
@@ -275,8 +274,11 @@ struct Waiting<'a> {
 }
 
 impl<'a> Waiting<'a> {
-    fn begin(inner: &'a Inner, thread: &'a ThreadRef) -> Self {
+    /// `start` makes the thread run: it is awaited before, and the hold is there until after, so
+    /// that no stall comes in between.
+    fn begin(inner: &'a Inner, thread: &'a ThreadRef, start: impl FnOnce()) -> Self {
         inner.vm.awaited.lock().push(thread.clone());
+        start();
         let mut users = inner.users.lock();
         users.waiting += 1;
         let free = users.settle(&inner.vm);

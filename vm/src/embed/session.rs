@@ -11,6 +11,7 @@ use crate::{
     error::{Error, ErrorKind},
     link::{Globals, link},
     thread::ThreadRef,
+    vm::VmShared,
 };
 
 /// A conversation with a VM: each text sees the names of those before, and may define them anew.
@@ -23,7 +24,7 @@ pub struct Session {
 
 impl Session {
     pub(super) fn new(mut vm: Vm) -> Self {
-        vm.names = Arc::new(Names::new());
+        vm.names = Arc::new(Names::new(vm.host.shared()));
         Self { vm }
     }
 
@@ -93,15 +94,18 @@ pub(super) struct Names {
     turn: Mutex<()>,
     /// The thread that evaluates; none between texts.
     running: Mutex<Option<ThreadRef>>,
+    /// Owns what the values of the names are made of, so it goes last.
+    _vm: Arc<VmShared>,
 }
 
 impl Names {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(vm: &Arc<VmShared>) -> Self {
         Self {
             globals: Globals::new(true),
             known: Mutex::default(),
             turn: Mutex::default(),
             running: Mutex::default(),
+            _vm: vm.clone(),
         }
     }
 

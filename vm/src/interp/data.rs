@@ -113,34 +113,6 @@ pub(super) fn list_append(m: &mut Machine<'_>) -> Step {
     m.next(1)
 }
 
-/// Appends what `for` would walk in `b` to the list `a`.
-pub(super) fn list_extend(m: &mut Machine<'_>) -> Step {
-    let word = m.word();
-    let value = m.take(word.b);
-    let work;
-    {
-        let list = m.place(word.a).list_mut().expect("a list is being built");
-        let before = list.len();
-        match value.view() {
-            View::List(items) => list.extend(items.iter().cloned()),
-            View::Map(map) => list.extend(map.iter().map(|(key, _)| key.clone())),
-            View::Str(text) => list.extend(text.as_str().chars().map(Owned::char)),
-            View::Range(range) => {
-                let len = usize::try_from(range.len()).unwrap_or(usize::MAX);
-                value::room(len.saturating_mul(size_of::<Owned>()))?;
-                list.extend(range.iter().map(Owned::int));
-            }
-            _ => {
-                let text = format!("cannot spread {}", value.type_name());
-                return Err(error(Kind::Type, text).into());
-            }
-        }
-        work = list.len() - before;
-    }
-    m.fuel -= (work / 8) as i64;
-    m.next(1)
-}
-
 /// `a = ` a map of `c` pairs
 pub(super) fn new_map(m: &mut Machine<'_>) -> Step {
     let word = m.word();

@@ -104,7 +104,6 @@ fn operate(m: &mut Machine<'_>) -> Step {
 
         Op::NewList => data::new_list(m),
         Op::ListAppend => data::list_append(m),
-        Op::ListExtend => data::list_extend(m),
         Op::NewMap => data::new_map(m),
         Op::MapExtend => data::map_extend(m),
         Op::MapInsert => data::map_insert(m),

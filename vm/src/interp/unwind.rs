@@ -17,12 +17,16 @@ use crate::{
 /// The place is the instruction that throws; what it consumes has been dropped.
 pub(super) fn throw(m: &mut Machine<'_>, mut value: Owned) -> Option<Outcome> {
     record(m, &mut value);
+    // `os.exit` runs no defers.
+    let exits = scope::is_uncatchable(&value) && m.thread.vm().exiting();
     loop {
         if let Some(proto) = proto_of(m.constants) {
             let index = proto.index_of(m.pc);
             let passes = scope::is_uncatchable(&value);
             let handler = proto.handlers.iter().find(|handler| {
-                (handler.start..handler.end).contains(&index) && (handler.cleanup || !passes)
+                !exits
+                    && (handler.start..handler.end).contains(&index)
+                    && (handler.cleanup || !passes)
             });
             let owned = proto.live.owned(index);
             if let Some(handler) = handler {

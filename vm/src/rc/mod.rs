@@ -406,13 +406,20 @@ impl Immortals {
 
 impl Drop for Immortals {
     fn drop(&mut self) {
+        // They refer to each other, in circles even, and whoever gives up a reference reads the
+        // count of what it refers to: all bodies go before the memory of any.
         for &raw in &self.objects {
             // SAFETY: the owner drops this when nothing refers to them but each other, and
             // references between them are not counted.
             heap::from_vm(unsafe { bytes(raw) });
             // SAFETY: as above; each is in the list once.
-            unsafe { bury(raw) };
+            unsafe { drop_body_of(raw) };
         }
+        for &raw in &self.objects {
+            // SAFETY: as above, and its body has been dropped.
+            unsafe { free_memory_of(raw) };
+        }
+        heap::freed(self.objects.len() as u64);
     }
 }
 
@@ -562,18 +569,35 @@ fn drain() {
         LOCAL.with(|local| local.pending.set(next));
         objects += 1;
         // SAFETY: a dead object off the chain, of the kind that its link tells.
-        unsafe { with_body!(kind, B => free::<B>(object)) };
+        unsafe { with_body!(kind, B => drop_body::<B>(object)) };
+        // SAFETY: as above, and its body has been dropped.
+        unsafe { with_body!(kind, B => free_memory::<B>(object)) };
     }
     heap::freed(objects);
 }
 
-/// Drops the body of a dead object and gives its memory back.
-unsafe fn free<T: Body>(object: *mut Header) {
-    let object = object.cast::<Object<T>>();
+/// [`drop_body`] for the type that the tag tells.
+unsafe fn drop_body_of(raw: Raw) {
+    // SAFETY: the caller has a dead object.
+    unsafe { with_body!(raw.tag, B => drop_body::<B>(raw.pointer())) };
+}
+
+/// [`free_memory`] for the type that the tag tells.
+unsafe fn free_memory_of(raw: Raw) {
+    // SAFETY: the caller has a dead object without a body.
+    unsafe { with_body!(raw.tag, B => free_memory::<B>(raw.pointer())) };
+}
+
+/// Drops the body of a dead object, once.
+unsafe fn drop_body<T: Body>(object: *mut Header) {
     credit(size_of::<Object<T>>());
     heap::count_live(-1);
     // SAFETY: the object is dead, and its body was never dropped.
-    unsafe { (&raw mut (*object).body).drop_in_place() };
+    unsafe { (&raw mut (*object.cast::<Object<T>>()).body).drop_in_place() };
+}
+
+/// Gives back the memory of a dead object, whose body has been dropped.
+unsafe fn free_memory<T: Body>(object: *mut Header) {
     // SAFETY: it came from the pool with this layout; it is not null.
     unsafe { pool::free(NonNull::new_unchecked(object.cast()), Object::<T>::LAYOUT) };
 }

@@ -66,7 +66,6 @@ const CLAIMED: u64 = 0b10;
 const NOTICE: u64 = 0b100;
 const LEVEL_AT: u32 = 8;
 const GENERATION_AT: u32 = 16;
-const GENERATION_ONE: u64 = 1 << GENERATION_AT;
 
 /// The wait word of a thread and the slot that belongs to it.
 pub struct Wait<D = Delivery> {
@@ -432,11 +431,10 @@ macro_rules! reasons {
 
         #[cfg(test)]
         const EVERY_REASON: &[WaitReason] =
-            &[$(WaitReason::$variant $((reasons!(@sample $number)))?),*];
+            &[$(WaitReason::$variant $(({ let $number = 7; $number }))?),*];
     };
     (@type $number:ident) => { u64 };
     (@number $packed:ident $number:ident) => { $packed & NUMBER };
-    (@sample $number:ident) => { 7 };
 }
 
 const NUMBER: u64 = (1 << 56) - 1;

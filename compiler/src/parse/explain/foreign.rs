@@ -51,7 +51,7 @@ impl Place<'_> {
             return Some(Diagnostic::error(Code::ForeignSyntax, span, "`||` is written `or`"));
         }
         match found.map(|found| found.token) {
-            Some(Token::SlashSlash | Token::Slash) if self.expects_expression() => {
+            Some(Token::SlashSlash) if self.expects_expression() => {
                 Some(self.error(Code::ForeignSyntax, "a comment starts with `#`"))
             }
             Some(Token::Plus) if self.expects_expression() => {

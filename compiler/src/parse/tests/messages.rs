@@ -221,8 +221,8 @@ fn strings_and_numbers() {
         ("x = 5min", &["1:5 `min` is no unit of a number: there are ns, us, ms, s, m and h"]),
         ("0x", &["1:1 `0x` has no digits"]),
         ("0xfg", &["1:1 `g` is no hexadecimal digit"]),
-        ("1_", &["1:1 an underscore in a number stands between two digits"]),
-        ("1__0", &["1:1 an underscore in a number stands between two digits"]),
+        ("1_", &["1:1 a `_` in a number stands between two digits"]),
+        ("1__0", &["1:1 a `_` in a number stands between two digits"]),
         ("007", &["1:1 a number does not start with zeros; octal is written `0o17`"]),
         (
             "9223372036854775808",
