@@ -60,7 +60,8 @@ fn main() -> Result<(), Error> {
     let vm = Vm::builder().module(shop()).build()?;
 
     // Values of the last expression, typed.
-    let total: i64 = vm.eval("import shop\nshop.price(\"thread\", pieces: 3) + shop.price(\"needle\")")?;
+    let total: i64 =
+        vm.eval("import shop\nshop.price(\"thread\", pieces: 3) + shop.price(\"needle\")")?;
     println!("total: {total}");
 
     // Names stay; functions are called by name, with Rust values.

@@ -51,8 +51,8 @@ use std::ops::Deref;
 pub use lisle_vm::{
     Args, Arguments, BlockingFunction, BlockingMethod, Color, Context, Entries, Error, ErrorKind,
     Frame, FromArgument, FromValue, Guard, HostFunction, HostMethod, HostObject, HostType,
-    Interrupt, IntoValue, Local, ModuleBuilder, Object, Place, Reply, Session, Stdin, Stream, Value,
-    ValueRef, is_incomplete, reason,
+    Interrupt, IntoValue, Local, ModuleBuilder, Object, Place, Reply, Session, Stdin, Stream,
+    Value, ValueRef, is_incomplete, reason,
 };
 
 /// A virtual machine with the standard library in it. All it does is [`lisle_vm::Vm`]'s.

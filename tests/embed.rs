@@ -56,8 +56,14 @@ fn a_text_gives_the_value_of_its_last_expression() {
     assert_eq!(vm.eval::<Vec<i64>>("[1, 2]").unwrap(), [1, 2]);
     assert_eq!(vm.eval::<Option<bool>>("nil").unwrap(), None);
     assert_eq!(vm.eval::<(i64, String)>("[1, \"x\"]").unwrap(), (1, "x".to_owned()));
-    assert_eq!(vm.eval::<Vec<(String, i64)>>("[b: 1, a: 2]").unwrap(), [("b".into(), 1), ("a".into(), 2)]);
-    assert_eq!(vm.eval::<BTreeMap<String, i64>>("[b: 1]").unwrap(), BTreeMap::from([("b".into(), 1)]));
+    assert_eq!(
+        vm.eval::<Vec<(String, i64)>>("[b: 1, a: 2]").unwrap(),
+        [("b".into(), 1), ("a".into(), 2)]
+    );
+    assert_eq!(
+        vm.eval::<BTreeMap<String, i64>>("[b: 1]").unwrap(),
+        BTreeMap::from([("b".into(), 1)])
+    );
     assert_eq!(vm.eval::<HashMap<i64, bool>>("[1: true]").unwrap(), HashMap::from([(1, true)]));
     vm.eval::<()>("let unused = 1").unwrap();
 }
@@ -93,7 +99,8 @@ fn values_are_kept_sent_and_called() {
     let double: Value = vm.eval("let k = 2\n|x| x * k").unwrap();
     let kept = double.clone();
     let there = vm.clone();
-    let result = thread::spawn(move || there.call_value::<i64>(&kept, (21,)).unwrap()).join().unwrap();
+    let result =
+        thread::spawn(move || there.call_value::<i64>(&kept, (21,)).unwrap()).join().unwrap();
     assert_eq!(result, 42);
     assert_eq!(double, double.clone());
     let data: Value = vm.eval("[name: \"Ada\", tags: [1, 2]]").unwrap();
@@ -120,7 +127,11 @@ fn only_data_goes_to_another_vm() {
     assert_eq!(other.call::<Value>("id", (&data,)).unwrap(), data);
     for text in ["|x| x", "print", "channel()", "[1, [spawn { 1 }]]", "[f: |x| x]"] {
         let value: Value = one.eval(text).unwrap();
-        assert_eq!(*other.call::<Value>("id", (value,)).unwrap_err().kind(), ErrorKind::Type, "{text}");
+        assert_eq!(
+            *other.call::<Value>("id", (value,)).unwrap_err().kind(),
+            ErrorKind::Type,
+            "{text}"
+        );
     }
     // Data of any depth.
     let deep: Value = one.eval("var x = [1]\nfor i in 0..100000 { x = [x] }\nx").unwrap();
@@ -215,7 +226,10 @@ fn modules_and_methods_of_the_host() {
         .unwrap();
     let text = "import shop\n[shop.currency, shop.price(2), shop.limits.high]";
     assert_eq!(vm.eval::<(String, i64, i64)>(text).unwrap(), ("EUR".into(), 6, 9));
-    assert_eq!(vm.eval::<i64>("import shop.{twice}\ntwice(|x| { sleep(1ms); x * 3 }, 5)").unwrap(), 45);
+    assert_eq!(
+        vm.eval::<i64>("import shop.{twice}\ntwice(|x| { sleep(1ms); x * 3 }, 5)").unwrap(),
+        45
+    );
     let thrown = error::<i64>(&vm, "twice(|x| [][0], 5)");
     assert_eq!(*thrown.kind(), ErrorKind::Index);
     assert_eq!(vm.eval::<i64>("[1, 2].second().double()").unwrap(), 4);
@@ -243,7 +257,9 @@ impl HostObject for Counter {
     fn host_type() -> &'static HostType<Self> {
         static TYPE: LazyLock<HostType<Counter>> = LazyLock::new(|| {
             HostType::new("counter")
-                .method("add(n = 1)", "", |counter: &Counter, n: i64| counter.0.fetch_add(n, SeqCst) + n)
+                .method("add(n = 1)", "", |counter: &Counter, n: i64| {
+                    counter.0.fetch_add(n, SeqCst) + n
+                })
                 .blocking("slow()", "", |counter: &Counter| counter.0.load(SeqCst))
                 .method("next()", "", |counter: &Counter| {
                     Some(counter.0.fetch_add(1, SeqCst) + 1).filter(|n| *n <= 3)
@@ -258,13 +274,21 @@ fn objects_of_the_host() {
     let vm = Vm::builder()
         .lwps(2)
         .function("counter()", Counter::new)
-        .function("peek(c)", |value: ValueRef<'_>| value.object::<Counter>().map(|c| c.0.load(SeqCst)))
+        .function("peek(c)", |value: ValueRef<'_>| {
+            value.object::<Counter>().map(|c| c.0.load(SeqCst))
+        })
         .build()
         .unwrap();
     assert_eq!(vm.eval::<i64>("let c = counter()\nc.add()\nc.add(n: 4)\nc.slow()").unwrap(), 5);
-    assert_eq!(vm.eval::<(String, bool, bool)>("[type(c), c == c, c == counter()]").unwrap(), ("counter".into(), true, false));
+    assert_eq!(
+        vm.eval::<(String, bool, bool)>("[type(c), c == c, c == counter()]").unwrap(),
+        ("counter".into(), true, false)
+    );
     assert_eq!(vm.eval::<(i64, Option<i64>)>("[peek(c), peek(1)]").unwrap(), (5, None));
-    assert_eq!(vm.eval::<Vec<i64>>("var seen = []\nfor n in counter() { seen.push(n) }\nseen").unwrap(), [1, 2, 3]);
+    assert_eq!(
+        vm.eval::<Vec<i64>>("var seen = []\nfor n in counter() { seen.push(n) }\nseen").unwrap(),
+        [1, 2, 3]
+    );
     assert_eq!(*error::<i64>(&vm, "c.absent()").kind(), ErrorKind::Name);
     // Shared by threads.
     let text = "let d = counter()\nlet ts = (0..10).map(|i| spawn { for j in 0..100 { d.add() } })\n\
@@ -307,7 +331,10 @@ fn types_of_the_host_convert() {
         .function("mirror(p)", |p: Point| Point { x: p.y, y: p.x })
         .build()
         .unwrap();
-    assert_eq!(vm.eval::<Vec<Point>>("[mirror([x: 1, y: 2.5])]").unwrap(), [Point { x: 2.5, y: 1.0 }]);
+    assert_eq!(
+        vm.eval::<Vec<Point>>("[mirror([x: 1, y: 2.5])]").unwrap(),
+        [Point { x: 2.5, y: 1.0 }]
+    );
     let wrong = error::<Point>(&vm, "mirror(5)");
     assert_eq!(wrong.message(), "argument `p`: expected a map with x and y, got an int");
 }
@@ -486,7 +513,10 @@ fn a_memory_limit_is_an_error_that_can_be_caught() {
     let vm = Vm::builder().lwps(1).memory_limit(8 << 20).build().unwrap();
     let error = error::<()>(&vm, "var xs = []\nloop { xs.push(\"x\" * 1000) }");
     assert_eq!(*error.kind(), ErrorKind::Memory);
-    assert_eq!(vm.eval::<String>("try { \"x\" * 100000000 } catch e { e.kind }").unwrap(), "memory");
+    assert_eq!(
+        vm.eval::<String>("try { \"x\" * 100000000 } catch e { e.kind }").unwrap(),
+        "memory"
+    );
     assert_eq!(vm.eval::<i64>("1 + 1").unwrap(), 2);
 }
 

@@ -2,6 +2,7 @@
 //! (`conformance.rs` runs each of them at a small size as well.)
 
 #![forbid(unsafe_code)]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 use std::collections::HashMap;
 use std::io::{self, Write};

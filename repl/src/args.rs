@@ -63,7 +63,9 @@ fn interpret(cli: Cli) -> Result<Invocation, clap::Error> {
         match rest.next() {
             None => What::Nothing,
             Some(name) if name == "-" => What::Stdin,
-            Some(name) if name == "--" => rest.next().map_or(What::Nothing, |name| What::File(name.into())),
+            Some(name) if name == "--" => {
+                rest.next().map_or(What::Nothing, |name| What::File(name.into()))
+            }
             Some(name) if name.as_encoded_bytes().starts_with(b"-") => {
                 return Err(usage(format!("unknown option `{}`", name.display())));
             }
@@ -72,8 +74,9 @@ fn interpret(cli: Cli) -> Result<Invocation, clap::Error> {
     };
     let args = rest
         .map(|arg| {
-            arg.into_string()
-                .map_err(|arg| usage(format!("the argument `{}` is not valid UTF-8", arg.display())))
+            arg.into_string().map_err(|arg| {
+                usage(format!("the argument `{}` is not valid UTF-8", arg.display()))
+            })
         })
         .collect::<Result<_, _>>()?;
     Ok(Invocation { what, args, lwps: cli.lwps })

@@ -36,11 +36,11 @@ a later line may define or replace what an earlier function calls.
 
 /// Talks until the person leaves; gives the exit status.
 pub(crate) fn talk(invocation: &Invocation) -> i32 {
-    let vm = match run::builder(invocation).build() {
-        Ok(vm) => vm,
+    // The session is the only handle on the VM: what waits for ever while it waits is a deadlock.
+    let session = match run::builder(invocation).build() {
+        Ok(vm) => vm.session(),
         Err(error) => return run::no_vm(&error),
     };
-    let session = vm.session();
     let history = run::state_directory().map(|directory| directory.join("history"));
     let mut terminal = match Terminal::new(history) {
         Ok(terminal) => terminal,
@@ -63,8 +63,9 @@ pub(crate) fn talk(invocation: &Invocation) -> i32 {
     if let Err(error) = handler {
         eprintln!("warning: Ctrl-C will end the session: {error}");
     }
-    let status = converse(&session, &mut terminal, &mut out, || presses.store(0, Ordering::Relaxed));
-    std::mem::forget((session, vm));
+    let status =
+        converse(&session, &mut terminal, &mut out, || presses.store(0, Ordering::Relaxed));
+    std::mem::forget(session);
     status
 }
 
@@ -168,9 +169,10 @@ mod tests {
             .build()
             .unwrap();
         let session = vm.session();
+        drop(vm);
         let mut typed = Typed(lines.to_vec().into_iter());
         let status = converse(&session, &mut typed, &mut paper.clone(), || {});
-        drop((session, vm));
+        drop(session);
         let bytes = paper.0.lock().unwrap().clone();
         (String::from_utf8(bytes).unwrap(), status)
     }
@@ -184,7 +186,8 @@ mod tests {
 
     #[test]
     fn names_last_and_errors_do_not_end_the_session() {
-        let (said, _) = conversation(&["var x = 1", "x += 1", "[][0]", "nonsense(", "x", ":quit", "7"]);
+        let (said, _) =
+            conversation(&["var x = 1", "x += 1", "[][0]", "nonsense(", "x", ":quit", "7"]);
         assert!(said.contains("index"), "{said}");
         assert!(said.ends_with("2\n"), "{said}");
     }
@@ -197,9 +200,16 @@ mod tests {
 
     #[test]
     fn threads_go_on_between_lines() {
-        let lines = ["let ch = channel()", "let t = spawn { ch.recv() + 1 }", "ch.send(41)", "t.join()"];
+        let lines =
+            ["let ch = channel()", "let t = spawn { ch.recv() + 1 }", "ch.send(41)", "t.join()"];
         let (said, _) = conversation(&lines);
         assert!(said.ends_with("42\n"), "{said}");
+    }
+
+    #[test]
+    fn a_wait_for_ever_ends_with_an_error() {
+        let (said, _) = conversation(&["channel().recv()", "1"]);
+        assert!(said.contains("deadlock") && said.ends_with("1\n"), "{said}");
     }
 
     #[test]

@@ -86,9 +86,9 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
 /// The directory where this user's programs keep what they remember.
 pub(crate) fn state_directory() -> Option<std::path::PathBuf> {
     let from = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
-    let base = from("XDG_STATE_HOME").map(Into::into).or_else(|| {
-        from("HOME").map(|home| Path::new(&home).join(".local").join("state"))
-    })?;
+    let base = from("XDG_STATE_HOME")
+        .map(Into::into)
+        .or_else(|| from("HOME").map(|home| Path::new(&home).join(".local").join("state")))?;
     let directory = base.join("lisle");
     fs::create_dir_all(&directory).ok()?;
     Some(directory)

@@ -87,7 +87,12 @@ fn a_program_reads_its_input() {
 #[test]
 fn the_level_of_concurrency_changes_nothing_else() {
     for lwps in ["1", "2", "8"] {
-        let ran = run(&["--lwps", lwps, "-e", "print((0..100).map(|i| spawn { i }).map(|t| t.join()).sum())"]);
+        let ran = run(&[
+            "--lwps",
+            lwps,
+            "-e",
+            "print((0..100).map(|i| spawn { i }).map(|t| t.join()).sum())",
+        ]);
         assert_eq!((ran.out.as_str(), ran.status), ("4950\n", Some(0)), "--lwps {lwps}");
     }
 }
@@ -117,7 +122,8 @@ fn an_uncaught_error_is_status_1_with_place_and_calls() {
 
 #[test]
 fn an_error_in_a_thread_names_the_thread() {
-    let path = script("thread", "let t = spawn { [][0] }\ntry { t.join() } catch { }\nspawn { 1 // 0 }\n");
+    let path =
+        script("thread", "let t = spawn { [][0] }\ntry { t.join() } catch { }\nspawn { 1 // 0 }\n");
     let ran = run(&[&path]);
     assert_eq!(ran.status, Some(1));
     assert!(ran.err.contains("divide") && ran.err.contains("thread"), "{}", ran.err);
@@ -127,7 +133,10 @@ fn an_error_in_a_thread_names_the_thread() {
 #[test]
 fn an_exit_status_is_the_programs() {
     assert_eq!(run(&["-e", "import os\nos.exit(7)"]).status, Some(7));
-    let ran = run(&["-e", "import os\nprint(\"flushed\")\nlet never = channel()\nspawn { os.exit(4) }\nnever.recv()"]);
+    let ran = run(&[
+        "-e",
+        "import os\nprint(\"flushed\")\nlet never = channel()\nspawn { os.exit(4) }\nnever.recv()",
+    ]);
     assert_eq!((ran.out.as_str(), ran.status), ("flushed\n", Some(4)));
 }
 
@@ -154,7 +163,11 @@ fn what_is_no_program_is_status_2() {
     let here = here.to_str().unwrap();
     let missing = run(&["no/such/file.lisle"]);
     assert_eq!(missing.status, Some(2));
-    assert!(missing.err.contains("no/such/file.lisle") && missing.err.contains("No such file"), "{}", missing.err);
+    assert!(
+        missing.err.contains("no/such/file.lisle") && missing.err.contains("No such file"),
+        "{}",
+        missing.err
+    );
     let directory = run(&[here]);
     assert_eq!(directory.status, Some(2));
     assert!(directory.err.contains("directory"), "{}", directory.err);

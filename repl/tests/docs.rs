@@ -56,3 +56,25 @@ fn language() {
 fn readme() {
     check("README.md");
 }
+
+/// The map of the house shows rooms that exist.
+#[test]
+fn architecture_names_files_that_exist() {
+    const ROOTS: &[&str] = &["", "compiler/src", "vm/src", "stdlib/src", "repl/src"];
+    let house = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let text = fs::read_to_string(house.join("ARCHITECTURE.md")).unwrap();
+    let names = text.split('`').skip(1).step_by(2);
+    let files = names.filter(|name| {
+        !name.contains(' ')
+            && Path::new(name)
+                .extension()
+                .is_some_and(|e| ["rs", "lisle", "lalrpop"].iter().any(|x| e == *x))
+    });
+    let deeper = ["vm/src/value", "vm/src/interp"];
+    let missing: Vec<_> = files
+        .filter(|file| {
+            !ROOTS.iter().chain(&deeper).any(|root| house.join(root).join(file).exists())
+        })
+        .collect();
+    assert!(missing.is_empty(), "ARCHITECTURE.md names {missing:?}");
+}

@@ -30,9 +30,11 @@ pub(crate) fn module() -> ModuleBuilder {
         .blocking("read(path)", "The whole text of a file.", read)
         .blocking("write(path, data)", "Makes a text the whole content of a file.", write)
         .blocking("append(path, data)", "Adds a text at the end of a file.", append)
-        .blocking("lines(path)", "The lines of a file without their ends, one by one.", |path: String| {
-            Lines::open(&path).map(Object)
-        })
+        .blocking(
+            "lines(path)",
+            "The lines of a file without their ends, one by one.",
+            |path: String| Lines::open(&path).map(Object),
+        )
         .blocking("list(dir)", "The names in a directory, sorted.", list)
         .blocking(
             "walk(dir)",
@@ -107,7 +109,9 @@ fn append(path: String, data: String) -> Result<(), Error> {
 
 fn list(dir: String) -> Result<Vec<String>, Error> {
     let mut names = fs::read_dir(&dir)
-        .and_then(|entries| entries.map(|entry| Ok(entry?.file_name())).collect::<io::Result<Vec<_>>>())
+        .and_then(|entries| {
+            entries.map(|entry| Ok(entry?.file_name())).collect::<io::Result<Vec<_>>>()
+        })
         .map_err(failed("list", &dir))?;
     names.sort();
     names.into_iter().map(shown).collect()

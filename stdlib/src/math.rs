@@ -28,24 +28,34 @@ pub(crate) fn module() -> ModuleBuilder {
         .function("log10(x)", "The logarithm to base 10.", f64::log10)
         .function("pow(x, y)", "`x` to the power of `y`, as a float.", f64::powf)
         .function("hypot(x, y)", "The distance of the point (x, y) from the origin.", f64::hypot)
-        .function("floor(x)", "The largest int that is not above `x`.", |x: Number| x.round(f64::floor))
-        .function("ceil(x)", "The smallest int that is not below `x`.", |x: Number| x.round(f64::ceil))
-        .function(
-            "round(x)",
-            "The nearest int; halves go away from zero.",
-            |x: Number| x.round(f64::round),
-        )
+        .function("floor(x)", "The largest int that is not above `x`.", |x: Number| {
+            x.round(f64::floor)
+        })
+        .function("ceil(x)", "The smallest int that is not below `x`.", |x: Number| {
+            x.round(f64::ceil)
+        })
+        .function("round(x)", "The nearest int; halves go away from zero.", |x: Number| {
+            x.round(f64::round)
+        })
         .function("trunc(x)", "The int that is left without the fraction.", |x: Number| {
             x.round(f64::trunc)
         })
         .function("gcd(a, b)", "The greatest common divisor of two ints; never negative.", gcd)
         .function("lcm(a, b)", "The least common multiple of two ints; never negative.", lcm)
-        .function("clamp(x, low, high)", "The number from `low` to `high` that is nearest to `x`.", clamp)
+        .function(
+            "clamp(x, low, high)",
+            "The number from `low` to `high` that is nearest to `x`.",
+            clamp,
+        )
         .function("sign(x)", "-1, 0 or 1: the sign of `x`; nan for nan.", sign)
         .function("is_nan(x)", "Is `x` no number?", |x: Number| x.float().is_nan())
         .function("is_inf(x)", "Is `x` infinite?", |x: Number| x.float().is_infinite())
         .function("wrapping_add(a, b)", "The sum of two ints modulo 2**64.", i64::wrapping_add)
-        .function("wrapping_sub(a, b)", "The difference of two ints modulo 2**64.", i64::wrapping_sub)
+        .function(
+            "wrapping_sub(a, b)",
+            "The difference of two ints modulo 2**64.",
+            i64::wrapping_sub,
+        )
         .function("wrapping_mul(a, b)", "The product of two ints modulo 2**64.", i64::wrapping_mul)
 }
 

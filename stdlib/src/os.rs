@@ -1,8 +1,7 @@
 //! `os`: the process and what surrounds it.
 
 use std::{
-    env, fs,
-    process,
+    env, fs, process,
     sync::{Arc, LazyLock},
     thread,
 };
@@ -114,8 +113,16 @@ impl HostObject for Stdin {
     fn host_type() -> &'static HostType<Self> {
         static TYPE: LazyLock<HostType<Stdin>> = LazyLock::new(|| {
             HostType::new("input")
-                .raw("read(n = nil)", "At most `n` bytes of text, all without `n`; \"\" at the end.", read)
-                .raw("read_line()", "The next line without its end; nil when there is none.", read_line)
+                .raw(
+                    "read(n = nil)",
+                    "At most `n` bytes of text, all without `n`; \"\" at the end.",
+                    read,
+                )
+                .raw(
+                    "read_line()",
+                    "The next line without its end; nil when there is none.",
+                    read_line,
+                )
                 .raw("lines()", "The lines that are left, for a loop.", |_, _| {
                     Reply::now(Object(Stdin))
                 })

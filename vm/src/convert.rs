@@ -296,17 +296,23 @@ impl<T: FromValue> FromValue for Vec<T> {
         if let Some(items) = value.items() {
             return items
                 .enumerate()
-                .map(|(i, item)| T::from_value(item).map_err(|e| e.context(&format!("element {i}"))))
+                .map(|(i, item)| {
+                    T::from_value(item).map_err(|e| e.context(&format!("element {i}")))
+                })
                 .collect();
         }
         let entries = value.entries().ok_or_else(|| value.mismatch::<Self>())?;
         entries
-            .map(|(key, item)| T::from_entry(key, item).unwrap_or_else(|| Err(value.mismatch::<Self>())))
+            .map(|(key, item)| {
+                T::from_entry(key, item).unwrap_or_else(|| Err(value.mismatch::<Self>()))
+            })
             .collect()
     }
 }
 
-fn map<K: IntoValue, V: IntoValue>(entries: impl IntoIterator<Item = (K, V)>) -> Result<Local, Error> {
+fn map<K: IntoValue, V: IntoValue>(
+    entries: impl IntoIterator<Item = (K, V)>,
+) -> Result<Local, Error> {
     let mut map = MapObject::new();
     for (key, value) in entries {
         map.insert(key.into_value()?.into_owned(), value.into_value()?.into_owned())
@@ -315,7 +321,10 @@ fn map<K: IntoValue, V: IntoValue>(entries: impl IntoIterator<Item = (K, V)>) ->
     Ok(Local::new(Owned::map(map)))
 }
 
-fn entry<K: FromValue, V: FromValue>(key: ValueRef<'_>, value: ValueRef<'_>) -> Result<(K, V), Error> {
+fn entry<K: FromValue, V: FromValue>(
+    key: ValueRef<'_>,
+    value: ValueRef<'_>,
+) -> Result<(K, V), Error> {
     let place = |e: Error| e.context(&format!("the value of key {}", key.literal()));
     Ok((K::from_value(key).map_err(|e| e.context("a key"))?, V::from_value(value).map_err(place)?))
 }
@@ -368,7 +377,9 @@ impl<K: IntoValue + Ord, V: IntoValue, S> IntoValue for HashMap<K, V, S> {
     }
 }
 
-impl<K: FromValue + Eq + Hash, V: FromValue, S: BuildHasher + Default> FromValue for HashMap<K, V, S> {
+impl<K: FromValue + Eq + Hash, V: FromValue, S: BuildHasher + Default> FromValue
+    for HashMap<K, V, S>
+{
     fn expected() -> String {
         map_of::<K, V>()
     }

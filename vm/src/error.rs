@@ -373,7 +373,9 @@ impl Error {
         let inner = *self.0;
         let data = match inner.value {
             // Went through a script already: the same thing again.
-            Some(value) if !inner.trace.is_empty() || value.as_ref().owned().as_error().is_some() => {
+            Some(value)
+                if !inner.trace.is_empty() || value.as_ref().owned().as_error().is_some() =>
+            {
                 return match crate::convert::IntoValue::into_value(&value) {
                     Ok(local) => local.into_owned(),
                     Err(error) => Owned::str(error.message()),
@@ -428,7 +430,12 @@ impl Error {
         }
         match &self.0.place {
             Some(place) => {
-                text.push_str(&diagnostics::render_at(&self.title(), &place.source, place.span, color));
+                text.push_str(&diagnostics::render_at(
+                    &self.title(),
+                    &place.source,
+                    place.span,
+                    color,
+                ));
             }
             None => {
                 text.push_str("error: ");

@@ -3,6 +3,8 @@
 //! A host makes a [`Vm`], gives it functions, modules and objects of its own, and runs scripts in
 //! it. The standard library is another crate: this one never names it, and a VM without it works.
 
+#![expect(unreachable_pub, reason = "`pub` in a private module says what other layers may use")]
+
 mod atomics;
 mod builtins;
 mod chan;

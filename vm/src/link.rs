@@ -17,6 +17,9 @@
 //! - `GetGlobal` of a name that is set once reads a *cell*: a slot behind the function's constants
 //!   that the first run of the instruction fills. Until then its tag is `ABSENT` and its payload the
 //!   global's slot. In a session, where names are set anew, it has the flag [`DIRECT`] instead.
+//! - `CallConst` with the right number of arguments becomes an operation of the interpreter's own,
+//!   whose operand is a slot behind the constants with the closure and the [`Proto`].
+//! - `JumpBack` to a `RangeLoop` becomes an operation of the interpreter's own.
 //! - `IsType` has in `c` the lowest and in the high byte of `c` the highest tag of its type.
 //! - `LoadConst` of a value that is counted (a handle) has the flag [`DIRECT`].
 //!
@@ -41,7 +44,7 @@ use lisle_compiler::{
 
 use crate::{
     atomics::Mutex,
-    interp::is_uncounted,
+    interp::{CALL_DIRECT, JUMP_BACK_RANGE, is_uncounted},
     native::Param,
     rc::{self, Immortals},
     symbols::Symbol,
@@ -366,10 +369,10 @@ pub(crate) fn link<'vm>(
         }
         module.protos.push(proto);
     }
-    let functions: Vec<Raw> = module.protos.iter().map(|proto| proto.function).collect();
+    let functions: Vec<Known> = module.protos.iter().map(|proto| Known::new(proto)).collect();
     for (proto, function) in module.protos.iter_mut().zip(&unit.functions) {
         let session = module.globals.session;
-        let linker = Linker { vm, session, functions: &functions, function, cells: Vec::new() };
+        let linker = Linker { vm, session, functions: &functions, function, extras: Vec::new() };
         linker.fill(proto).map_err(|what| format!("{}: {what}", function.name))?;
     }
     vm.units.modules.lock().push(module);
@@ -413,10 +416,35 @@ fn outline(function: &Function, module: *const Module) -> Proto {
 struct Linker<'a> {
     vm: &'a VmShared,
     session: bool,
-    functions: &'a [Raw],
+    functions: &'a [Known],
     function: &'a Function,
-    /// The global slots that have a cell.
-    cells: Vec<u16>,
+    /// What stands behind the constants.
+    extras: Vec<Extra>,
+}
+
+/// A function of the unit, as its calls see it.
+struct Known {
+    /// The function as a value, when it captures nothing.
+    closure: Raw,
+    /// The address of its [`Proto`].
+    proto: u64,
+    exact: u32,
+}
+
+impl Known {
+    fn new(proto: &Proto) -> Self {
+        let address = std::ptr::from_ref(proto).expose_provenance() as u64;
+        Self { closure: proto.function, proto: address, exact: proto.exact }
+    }
+}
+
+/// What stands behind a function's constants.
+#[derive(PartialEq, Eq)]
+enum Extra {
+    /// The cell of a global slot.
+    Global(u16),
+    /// A function that is called directly: its closure and its [`Proto`].
+    Direct { closure: u64, proto: u64 },
 }
 
 impl Linker<'_> {
@@ -439,8 +467,10 @@ impl Linker<'_> {
             at += length + 1;
         }
         Self::fuse(&mut words, &starts);
-        constants
-            .extend(self.cells.iter().map(|&slot| Raw { tag: tag::ABSENT, bits: slot.into() }));
+        constants.extend(self.extras.iter().map(|extra| match *extra {
+            Extra::Global(slot) => Raw { tag: tag::ABSENT, bits: slot.into() },
+            Extra::Direct { closure, proto } => Raw { tag: closure, bits: proto },
+        }));
         proto.names = names.into();
         proto.sites = sites.into();
         proto.words = words.into();
@@ -464,7 +494,7 @@ impl Linker<'_> {
                 Raw::int(names.len() as i64 - 1)
             }
             &Constant::Function(index) => match self.functions.get(index as usize) {
-                Some(raw) if raw.is_heap() => *raw,
+                Some(known) if known.closure.is_heap() => known.closure,
                 _ => return Err(format!("function {index} is no constant")),
             },
             Constant::Builtin(name) => {
@@ -516,6 +546,7 @@ impl Linker<'_> {
                 word.flags = if counted { DIRECT } else { 0 };
             }
             Op::GetGlobal => self.get_global(word),
+            Op::CallConst => self.call_const(word),
             Op::IsType => {
                 let name = self.text(u32::from(word.c))?;
                 let (low, high) =
@@ -587,24 +618,41 @@ impl Linker<'_> {
             }
             let target = (at as i64 + 1 + i64::from(word.wide_i32())) as usize;
             if words[target].op == Op::RangeLoop as u8 {
-                words[at].op = crate::interp::JUMP_BACK_RANGE;
+                words[at].op = JUMP_BACK_RANGE;
                 words[at].a = words[target].a;
             }
         }
     }
 
     fn get_global(&mut self, word: &mut Word) {
-        let constants = self.function.constants.len();
-        let cell = self.cells.iter().position(|&slot| slot == word.b).unwrap_or(self.cells.len());
-        match u16::try_from(constants + cell) {
-            Ok(index) if !self.session => {
-                if cell == self.cells.len() {
-                    self.cells.push(word.b);
-                }
-                (word.b, word.flags) = (index, 0);
-            }
+        match self.extra(Extra::Global(word.b)) {
+            Some(index) if !self.session => (word.b, word.flags) = (index, 0),
             _ => word.flags = DIRECT,
         }
+    }
+
+    /// Turns the call of a known function with the right number of arguments into a direct one.
+    fn call_const(&mut self, word: &mut Word) {
+        let Some(Constant::Function(index)) = self.function.constants.get(word.b as usize) else {
+            return;
+        };
+        let known = &self.functions[*index as usize];
+        if known.exact == u32::from(word.c) {
+            let direct = Extra::Direct { closure: known.closure.bits, proto: known.proto };
+            if let Some(index) = self.extra(direct) {
+                (word.op, word.b) = (CALL_DIRECT, index);
+            }
+        }
+    }
+
+    /// The index of something behind the constants, if that is small enough.
+    fn extra(&mut self, extra: Extra) -> Option<u16> {
+        let at = self.extras.iter().position(|known| *known == extra).unwrap_or(self.extras.len());
+        let index = u16::try_from(self.function.constants.len() + at).ok()?;
+        if at == self.extras.len() {
+            self.extras.push(extra);
+        }
+        Some(index)
     }
 
     fn text(&self, index: u32) -> Result<&str, String> {

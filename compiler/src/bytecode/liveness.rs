@@ -177,12 +177,10 @@ impl<'a> Pass<'a> {
                 block.end = i + 1;
             }
         }
-        for b in 0..blocks.len() {
-            let last = &draft.code[blocks[b].end - 1];
-            blocks[b].jump = last.target.map(|l| block_at[draft.labels[l.0 as usize]] as usize);
-            if !last.op.effects().ends {
-                blocks[b].next = Some(b + 1);
-            }
+        for (b, block) in blocks.iter_mut().enumerate() {
+            let last = &draft.code[block.end - 1];
+            block.jump = last.target.map(|l| block_at[draft.labels[l.0 as usize]] as usize);
+            block.next = (!last.op.effects().ends).then_some(b + 1);
         }
         let mut borrowed = Set::new(draft.registers as usize);
         draft.borrowed.iter().for_each(|&r| borrowed.add(r));

@@ -144,13 +144,13 @@ impl<'a> Codegen<'a> {
         {
             match item {
                 Item::Slot { .. } => {
-                    let reg = self.to_temp(value);
+                    let reg = self.temp(value);
                     self.set_slot(name, reg);
                     self.func().top = reg;
                     return;
                 }
                 Item::SessionVar { .. } => {
-                    let temp = self.to_temp(value);
+                    let temp = self.temp(value);
                     if let Some(&reg) = self.session_vars.get(name) {
                         self.func().push(Op::Copy, reg, temp, 0);
                         self.func().declare(name, reg, LocalKind::Var);

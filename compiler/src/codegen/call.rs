@@ -43,7 +43,7 @@ impl<'a> Codegen<'a> {
             self.func().place(nil);
             self.nil_to(Dest::Into(result));
             self.func().place(end);
-            self.from_landing(dest, result, top);
+            self.land(dest, result, top);
             return;
         }
         self.link(e, dest);
@@ -78,8 +78,8 @@ impl<'a> Codegen<'a> {
     fn strided_slice(&mut self, object: &'a Expr, range: &'a Expr, dest: Dest) {
         let top = self.func().top;
         let span = self.func().span_now;
-        let object = self.to_temp_in_chain(object);
-        let range = self.to_temp(range);
+        let object = self.temp_in_chain(object);
+        let range = self.temp(range);
         self.func().span_now = span;
         self.produce(dest, |c, dest| {
             c.func().push(Op::GetIndex, dest, object, range);
@@ -90,7 +90,7 @@ impl<'a> Codegen<'a> {
     fn optional_field(&mut self, object: &'a Expr, name: &Ident, span: Span, dest: Dest) {
         let chain = self.chain;
         let top = self.func().top;
-        let object = self.to_temp_in_chain(object);
+        let object = self.temp_in_chain(object);
         let Some(nil) = chain else { return };
         self.func().jump(Op::JumpIfNil, object, 0, nil);
         let Some(k) = self.func().short_constant(Constant::Str(name.name.clone())) else {
@@ -128,7 +128,7 @@ impl<'a> Codegen<'a> {
                 ExprKind::Name(_) if !arguments_write => self.operand(callee),
                 _ => {
                     self.chain = chain;
-                    self.to_temp_in_chain(callee)
+                    self.temp_in_chain(callee)
                 }
             })
         });
@@ -216,7 +216,7 @@ impl<'a> Codegen<'a> {
                 self.append_all(list, &arg.value);
                 continue;
             }
-            let temp = self.to_temp(&arg.value);
+            let temp = self.temp(&arg.value);
             if spread && arg.name.is_none() {
                 self.func().push(Op::ListAppend, temp - 1, temp, 0);
                 self.func().top = temp;
@@ -254,7 +254,7 @@ impl<'a> Codegen<'a> {
         self.check_receiver(object, name);
         let top = self.func().top;
         let place = if optional {
-            let object = self.to_temp_in_chain(object);
+            let object = self.temp_in_chain(object);
             if let Some(nil) = chain {
                 self.func().jump(Op::JumpIfNil, object, 0, nil);
             }

@@ -65,7 +65,7 @@ impl<'a> Codegen<'a> {
         self.block(handler, inner);
         self.func().locals.truncate(names);
         self.func().place(end);
-        self.from_landing(dest, result, top);
+        self.land(dest, result, top);
     }
 
     pub(super) fn while_loop(&mut self, cond: &'a Cond, body: &'a Block, dest: Dest) {
@@ -87,7 +87,7 @@ impl<'a> Codegen<'a> {
         let wanted = (dest != Dest::Discard).then_some(result);
         self.loop_body(next, exit, wanted, true, body);
         self.func().place(exit);
-        self.from_landing(dest, result, top);
+        self.land(dest, result, top);
     }
 
     fn loop_body(
@@ -134,7 +134,7 @@ impl<'a> Codegen<'a> {
                 walk
             }
             _ => {
-                let walk = self.to_temp(iterable);
+                let walk = self.temp(iterable);
                 self.func().alloc_n(4);
                 self.func().span_now = iterable.span;
                 self.func().push(Op::IterStart, walk, 0, 0);
@@ -187,7 +187,7 @@ impl<'a> Codegen<'a> {
         }
         let top = self.func().top;
         let reg = match value {
-            Some(value) => self.to_temp(value),
+            Some(value) => self.temp(value),
             None => {
                 let reg = self.func().alloc();
                 self.nil_to(Dest::Into(reg));
@@ -248,7 +248,7 @@ impl<'a> Codegen<'a> {
         let top = self.func().top;
         match (value, result) {
             (Some(value), Some(result)) => {
-                let temp = self.to_temp(value);
+                let temp = self.temp(value);
                 self.leave(depth);
                 self.func().push(Op::Copy, result, temp, 0);
             }

@@ -89,7 +89,7 @@ impl<'a> Codegen<'a> {
             ExprKind::Break(value) => self.break_loop(value.as_deref(), e.span),
             ExprKind::Continue => self.continue_loop(e.span),
             ExprKind::Throw(value) => {
-                let temp = self.to_temp(value);
+                let temp = self.temp(value);
                 self.func().span_now = e.span;
                 self.func().push(Op::Throw, temp, 0, 0);
             }
@@ -111,11 +111,11 @@ impl<'a> Codegen<'a> {
             }
             _ => {}
         }
-        self.to_temp(e)
+        self.temp(e)
     }
 
     /// Evaluates `e` into a new register on top.
-    pub(super) fn to_temp(&mut self, e: &'a Expr) -> Reg {
+    pub(super) fn temp(&mut self, e: &'a Expr) -> Reg {
         let reg = self.func().alloc();
         self.eval(e, Dest::Into(reg));
         self.func().top = reg + 1;
@@ -150,7 +150,7 @@ impl<'a> Codegen<'a> {
     }
 
     /// Hands on the value in a register of [`Self::landing_register`].
-    pub(super) fn from_landing(&mut self, dest: Dest, reg: Reg, top: Reg) {
+    pub(super) fn land(&mut self, dest: Dest, reg: Reg, top: Reg) {
         if dest == Dest::Tail {
             self.return_register(reg);
         }
@@ -231,7 +231,7 @@ impl<'a> Codegen<'a> {
         let mut count = 0;
         for item in plain {
             if let Element::Value(e) = item {
-                self.to_temp(e);
+                self.temp(e);
                 count += 1;
             }
         }
@@ -240,20 +240,20 @@ impl<'a> Codegen<'a> {
         for item in &items[count as usize..] {
             match item {
                 Element::Value(e) => {
-                    let temp = self.to_temp(e);
+                    let temp = self.temp(e);
                     self.func().push(Op::ListAppend, result, temp, 0);
                     self.func().top = temp;
                 }
                 Element::Spread(e) => self.append_all(result, e),
             }
         }
-        self.from_landing(dest, result, top);
+        self.land(dest, result, top);
     }
 
     /// `...e` in a list: appends whatever `for` walks, which may wait, to the list in `list`.
     pub(super) fn append_all(&mut self, list: Reg, e: &'a Expr) {
         let top = self.func().top;
-        let walk = self.to_temp(e);
+        let walk = self.temp(e);
         self.func().alloc_n(3);
         self.func().push(Op::IterStart, walk, 0, 0);
         let next = self.func().here();
@@ -272,8 +272,8 @@ impl<'a> Codegen<'a> {
         let mut count = 0;
         for item in plain.take(CHUNK / 2) {
             if let MapElement::Entry { key, value } = item {
-                self.to_temp(key);
-                self.to_temp(value);
+                self.temp(key);
+                self.temp(value);
                 count += 1;
             }
         }
@@ -283,18 +283,18 @@ impl<'a> Codegen<'a> {
             let top = self.func().top;
             match item {
                 MapElement::Entry { key, value } => {
-                    let key = self.to_temp(key);
-                    let value = self.to_temp(value);
+                    let key = self.temp(key);
+                    let value = self.temp(value);
                     self.func().push(Op::MapInsert, result, key, value);
                 }
                 MapElement::Spread(e) => {
-                    let temp = self.to_temp(e);
+                    let temp = self.temp(e);
                     self.func().push(Op::MapExtend, result, temp, 0);
                 }
             }
             self.func().top = top;
         }
-        self.from_landing(dest, result, top);
+        self.land(dest, result, top);
     }
 
     /// The three parts of a range into three new registers; the first.
@@ -304,11 +304,11 @@ impl<'a> Codegen<'a> {
         end: &'a Expr,
         step: Option<&'a Expr>,
     ) -> Reg {
-        let first = self.to_temp(start);
-        self.to_temp(end);
+        let first = self.temp(start);
+        self.temp(end);
         match step {
             Some(step) => {
-                self.to_temp(step);
+                self.temp(step);
             }
             None => {
                 let reg = self.func().alloc();
@@ -354,7 +354,7 @@ impl<'a> Codegen<'a> {
                     self.load_str(text, reg);
                 }
                 StrPart::Expr { value, format: None } => {
-                    self.to_temp(value);
+                    self.temp(value);
                 }
                 StrPart::Expr { value, format: Some((format, span)) } => {
                     let reg = self.func().alloc();

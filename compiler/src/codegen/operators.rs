@@ -79,7 +79,7 @@ impl<'a> Codegen<'a> {
     /// The operand `left` of something whose other part is `right`, evaluated after it: a copy
     /// when evaluating `right` may change what `left` names.
     pub(super) fn operand_before(&mut self, left: &'a Expr, right: &Expr) -> Reg {
-        if may_write(right) { self.to_temp(left) } else { self.operand(left) }
+        if may_write(right) { self.temp(left) } else { self.operand(left) }
     }
 
     pub(super) fn binary(&mut self, op: BinaryOp, left: &'a Expr, right: &'a Expr, dest: Dest) {
@@ -179,7 +179,7 @@ impl<'a> Codegen<'a> {
         self.func().jump(op, dest_reg, 0, end);
         self.eval(right, Dest::Into(dest_reg));
         self.func().place(end);
-        self.from_landing(dest, dest_reg, top);
+        self.land(dest, dest_reg, top);
     }
 
     pub(super) fn is_type(&mut self, value: &'a Expr, ty: &TypePath, negated: bool, dest: Dest) {

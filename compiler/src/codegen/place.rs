@@ -84,7 +84,7 @@ impl<'a> Codegen<'a> {
             }
             _ => {
                 self.chain = chain;
-                (self.to_temp_in_chain(root), Receiver::Temporary)
+                (self.temp_in_chain(root), Receiver::Temporary)
             }
         };
         if steps.len() > MAX_STEPS {
@@ -97,7 +97,7 @@ impl<'a> Codegen<'a> {
                 PathStep::Field(name) => Word::step_field(self.func().string(&name.name)),
                 PathStep::Index(index) => {
                     let copy = writes(&steps[i + 1..]);
-                    let reg = if copy { self.to_temp(index) } else { self.operand(index) };
+                    let reg = if copy { self.temp(index) } else { self.operand(index) };
                     Word::step_index(reg)
                 }
             });
@@ -106,12 +106,12 @@ impl<'a> Codegen<'a> {
     }
 
     /// Evaluates an expression in which a `?.` may end the chain around it.
-    pub(super) fn to_temp_in_chain(&mut self, e: &'a Expr) -> Reg {
+    pub(super) fn temp_in_chain(&mut self, e: &'a Expr) -> Reg {
         let chain = self.chain;
         let reg = match (&e.kind, chain) {
             (ExprKind::Paren(_), _) | (_, None) => {
                 self.chain = None;
-                self.to_temp(e)
+                self.temp(e)
             }
             _ => {
                 let reg = self.func().alloc();
@@ -176,7 +176,7 @@ impl<'a> Codegen<'a> {
             ExprKind::Name(_) if !ends_write => self.operand(object),
             _ => {
                 self.chain = chain;
-                self.to_temp_in_chain(object)
+                self.temp_in_chain(object)
             }
         };
         let first = self.func().alloc_n(2);
@@ -216,12 +216,12 @@ impl<'a> Codegen<'a> {
         let place = self.place(target, || may_write(value));
         match op {
             AssignOp::Set => {
-                let value = self.to_temp(value);
+                let value = self.temp(value);
                 self.func().span_now = span;
                 self.set_place(&place, value);
             }
             AssignOp::Op(op) => {
-                let value = self.to_temp(value);
+                let value = self.temp(value);
                 self.func().span_now = span;
                 let mut ext = vec![Word::abc(binary_op(op).0, 0, 0, 0)];
                 ext.extend_from_slice(&place.steps);
@@ -240,7 +240,7 @@ impl<'a> Codegen<'a> {
                     place.steps.clone(),
                 );
                 self.func().jump(Op::JumpIfNot, vacant, 0, end);
-                let value = self.to_temp(value);
+                let value = self.temp(value);
                 self.func().span_now = span;
                 self.set_place(&place, value);
                 self.func().place(end);
@@ -274,7 +274,7 @@ impl<'a> Codegen<'a> {
                 if self.is_direct(value, reg) {
                     self.eval(value, Dest::Into(reg));
                 } else {
-                    let temp = self.to_temp(value);
+                    let temp = self.temp(value);
                     self.func().push(Op::Copy, reg, temp, 0);
                 }
             }
@@ -299,7 +299,7 @@ impl<'a> Codegen<'a> {
             AssignOp::Coalesce => {
                 let end = self.func().label();
                 self.func().jump(Op::JumpIfSome, reg, 0, end);
-                let temp = self.to_temp(value);
+                let temp = self.temp(value);
                 self.func().push(Op::Copy, reg, temp, 0);
                 self.func().place(end);
             }

@@ -58,13 +58,13 @@ impl<'a> Codegen<'a> {
             let signature = self.signature_of_name(name);
             self.check_arguments(name, signature.as_ref(), args, span);
         }
-        self.to_temp(callee)
+        self.temp(callee)
     }
 
     fn spawn_call(&mut self, callee: Reg, args: &'a [Arg], dest: Dest) {
         let frame = self.func().alloc_n(FRAME);
         for arg in args {
-            self.to_temp(&arg.value);
+            self.temp(&arg.value);
         }
         self.func().push(Op::Spawn, frame, callee, args.len() as u16);
         self.produce(dest, |c, dest| {
@@ -102,9 +102,9 @@ impl<'a> Codegen<'a> {
         let callee = self.func().alloc();
         self.closure(index, &captures, callee);
         let frame = self.func().alloc_n(FRAME);
-        self.to_temp(object);
+        self.temp(object);
         for arg in args {
-            self.to_temp(&arg.value);
+            self.temp(&arg.value);
         }
         self.func().push(Op::Spawn, frame, callee, count + 1);
         self.produce(dest, |c, dest| {
@@ -154,7 +154,7 @@ impl<'a> Codegen<'a> {
             self.func().place(next);
         }
         self.func().place(end);
-        self.from_landing(dest, result, outer_top);
+        self.land(dest, result, outer_top);
     }
 
     fn check_select(&mut self, arms: &[SelectArm], span: Span) -> bool {
@@ -215,7 +215,7 @@ impl<'a> Codegen<'a> {
                         _ => Arm::Recv,
                     },
                 };
-                let guard = arm.guard.as_ref().map(|guard| self.to_temp(guard));
+                let guard = arm.guard.as_ref().map(|guard| self.temp(guard));
                 Word {
                     op: kind as u8,
                     flags: u8::from(guard.is_some()),

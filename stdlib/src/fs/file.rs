@@ -117,7 +117,11 @@ impl File {
         let mut state = self.state();
         state.for_writing(&self.path)?;
         state.behind.extend_from_slice(data.as_bytes());
-        if state.behind.len() >= BUFFER { state.flush().map_err(self.failed("write")) } else { Ok(()) }
+        if state.behind.len() >= BUFFER {
+            state.flush().map_err(self.failed("write"))
+        } else {
+            Ok(())
+        }
     }
 
     fn flush(&self) -> Result<(), Error> {
@@ -147,7 +151,9 @@ impl File {
 
 impl State {
     fn open(&self, path: &str) -> Result<&fs::File, Error> {
-        self.file.as_ref().ok_or_else(|| Error::new(ErrorKind::Closed, format!("`{path}` is closed")))
+        self.file
+            .as_ref()
+            .ok_or_else(|| Error::new(ErrorKind::Closed, format!("`{path}` is closed")))
     }
 
     fn for_reading(&mut self, path: &str) -> Result<(), Error> {
@@ -258,7 +264,8 @@ impl State {
         self.scanned = 0;
         self.start += count;
         self.at += count as u64;
-        String::from_utf8(bytes).map_err(|e| not_text(path, at + e.utf8_error().valid_up_to() as u64))
+        String::from_utf8(bytes)
+            .map_err(|e| not_text(path, at + e.utf8_error().valid_up_to() as u64))
     }
 }
 
@@ -273,9 +280,11 @@ impl HostObject for File {
     fn host_type() -> &'static HostType<Self> {
         static TYPE: LazyLock<HostType<File>> = LazyLock::new(|| {
             HostType::new("file")
-                .blocking("read(n = nil)", "At most `n` bytes, all without `n`; \"\" at the end.", |file: &File, limit: Option<usize>| {
-                    file.read(limit)
-                })
+                .blocking(
+                    "read(n = nil)",
+                    "At most `n` bytes, all without `n`; \"\" at the end.",
+                    |file: &File, limit: Option<usize>| file.read(limit),
+                )
                 .raw("read_line()", "The next line without its end; nil when there is none.", next)
                 .raw("lines()", "The lines that are left, one by one.", |file, _| {
                     Reply::now(Object(Lines(file.clone())))
@@ -334,9 +343,11 @@ impl Lines {
 impl HostObject for Lines {
     fn host_type() -> &'static HostType<Self> {
         static TYPE: LazyLock<HostType<Lines>> = LazyLock::new(|| {
-            HostType::new("lines").raw("next()", "The next line; nil at the end.", |lines: &Arc<Lines>, context: &mut Context<'_, '_>| {
-                next(&lines.0, context)
-            })
+            HostType::new("lines").raw(
+                "next()",
+                "The next line; nil at the end.",
+                |lines: &Arc<Lines>, context: &mut Context<'_, '_>| next(&lines.0, context),
+            )
         });
         &TYPE
     }

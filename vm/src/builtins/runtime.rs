@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use crate::{
     native::{Call, FunctionDef, NativeResult, Next},
+    rc::Heap,
     sched::LwpState,
     thread::ThreadRef,
     value::{MapObject, Owned},
@@ -27,7 +28,7 @@ pub static FUNCTIONS: &[FunctionDef] = &[
     FunctionDef {
         name: "stats",
         signature: "()",
-        doc: "Counts since the start: a map.",
+        doc: "Counts since the start, and the copies that this thread made on writing: a map.",
         run: stats,
     },
     FunctionDef {
@@ -96,12 +97,15 @@ fn threads(call: &mut Call<'_>) -> NativeResult {
 }
 
 fn stats(call: &mut Call<'_>) -> NativeResult {
+    // Copies are counted by thread: what one thread does says nothing about another.
+    let copies = Heap::with(|heap| heap.map_or(0, Heap::copies));
     let vm = call.vm();
     let s = vm.scheduler().stats();
     let counts = [
         ("threads", vm.threads_live() as u64),
         ("threads_made", vm.threads_made()),
         ("memory", vm.heap.total()),
+        ("copies", copies),
         ("processors", vm.scheduler().processors() as u64),
         ("lwps", s.lwps),
         ("lwps_started", s.lwps_started),

@@ -29,7 +29,8 @@ impl<'a> Args<'a> {
 
     /// Argument `i`, converted; an error names the parameter.
     pub fn get<T: FromArgument>(self, i: usize) -> Result<T::Item<'a>, Error> {
-        T::from_argument(self.at(i)).map_err(|e| e.context(&format!("argument `{}`", self.names[i])))
+        T::from_argument(self.at(i))
+            .map_err(|e| e.context(&format!("argument `{}`", self.names[i])))
     }
 
     /// Argument `i`.

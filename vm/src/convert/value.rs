@@ -4,10 +4,10 @@ use std::{fmt, sync::Arc};
 
 use crate::{
     convert::{FromValue, IntoValue},
-    module::HostObject,
     error::{Error, ErrorKind},
+    module::HostObject,
     rc::{Heap, SharedHeap},
-    value::{self, MapObject, Owned, Shared, View},
+    value::{self, ErrorObject, MapObject, Owned, Shared, View},
     vm::VmShared,
 };
 
@@ -77,11 +77,14 @@ impl<'a> ValueRef<'a> {
     pub fn entries(self) -> Option<impl Iterator<Item = (ValueRef<'a>, ValueRef<'a>)>> {
         let View::Map(map) = self.value.view() else { return None };
         let home = self.home;
-        Some(map.iter().map(move |(key, value)| (ValueRef::new(key, home), ValueRef::new(value, home))))
+        Some(
+            map.iter()
+                .map(move |(key, value)| (ValueRef::new(key, home), ValueRef::new(value, home))),
+        )
     }
 
     /// How many elements or entries the list or map has.
-    pub fn len(self) -> Option<usize> {
+    pub fn size(self) -> Option<usize> {
         match self.value.view() {
             View::List(list) => Some(list.len()),
             View::Map(map) => Some(map.len()),
@@ -134,7 +137,10 @@ impl<'a> ValueRef<'a> {
     /// The error that it is no `T`.
     pub fn mismatch<T: FromValue>(self) -> Error {
         let (expected, found) = (T::expected(), self.type_name());
-        Error::new(ErrorKind::Type, format!("expected {} {expected}, got {}", article(&expected), with_article(found)))
+        Error::new(
+            ErrorKind::Type,
+            format!("expected {} {expected}, got {}", article(&expected), with_article(found)),
+        )
     }
 }
 
@@ -315,12 +321,13 @@ impl IntoValue for Value {
 impl IntoValue for &Value {
     fn into_value(self) -> Result<Local, Error> {
         let value = self.owned();
-        let same = !value.is_heap() || Heap::with(|heap| match (heap, &self.home) {
-            (Some(heap), Some(home)) => Arc::ptr_eq(heap.vm(), &home.heap),
-            // An object that the host made has no VM yet.
-            (_, None) => matches!(value.view(), View::Handle(_)),
-            (None, Some(_)) => false,
-        });
+        let same = !value.is_heap()
+            || Heap::with(|heap| match (heap, &self.home) {
+                (Some(heap), Some(home)) => Arc::ptr_eq(heap.vm(), &home.heap),
+                // An object that the host made has no VM yet.
+                (_, None) => matches!(value.view(), View::Handle(_)),
+                (None, Some(_)) => false,
+            });
         if same { Ok(Local::new(value.clone())) } else { copy(value).map(Local::new) }
     }
 }
@@ -345,101 +352,67 @@ fn within_heap<R>(account: &Arc<SharedHeap>, f: impl FnOnce() -> R) -> R {
 
 /// A copy of data that shares nothing with it. Without recursion, since data may nest to any depth.
 fn copy(root: &Owned) -> Result<Owned, Error> {
-    enum Frame<'a> {
-        List(std::slice::Iter<'a, Owned>, Vec<Owned>),
-        Map(Box<dyn Iterator<Item = (&'a Owned, &'a Owned)> + 'a>, MapObject, Pending<'a>),
+    let mut open: Vec<Container<'_>> = Vec::new();
+    match Container::of(root) {
+        Some(outermost) => open.push(outermost),
+        None => return leaf(root),
     }
-    /// What of the entry being copied is still to be done.
-    enum Pending<'a> {
-        Nothing,
-        Key(&'a Owned),
-        Value(Owned),
-    }
-    let mut frames: Vec<Frame<'_>> = Vec::new();
-    let mut next = Some(root);
-    let mut done = Owned::NIL;
-    loop {
-        // Goes down into a container, or finishes a leaf.
-        if let Some(value) = next.take() {
-            match value.view() {
-                View::List(list) => {
-                    frames.push(Frame::List(list.as_slice().iter(), Vec::with_capacity(list.len())));
-                }
-                View::Map(map) => {
-                    frames.push(Frame::Map(Box::new(map.iter()), MapObject::new(), Pending::Nothing));
-                }
-                _ => {
-                    done = leaf(value)?;
-                    if frames.is_empty() {
-                        return Ok(done);
-                    }
-                    put(frames.last_mut(), &mut done, &mut next)?;
-                    if next.is_some() {
-                        continue;
-                    }
-                }
+    while let Some(innermost) = open.last_mut() {
+        if let Some(child) = innermost.left.next() {
+            match Container::of(child) {
+                Some(inner) => open.push(inner),
+                None => innermost.copies.push(leaf(child)?),
+            }
+        } else if let Some(done) = open.pop() {
+            let done = done.finish()?;
+            match open.last_mut() {
+                Some(outer) => outer.copies.push(done),
+                None => return Ok(done),
             }
         }
-        // Goes on with the innermost container, or finishes it.
-        match frames.last_mut() {
-            None => return Ok(done),
-            Some(Frame::List(items, copies)) => match items.next() {
-                Some(item) => next = Some(item),
-                None => {
-                    done = Owned::list(std::mem::take(copies));
-                    frames.pop();
-                }
-            },
-            Some(Frame::Map(entries, copies, pending)) => match entries.next() {
-                Some((key, value)) => {
-                    *pending = Pending::Key(value);
-                    next = Some(key);
-                }
-                None => {
-                    done = Owned::map(std::mem::replace(copies, MapObject::new()));
-                    frames.pop();
-                }
-            },
-        }
-        if next.is_none() {
-            if frames.is_empty() {
-                return Ok(done);
-            }
-            put(frames.last_mut(), &mut done, &mut next)?;
-        }
+    }
+    Ok(Owned::NIL)
+}
+
+/// A list or map that is being copied; a map is a row of keys and values in turn.
+struct Container<'a> {
+    is_map: bool,
+    left: Box<dyn Iterator<Item = &'a Owned> + 'a>,
+    copies: Vec<Owned>,
+}
+
+impl<'a> Container<'a> {
+    fn of(value: &'a Owned) -> Option<Self> {
+        let (is_map, left): (_, Box<dyn Iterator<Item = _>>) = match value.view() {
+            View::List(list) => (false, Box::new(list.as_slice().iter())),
+            View::Map(map) => (true, Box::new(map.iter().flat_map(|(key, value)| [key, value]))),
+            _ => return None,
+        };
+        Some(Self { is_map, left, copies: Vec::new() })
     }
 
-    /// Puts a finished copy into the container that waits for it.
-    fn put<'a>(
-        frame: Option<&mut Frame<'a>>,
-        done: &mut Owned,
-        next: &mut Option<&'a Owned>,
-    ) -> Result<(), Error> {
-        match frame {
-            None => {}
-            Some(Frame::List(_, copies)) => copies.push(done.take()),
-            Some(Frame::Map(_, copies, pending)) => {
-                match std::mem::replace(pending, Pending::Nothing) {
-                    Pending::Nothing => {}
-                    Pending::Key(value) => {
-                        *pending = Pending::Value(done.take());
-                        *next = Some(value);
-                    }
-                    Pending::Value(key) => {
-                        copies.insert(key, done.take()).map_err(|e| Error::from_thrown(e, None))?;
-                    }
-                }
-            }
+    fn finish(self) -> Result<Owned, Error> {
+        if !self.is_map {
+            return Ok(Owned::list(self.copies));
         }
-        Ok(())
+        let mut map = MapObject::with_capacity(self.copies.len() / 2);
+        let mut row = self.copies.into_iter();
+        while let (Some(key), Some(value)) = (row.next(), row.next()) {
+            map.insert(key, value).map_err(|e| Error::from_thrown(e, None))?;
+        }
+        Ok(Owned::map(map))
     }
 }
 
+/// A copy of what holds no other values.
 fn leaf(value: &Owned) -> Result<Owned, Error> {
     match value.view() {
         View::Str(text) => Ok(Owned::str(text.as_str())),
         View::Range(range) => Ok(Owned::range(*range)),
-        View::Error(error) => Ok(Owned::str(error.message())),
+        View::Error(error) => {
+            let (kind, message) = (Owned::str(error.kind()), Owned::str(error.message()));
+            Ok(Owned::error(ErrorObject::new(kind, message, Owned::NIL)))
+        }
         _ if !value.is_heap() => Ok(value.clone()),
         _ => Err(Error::new(
             ErrorKind::Type,

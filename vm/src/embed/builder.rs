@@ -147,7 +147,11 @@ impl<V: From<Vm>> VmBuilder<V> {
     /// Adds a function that is known everywhere and may wait in the kernel. See
     /// [`ModuleBuilder::blocking`].
     #[must_use]
-    pub fn blocking_function<P>(mut self, signature: &str, function: impl BlockingFunction<P>) -> Self {
+    pub fn blocking_function<P>(
+        mut self,
+        signature: &str,
+        function: impl BlockingFunction<P>,
+    ) -> Self {
         self.functions.push(blocking(signature, Cow::Borrowed(""), Handoff::Lazy, function));
         self
     }
@@ -155,7 +159,11 @@ impl<V: From<Vm>> VmBuilder<V> {
     /// Adds a function that is known everywhere and does wait in the kernel. See
     /// [`ModuleBuilder::eager`].
     #[must_use]
-    pub fn eager_function<P>(mut self, signature: &str, function: impl BlockingFunction<P>) -> Self {
+    pub fn eager_function<P>(
+        mut self,
+        signature: &str,
+        function: impl BlockingFunction<P>,
+    ) -> Self {
         self.functions.push(blocking(signature, Cow::Borrowed(""), Handoff::Eager, function));
         self
     }
@@ -257,7 +265,8 @@ fn environment(vm: &VmShared) -> Environment {
         });
         names
     };
-    let builtins = names(&|each| vm.builtins.lock().iter().for_each(|(name, value)| each(name, value)));
+    let builtins =
+        names(&|each| vm.builtins.lock().iter().for_each(|(name, value)| each(name, value)));
     let modules = vm.modules.lock();
     let modules = modules
         .iter()

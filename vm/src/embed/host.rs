@@ -91,7 +91,13 @@ impl Host {
     pub(super) fn new(vm: Arc<VmShared>, color: bool) -> Self {
         let hold = Some(vm.scheduler().hold());
         let users = Mutex::new(Users { handles: 1, waiting: 0, hold });
-        Self(Arc::new(Inner { vm, environment: OnceLock::new(), docs: OnceLock::new(), color, users }))
+        Self(Arc::new(Inner {
+            vm,
+            environment: OnceLock::new(),
+            docs: OnceLock::new(),
+            color,
+            users,
+        }))
     }
 
     /// Says what modules say of themselves.
@@ -333,8 +339,7 @@ pub(super) fn run(host: &Host, name: &str, bytes: &[u8]) -> i32 {
             return WRONG_TEXT;
         }
     };
-    let options =
-        ThreadOptions { name: Some(MAIN.into()), main: true, ..ThreadOptions::default() };
+    let options = ThreadOptions { name: Some(MAIN.into()), main: true, ..ThreadOptions::default() };
     let thread = within(Some(vm), || ThreadRef::new(vm, options, &main, Vec::new()));
     // While the program runs the host wakes nobody.
     let hold = mem::take(&mut host.0.users.lock().hold);

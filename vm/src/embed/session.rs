@@ -124,8 +124,10 @@ impl Names {
             let Some(unit) = unit else { return Err(Error::from_diagnostics(source, diagnostics)) };
             host.warn(&source, &diagnostics);
             let shared = host.shared();
-            let main = within(Some(shared), || link(shared, &unit, self.globals.clone()).map(|m| m.main()))
-                .map_err(|message| Error::new(ErrorKind::Syntax, message))?;
+            let main = within(Some(shared), || {
+                link(shared, &unit, self.globals.clone()).map(|m| m.main())
+            })
+            .map_err(|message| Error::new(ErrorKind::Syntax, message))?;
             if let Some(session) = session {
                 *known = session;
             }

@@ -60,6 +60,13 @@ pub(super) fn call_const(m: &mut Machine<'_>) -> Step {
     call_value(m, m.constant(word.b as usize), Given::plain(word.a, word.c as usize))
 }
 
+/// The interpreter's own form of it.
+pub(super) fn call_direct(m: &mut Machine<'_>) -> Step {
+    let word = m.word();
+    let closure = Raw { tag: tag::FUNCTION, bits: m.constant(word.b as usize).tag };
+    call_value(m, closure, Given::plain(word.a, word.c as usize))
+}
+
 /// `CALL_WITH a b n`
 pub(super) fn call_with(m: &mut Machine<'_>) -> Step {
     let (word, ext) = (m.word(), m.extension(1));

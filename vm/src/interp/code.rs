@@ -14,3 +14,7 @@ lisle_compiler::for_each_op!(codes);
 
 /// `JumpBack` to a `RangeLoop`, whose turn it does itself; `a` is that of the `RangeLoop`.
 pub(crate) const JUMP_BACK_RANGE: u8 = Op::ALL.len() as u8;
+
+/// `CallConst` of a function that takes as many arguments as are given; `b` is the slot behind the
+/// constants with its closure and its `Proto`.
+pub(crate) const CALL_DIRECT: u8 = JUMP_BACK_RANGE + 1;

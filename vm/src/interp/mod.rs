@@ -47,9 +47,10 @@ mod unwind;
 
 use std::arch::asm;
 use std::hint::unreachable_unchecked;
+use std::ptr::with_exposed_provenance;
 use std::sync::atomic::{AtomicI32, Ordering};
 
-pub(crate) use code::JUMP_BACK_RANGE;
+pub(crate) use code::{CALL_DIRECT, JUMP_BACK_RANGE};
 pub(crate) use machine::proto_of;
 pub(crate) use run::{entry, registers_of};
 pub(crate) use unwind::abandon;
@@ -216,18 +217,14 @@ fn execute(m: &mut Machine<'_>) -> Outcome {
             }
         }};
     }
-    /// Enters a function with so many arguments, when that needs no binding.
+    /// Enters a function whose arguments need no binding, if there is fuel and room.
     macro_rules! enter {
-        ($w:expr, $callee:expr) => {{
-            let callee: Raw = $callee;
-            let proto = proto_of_closure(callee);
-            let new = base.add($w.a as usize + LINK);
-            if (*proto).exact == u32::from($w.c)
-                && fuel > 0
-                && new.wrapping_add((*proto).frame) <= limit
-            {
+        ($closure:expr, $proto:expr) => {{
+            let proto: *const Proto = $proto;
+            let new = base.add((*pc).a as usize + LINK);
+            if fuel > 0 && new.wrapping_add((*proto).frame) <= limit {
                 fuel -= 1;
-                store(new.sub(LINK).cast(), callee);
+                store(new.sub(LINK).cast(), Raw { tag: FUNCTION, bits: $closure });
                 let back = Raw { tag: pc.add(1).addr() as u64, bits: constants.addr() as u64 };
                 store(new.sub(SLOT).cast(), back);
                 base = new;
@@ -242,8 +239,8 @@ fn execute(m: &mut Machine<'_>) -> Outcome {
         ($value:expr) => {{
             let value: Raw = $value;
             let link = base.sub(SLOT).cast::<Raw>();
-            let back: *const Word = std::ptr::with_exposed_provenance((*link).tag as usize);
-            constants = std::ptr::with_exposed_provenance((*link).bits as usize);
+            let back: *const Word = with_exposed_provenance((*link).tag as usize);
+            constants = with_exposed_provenance((*link).bits as usize);
             let result = base.sub(LINK);
             store(result.cast(), value);
             base = result.sub((*back.sub(1)).a as usize);
@@ -692,10 +689,16 @@ fn execute(m: &mut Machine<'_>) -> Outcome {
                 code::Call => {
                     let callee = load(reg!((*pc).b));
                     if callee.tag == FUNCTION {
-                        enter!((*pc), callee);
+                        let proto = proto_of_closure(callee);
+                        if (*proto).exact == u32::from((*pc).c) {
+                            enter!(callee.bits, proto);
+                        }
                     }
                 }
-                code::CallConst => enter!((*pc), *constants.add((*pc).b as usize)),
+                code::CALL_DIRECT => {
+                    let direct = constants.add((*pc).b as usize);
+                    enter!((*direct).tag, with_exposed_provenance((*direct).bits as usize));
+                }
                 code::Ret => leave!(load(reg!((*pc).a))),
                 code::RetNil => leave!(Raw::NIL),
                 code::Landing => {
@@ -717,6 +720,7 @@ fn execute(m: &mut Machine<'_>) -> Outcome {
                 code::MapExtend => outside::<{ code::MapExtend }>(),
                 code::MapInsert => outside::<{ code::MapInsert }>(),
                 code::NewRange => outside::<{ code::NewRange }>(),
+                code::CallConst => outside::<{ code::CallConst }>(),
                 code::Concat => outside::<{ code::Concat }>(),
                 code::Format => outside::<{ code::Format }>(),
                 code::GetField => outside::<{ code::GetField }>(),
@@ -887,7 +891,7 @@ fn floor_rem(x: i64, y: i64) -> i64 {
 
 /// The function that a closure runs.
 #[inline(always)]
-unsafe fn proto_of_closure(closure: Raw) -> *const Proto {
+pub(crate) unsafe fn proto_of_closure(closure: Raw) -> *const Proto {
     // SAFETY: the caller has a live closure.
     unsafe { rc::body::<Closure>(closure) }.code().cast()
 }

@@ -5,21 +5,24 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::machine::{Exit, Machine, Step};
-use super::{code, execute, native, proto_of_closure, unwind};
+use super::{code, execute, native, proto_of, proto_of_closure, unwind};
 use crate::{
-    link::{HALT, RESUME, SLOT, START, Word},
+    link::{HALT, Proto, RESUME, SLOT, START, Word},
     rc::Heap,
     sched::{Context, Outcome, ParkWord, Runnable},
     scope, spawn,
     thread::{
-        Blocked, ENTRY_CALLEE, ENTRY_RESULT, Pending, Place, Stack, Then, ThreadRef, ThreadState,
-        cancel,
+        Blocked, ENTRY_ARGS, ENTRY_CALLEE, ENTRY_RESULT, Pending, Place, Stack, Then, ThreadRef,
+        ThreadState, cancel,
     },
     value::{ErrorObject, Kind, Owned, View, error, uncatchable},
 };
 
 /// The fuel of a slice: so many back edges and calls.
 const SLICE: i64 = 10_000;
+
+/// A stack of fewer slots is never made smaller.
+const LARGE: usize = 1 << 14;
 
 /// The fuel that cleanup gets when a thread has used up its own.
 const RESERVE: u64 = 100_000;
@@ -144,6 +147,7 @@ fn slice(
     if outcome == Outcome::Done {
         return outcome;
     }
+    m.shrink_stack();
     let place = m.save();
     m.settle();
     let left = m.fuel;
@@ -192,6 +196,25 @@ impl<'a> Machine<'a> {
         self.granted = self.fuel;
         let state = self.state();
         state.fuel = state.fuel.map(|left| left.saturating_sub(used));
+    }
+
+    /// Gives back most of a large stack that is hardly used any more.
+    fn shrink_stack(&mut self) {
+        let slots = self.state().stack.slots();
+        if slots < LARGE {
+            return;
+        }
+        let place = self.save();
+        let frame = proto_of(self.constants).map_or(0, Proto::registers);
+        let state = self.state();
+        let called = state.pending.iter().map(|pending| pending.called() + ENTRY_ARGS);
+        let held = state.held.map_or(0, |(first, count)| first + count);
+        let used = called.chain([held, place.base / SLOT + frame]).max().unwrap_or(slots);
+        if used < slots / 8 {
+            state.stack.resize(slots / 4);
+            self.limit = self.state().stack.end().cast();
+            self.restore(place);
+        }
     }
 
     /// Makes the next back edge or call a safepoint.

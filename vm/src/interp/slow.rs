@@ -27,8 +27,7 @@ pub(super) fn step(m: &mut Machine<'_>) -> Option<Outcome> {
 fn operate(m: &mut Machine<'_>) -> Step {
     let word = m.word();
     let Some(op) = Op::from_code(word.op) else {
-        debug_assert_eq!(word.op, code::JUMP_BACK_RANGE);
-        return m.safepoint();
+        return if word.op == code::CALL_DIRECT { call::call_direct(m) } else { m.safepoint() };
     };
     match op {
         Op::Landing => match word.flags {

@@ -54,7 +54,8 @@ pub fn walk(roots: &[&Owned], complete: bool) -> Result<Census, String> {
                 note(child, &mut work);
                 let raw = child.as_raw();
                 if raw.is_heap() && !parent_local && state(raw) == Ok(State::Local) {
-                    wrong = Some(format!("{parent:?} is not local and refers to {child:?}, which is"));
+                    wrong =
+                        Some(format!("{parent:?} is not local and refers to {child:?}, which is"));
                 }
             });
         }

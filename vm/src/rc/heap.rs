@@ -27,7 +27,7 @@ const GRANULE: i64 = 16 * 1024;
 
 /// The VM's side of the accounting.
 #[derive(Debug)]
-pub struct SharedHeap {
+pub(crate) struct SharedHeap {
     /// Bytes of shared and immortal objects. Any LWP; only a sum, so relaxed.
     bytes: AtomicI64,
     /// `bytes` and what the heaps have announced. Any LWP; only a sum, so relaxed.
@@ -38,7 +38,7 @@ pub struct SharedHeap {
 
 impl SharedHeap {
     /// Accounts for one VM; `None` is no limit.
-    pub fn new(limit: Option<u64>) -> Arc<Self> {
+    pub(crate) fn new(limit: Option<u64>) -> Arc<Self> {
         Arc::new(Self {
             bytes: AtomicI64::new(0),
             total: AtomicI64::new(0),
@@ -46,18 +46,14 @@ impl SharedHeap {
         })
     }
 
-    /// Sets the most that all objects of the VM together may take.
-    pub fn set_limit(&self, limit: Option<u64>) {
-        self.limit.store(to_limit(limit), Ordering::Relaxed);
-    }
-
     /// Bytes of shared and immortal objects.
+    #[cfg(test)]
     pub fn bytes(&self) -> u64 {
         self.bytes.load(Ordering::Relaxed).max(0).cast_unsigned()
     }
 
     /// Bytes of all objects, but for up to 16 KiB of each thread.
-    pub fn total(&self) -> u64 {
+    pub(crate) fn total(&self) -> u64 {
         self.total.load(Ordering::Relaxed).max(0).cast_unsigned()
     }
 
@@ -78,7 +74,7 @@ fn to_limit(limit: Option<u64>) -> i64 {
 
 /// The account of one user thread. Owner-only: the LWP that runs the thread.
 #[derive(Debug)]
-pub struct Heap {
+pub(crate) struct Heap {
     bytes: Cell<i64>,
     /// Where `charge` must look closer: the limit, or the next granule.
     watch: Cell<i64>,
@@ -94,7 +90,7 @@ pub struct Heap {
 
 impl Heap {
     /// An empty account of the VM; `None` is no limit.
-    pub fn new(vm: Arc<SharedHeap>, limit: Option<u64>) -> Self {
+    pub(crate) fn new(vm: Arc<SharedHeap>, limit: Option<u64>) -> Self {
         let limit = to_limit(limit);
         Self {
             bytes: Cell::new(0),
@@ -110,7 +106,7 @@ impl Heap {
     }
 
     /// Makes this the heap of the calling kernel thread until the guard is dropped.
-    pub fn enter(&self) -> Entered<'_> {
+    pub(crate) fn enter(&self) -> Entered<'_> {
         // SAFETY: the guard borrows `self`, so the heap outlives it.
         unsafe { Self::enter_raw(self) }
     }
@@ -119,12 +115,12 @@ impl Heap {
     ///
     /// # Safety
     /// The heap must live, and not move, until the guard is dropped.
-    pub unsafe fn enter_raw<'a>(heap: *const Self) -> Entered<'a> {
+    pub(crate) unsafe fn enter_raw<'a>(heap: *const Self) -> Entered<'a> {
         Entered { outer: LOCAL.with(|local| local.heap.replace(heap)), marker: PhantomData }
     }
 
     /// Calls `f` with the heap of the calling kernel thread, if it has entered one.
-    pub fn with<R>(f: impl FnOnce(Option<&Self>) -> R) -> R {
+    pub(crate) fn with<R>(f: impl FnOnce(Option<&Self>) -> R) -> R {
         LOCAL.with(|local| {
             // SAFETY: the pointer is null or that of a heap which `enter_raw`'s caller keeps alive
             // until its guard has reset the pointer; all fields are cells.
@@ -133,7 +129,7 @@ impl Heap {
     }
 
     /// True when `bytes` more would be within the limits of the current heap and its VM.
-    pub fn room(bytes: usize) -> bool {
+    pub(crate) fn room(bytes: usize) -> bool {
         Self::with(|heap| {
             heap.is_none_or(|heap| {
                 let more = i64::try_from(bytes).unwrap_or(i64::MAX);
@@ -143,36 +139,30 @@ impl Heap {
     }
 
     /// The VM's side.
-    pub fn vm(&self) -> &Arc<SharedHeap> {
+    pub(crate) fn vm(&self) -> &Arc<SharedHeap> {
         &self.vm
     }
 
     /// Bytes of the local objects of this thread.
+    #[cfg(test)]
     pub fn bytes(&self) -> u64 {
         self.bytes.get().max(0).cast_unsigned()
     }
 
-    /// Sets the most that the local objects of this thread may take.
-    pub fn set_limit(&self, limit: Option<u64>) {
-        self.limit.set(to_limit(limit));
-        self.watch.set(self.limit.get().min(self.reserved.get() + GRANULE));
-    }
-
     /// True when a limit was passed and still is. Resets the flag.
-    pub fn take_exceeded(&self) -> bool {
-        self.exceeded.replace(false)
-            && (self.bytes.get() > self.limit.get() || self.vm.over(0))
+    pub(crate) fn take_exceeded(&self) -> bool {
+        self.exceeded.replace(false) && (self.bytes.get() > self.limit.get() || self.vm.over(0))
     }
 
     /// True when a limit was passed: one load, for safepoints.
     #[inline(always)]
-    pub fn exceeded(&self) -> bool {
+    pub(crate) fn exceeded(&self) -> bool {
         self.exceeded.get()
     }
 
     /// How many objects were freed since the last call: to be paid in fuel.
     #[inline]
-    pub fn take_drop_work(&self) -> u64 {
+    pub(crate) fn take_drop_work(&self) -> u64 {
         self.drop_work.replace(0)
     }
 
@@ -182,6 +172,7 @@ impl Heap {
     }
 
     /// The bytes of those copies.
+    #[cfg(test)]
     pub fn copied_bytes(&self) -> u64 {
         self.copied_bytes.get()
     }
@@ -235,7 +226,7 @@ impl Drop for Heap {
 /// While it lives, a heap is the one of this kernel thread. Guards end in reverse order.
 #[derive(Debug)]
 #[must_use]
-pub struct Entered<'a> {
+pub(crate) struct Entered<'a> {
     outer: *const Heap,
     marker: PhantomData<&'a Heap>,
 }
@@ -259,7 +250,7 @@ pub(super) struct Local {
     pub(super) pending: Cell<*mut Header>,
     /// Somebody further up the native stack is freeing what is pending.
     pub(super) draining: Cell<bool>,
-    #[cfg(any(test, debug_assertions))]
+    #[cfg(test)]
     live: Cell<i64>,
 }
 
@@ -269,7 +260,7 @@ thread_local! {
             heap: Cell::new(std::ptr::null()),
             pending: Cell::new(std::ptr::null_mut()),
             draining: Cell::new(false),
-            #[cfg(any(test, debug_assertions))]
+            #[cfg(test)]
             live: Cell::new(0),
         }
     };
@@ -327,26 +318,29 @@ pub(super) fn copied(bytes: usize) {
     });
 }
 
-/// Notes freed objects.
-pub(super) fn freed(objects: u64) {
+/// Takes the bytes of a dead object off the current heap, and notes the work of freeing it.
+#[inline]
+pub(super) fn freed(bytes: usize) {
     Heap::with(|heap| {
         if let Some(heap) = heap {
-            heap.drop_work.set(heap.drop_work.get() + objects);
+            heap.bytes.set(heap.bytes.get() - bytes.cast_signed() as i64);
+            heap.drop_work.set(heap.drop_work.get() + 1);
         }
     });
+    count_live(-1);
 }
 
-/// Counts objects made and freed by this kernel thread, in debug builds.
+/// Counts objects made and freed by this kernel thread, in tests.
 #[inline(always)]
 pub(super) fn count_live(change: i64) {
-    #[cfg(any(test, debug_assertions))]
+    #[cfg(test)]
     LOCAL.with(|local| local.live.set(local.live.get() + change));
-    #[cfg(not(any(test, debug_assertions)))]
+    #[cfg(not(test))]
     let _ = change;
 }
 
-/// Objects made less objects freed by this kernel thread. Only counted in debug builds.
-#[cfg(any(test, debug_assertions))]
+/// Objects made less objects freed by this kernel thread. Only counted in tests.
+#[cfg(test)]
 pub fn live_objects() -> i64 {
     LOCAL.with(|local| local.live.get())
 }

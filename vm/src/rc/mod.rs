@@ -39,7 +39,7 @@
 
 #![expect(unsafe_code, reason = "counts, and access to objects by their headers")]
 
-#[cfg(any(test, debug_assertions))]
+#[cfg(test)]
 pub mod check;
 mod heap;
 mod pool;
@@ -57,9 +57,9 @@ use crate::value::{
 };
 
 use heap::LOCAL;
-pub use heap::{Entered, Heap, SharedHeap};
-#[cfg(any(test, debug_assertions))]
+#[cfg(test)]
 pub use heap::live_objects;
+pub(crate) use heap::{Heap, SharedHeap};
 pub(crate) use heap::{charge, credit};
 
 /// Words at or below this are immortal.
@@ -132,14 +132,35 @@ pub(crate) fn allocate_shared(kind: u64, body: HandleObject) -> Raw {
 
 #[inline]
 fn allocate_as<T: Body>(kind: u64, count: i32, body: T) -> Raw {
-    let pointer = pool::allocate(Object::<T>::LAYOUT).cast::<Object<T>>();
-    let object =
-        Object { header: Header { count: AtomicI32::new(count), kind: kind as u8 }, body };
+    // SAFETY: the whole body is written.
+    unsafe { allocate_with(kind, count, |at: *mut T| at.write(body)) }
+}
+
+/// Makes an object with one local reference, which the caller owns; `init` writes the body where
+/// it will stand. Worth it where a body is put together from small pieces: written elsewhere and
+/// moved, they would be read back before they are all there.
+///
+/// # Safety
+/// `init` writes a whole body, and does not panic.
+#[inline]
+pub(crate) unsafe fn allocate_in_place<T: Body>(init: impl FnOnce(*mut T)) -> Raw {
+    // SAFETY: the caller's promise.
+    unsafe { allocate_with(T::TAG, 1, init) }
+}
+
+/// # Safety
+/// `init` writes a whole body, and does not panic.
+#[inline]
+unsafe fn allocate_with<T: Body>(kind: u64, count: i32, init: impl FnOnce(*mut T)) -> Raw {
+    let pointer = pool::allocate(Object::<T>::LAYOUT).cast::<Object<T>>().as_ptr();
+    let header = Header { count: AtomicI32::new(count), kind: kind as u8 };
     // SAFETY: fresh memory of the type's size and alignment.
-    unsafe { pointer.write(object) };
+    unsafe { (&raw mut (*pointer).header).write(header) };
+    // SAFETY: as above.
+    init(unsafe { &raw mut (*pointer).body });
     charge(size_of::<Object<T>>());
     heap::count_live(1);
-    Raw::object(kind, pointer.as_ptr())
+    Raw::object(kind, pointer)
 }
 
 /// The body of the object that a value refers to.
@@ -272,8 +293,15 @@ unsafe fn release_cold(raw: Raw) {
         // SAFETY: the last reference was ours, so nobody else reads it.
         heap::from_vm(unsafe { bytes(raw) });
     }
-    // SAFETY: no reference is left.
-    unsafe { bury(raw) };
+    match raw.tag {
+        // They own no values, so nothing can follow: no need for the chain.
+        // SAFETY: no reference is left.
+        tag::STR => unsafe { free::<StrObject>(raw.pointer()) },
+        // SAFETY: as above.
+        tag::RANGE => unsafe { free::<RangeObject>(raw.pointer()) },
+        // SAFETY: as above.
+        _ => unsafe { bury(raw) },
+    }
 }
 
 /// True when nobody else has a reference, and the object may be written as it is.
@@ -379,30 +407,13 @@ unsafe fn mark_shared(raw: Raw, moved: &mut usize, work: &mut Vec<Raw>) {
 /// They are freed when it is dropped, which its owner does only when no value of the VM is left
 /// anywhere.
 #[derive(Debug, Default)]
-pub struct Immortals {
+pub(crate) struct Immortals {
     objects: Vec<Raw>,
 }
 
 // SAFETY: the addresses of immortal objects, which any thread may read, and which only `drop`
 // frees.
 unsafe impl Send for Immortals {}
-
-impl Immortals {
-    /// No objects.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// How many there are.
-    pub fn len(&self) -> usize {
-        self.objects.len()
-    }
-
-    /// True when there are none.
-    pub fn is_empty(&self) -> bool {
-        self.objects.is_empty()
-    }
-}
 
 impl Drop for Immortals {
     fn drop(&mut self) {
@@ -419,7 +430,6 @@ impl Drop for Immortals {
             // SAFETY: as above, and its body has been dropped.
             unsafe { free_memory_of(raw) };
         }
-        heap::freed(self.objects.len() as u64);
     }
 }
 
@@ -456,15 +466,6 @@ unsafe fn mark_immortal(raw: Raw, registry: &mut Immortals) {
         unsafe { count(raw) }.store(IMMORTAL, Ordering::Relaxed);
         registry.objects.push(raw);
     }
-}
-
-/// True when the object's graph may be in other threads.
-///
-/// # Safety
-/// What `raw` refers to is live.
-pub(crate) unsafe fn is_shared(raw: Raw) -> bool {
-    // SAFETY: the caller's promise.
-    !raw.is_heap() || unsafe { count(raw) }.load(Ordering::Relaxed) < 0
 }
 
 /// True when there is one reference, local or shared: the object occurs once in any graph. May be
@@ -521,9 +522,7 @@ macro_rules! with_body {
 /// The bytes charged for an object.
 unsafe fn bytes(raw: Raw) -> usize {
     // SAFETY: the caller has a live object, whose tag tells its type.
-    unsafe {
-        with_body!(raw.tag, B => size_of::<Object<B>>() + body::<B>(raw).buffer_bytes())
-    }
+    unsafe { with_body!(raw.tag, B => size_of::<Object<B>>() + body::<B>(raw).buffer_bytes()) }
 }
 
 /// Calls `visit` with every value that a live object owns.
@@ -558,7 +557,6 @@ impl Drop for Reset<'_> {
 
 /// Frees what is in the chain, and what joins it meanwhile.
 fn drain() {
-    let mut objects = 0;
     loop {
         let tagged = LOCAL.with(|local| local.pending.get());
         let Some(tagged) = NonNull::new(tagged) else { break };
@@ -567,13 +565,9 @@ fn drain() {
         // SAFETY: what is in the chain is dead and holds the next link in its first word.
         let next = unsafe { object.cast::<*mut Header>().read() };
         LOCAL.with(|local| local.pending.set(next));
-        objects += 1;
         // SAFETY: a dead object off the chain, of the kind that its link tells.
-        unsafe { with_body!(kind, B => drop_body::<B>(object)) };
-        // SAFETY: as above, and its body has been dropped.
-        unsafe { with_body!(kind, B => free_memory::<B>(object)) };
+        unsafe { with_body!(kind, B => free::<B>(object)) };
     }
-    heap::freed(objects);
 }
 
 /// [`drop_body`] for the type that the tag tells.
@@ -588,10 +582,17 @@ unsafe fn free_memory_of(raw: Raw) {
     unsafe { with_body!(raw.tag, B => free_memory::<B>(raw.pointer())) };
 }
 
+/// Drops the body of a dead object and gives its memory back.
+unsafe fn free<T: Body>(object: *mut Header) {
+    // SAFETY: the caller has a dead object.
+    unsafe { drop_body::<T>(object) };
+    // SAFETY: its body has just been dropped.
+    unsafe { free_memory::<T>(object) };
+}
+
 /// Drops the body of a dead object, once.
 unsafe fn drop_body<T: Body>(object: *mut Header) {
-    credit(size_of::<Object<T>>());
-    heap::count_live(-1);
+    heap::freed(size_of::<Object<T>>());
     // SAFETY: the object is dead, and its body was never dropped.
     unsafe { (&raw mut (*object.cast::<Object<T>>()).body).drop_in_place() };
 }

@@ -60,11 +60,11 @@ fn immortals_are_not_counted_and_end_with_their_registry() {
     let before = live_objects();
     let handle = Owned::handle(Thing);
     let crossed = Shared::new(str("crossed before"));
-    let mut registry = Immortals::new();
+    let mut registry = Immortals::default();
     let value = list([list([str("x")]), handle.clone(), crossed.to_owned()]);
     // SAFETY: the registry outlives all copies.
-    unsafe { value.make_immortal(&mut registry) };
-    assert_eq!(registry.len(), 3);
+    unsafe { super::make_immortal(value.as_raw(), &mut registry) };
+    assert_eq!(registry.objects.len(), 3);
     let n = word(&value).load(Ordering::Relaxed);
     let copies: Vec<Owned> = (0..100).map(|_| value.clone()).collect();
     assert_eq!(word(&value).load(Ordering::Relaxed), n);
@@ -289,7 +289,9 @@ fn random_graphs_on_several_threads() {
                 match random.below(12) {
                     0 => values.push(Owned::string(format!("text number {step}"))),
                     1 => values.push(Owned::list(values.iter().take(3).cloned().collect())),
-                    2 => values.push(map([(str("k"), values.first().cloned().unwrap_or_default())])),
+                    2 => {
+                        values.push(map([(str("k"), values.first().cloned().unwrap_or_default())]))
+                    }
                     3 if !values.is_empty() => values.push(values[pick].clone()),
                     4 | 5 if !values.is_empty() => {
                         let inner = values.first().cloned().unwrap_or_default();

@@ -255,7 +255,15 @@ impl UserThread {
 
 impl Drop for UserThread {
     fn drop(&mut self) {
-        crate::interp::abandon(self.state.get_mut());
+        let state = self.state.get_mut();
+        crate::interp::abandon(state);
+        // What the record holds is freed on the thread's own account.
+        // SAFETY: the heap is dropped with the record, after the guard.
+        let entered = unsafe { Heap::enter_raw(&raw const state.heap) };
+        self.done = Completion::new();
+        self.wait = Wait::new();
+        self.scope = None;
+        drop(entered);
     }
 }
 

@@ -9,7 +9,7 @@ use super::{ErrorObject, ListObject, Owned, RangeObject, StrObject, View, cut_li
 
 /// One step of a path.
 #[derive(Clone, Copy, Debug)]
-pub enum Step<'a> {
+pub(crate) enum Step<'a> {
     /// `[key]`
     Index(&'a Owned),
     /// `.name`; the name is a string.
@@ -18,7 +18,7 @@ pub enum Step<'a> {
 
 /// Position `i` of something with `len` elements: negative counts from the end.
 #[inline]
-pub fn position(i: i64, len: usize) -> Option<usize> {
+pub(crate) fn position(i: i64, len: usize) -> Option<usize> {
     let at = if i < 0 { i.checked_add(len as i64)? } else { i };
     usize::try_from(at).ok().filter(|at| *at < len)
 }
@@ -60,7 +60,7 @@ fn no_field(value: &Owned, name: &Owned) -> Owned {
 }
 
 /// `container[key]`
-pub fn index_get(container: &Owned, key: &Owned) -> Result<Owned, Owned> {
+pub(crate) fn index_get(container: &Owned, key: &Owned) -> Result<Owned, Owned> {
     match (container.view(), key.view()) {
         (View::List(list), View::Int(i)) => match position(i, list.len()) {
             Some(at) => Ok(list[at].clone()),
@@ -75,7 +75,8 @@ pub fn index_get(container: &Owned, key: &Owned) -> Result<Owned, Owned> {
         }
         (View::Range(range), View::Int(i)) => {
             let len = range.len();
-            let at = if i < 0 { i128::from(i) + len.min(i128::MAX as u128) as i128 } else { i.into() };
+            let at =
+                if i < 0 { i128::from(i) + len.min(i128::MAX as u128) as i128 } else { i.into() };
             match u128::try_from(at).ok().and_then(|at| range.get(at)) {
                 Some(n) => Ok(Owned::int(n)),
                 None => Err(out_of_range(i, usize::try_from(len).unwrap_or(usize::MAX), "range")),
@@ -89,7 +90,7 @@ pub fn index_get(container: &Owned, key: &Owned) -> Result<Owned, Owned> {
 }
 
 /// `container[key] = value`; a map gets the key if it is new.
-pub fn index_set(container: &mut Owned, key: &Owned, value: Owned) -> Result<(), Owned> {
+pub(crate) fn index_set(container: &mut Owned, key: &Owned, value: Owned) -> Result<(), Owned> {
     if let Some(map) = container.as_map() {
         // What cannot be a key is found out before anything is copied.
         map.check_key(key)?;
@@ -103,7 +104,7 @@ pub fn index_set(container: &mut Owned, key: &Owned, value: Owned) -> Result<(),
 }
 
 /// `value.name`; `name` is a string.
-pub fn field_get(value: &Owned, name: &Owned) -> Result<Owned, Owned> {
+pub(crate) fn field_get(value: &Owned, name: &Owned) -> Result<Owned, Owned> {
     match value.view() {
         View::Map(map) => map.get(name).cloned().ok_or_else(|| no_key(name)),
         View::Error(e) => error_field(e, name).ok_or_else(|| no_field(value, name)),
@@ -124,7 +125,7 @@ fn error_field(e: &ErrorObject, name: &Owned) -> Option<Owned> {
 }
 
 /// `container.name = value`; a map gets the key if it is new.
-pub fn field_set(container: &mut Owned, name: &Owned, value: Owned) -> Result<(), Owned> {
+pub(crate) fn field_set(container: &mut Owned, name: &Owned, value: Owned) -> Result<(), Owned> {
     if let Some(map) = container.map_mut() {
         map.insert(name.clone(), value)?;
         return Ok(());
@@ -136,7 +137,7 @@ pub fn field_set(container: &mut Owned, name: &Owned, value: Owned) -> Result<()
 
 /// The element of a list, the value of a map or the field of an error that a step leads to. What
 /// other values give for an index is not a part of them: see [`path_get`].
-pub fn slot<'a>(container: &'a Owned, step: Step<'_>) -> Result<&'a Owned, Owned> {
+pub(crate) fn slot<'a>(container: &'a Owned, step: Step<'_>) -> Result<&'a Owned, Owned> {
     match (container.view(), step) {
         (View::List(list), Step::Index(key)) => match key.as_int() {
             Some(i) => match position(i, list.len()) {
@@ -160,7 +161,10 @@ pub fn slot<'a>(container: &'a Owned, step: Step<'_>) -> Result<&'a Owned, Owned
 }
 
 /// The place that a step leads to, for writing: `container` is made unique.
-pub fn slot_mut<'a>(container: &'a mut Owned, step: Step<'_>) -> Result<&'a mut Owned, Owned> {
+pub(crate) fn slot_mut<'a>(
+    container: &'a mut Owned,
+    step: Step<'_>,
+) -> Result<&'a mut Owned, Owned> {
     // Errors first, so that nothing is copied for them.
     match (container.view(), step) {
         (View::List(list), Step::Index(key)) => {
@@ -217,7 +221,7 @@ fn no_field_later(container: &Owned, name: &Owned) -> impl FnOnce() -> Owned + u
 }
 
 /// True when a step leads to nil or to a key that the map does not have: what `??=` fills.
-pub fn vacant(container: &Owned, step: Step<'_>) -> Result<bool, Owned> {
+pub(crate) fn vacant(container: &Owned, step: Step<'_>) -> Result<bool, Owned> {
     match (container.view(), step) {
         (View::Map(map), Step::Index(key) | Step::Field(key)) => {
             Ok(map.get(key).is_none_or(Owned::is_nil))
@@ -227,7 +231,7 @@ pub fn vacant(container: &Owned, step: Step<'_>) -> Result<bool, Owned> {
 }
 
 /// What a path leads to, walked without counting as far as it goes through containers.
-pub fn path_get<'a>(
+pub(crate) fn path_get<'a>(
     root: &Owned,
     steps: impl IntoIterator<Item = Step<'a>>,
 ) -> Result<Owned, Owned> {
@@ -258,7 +262,7 @@ pub fn path_get<'a>(
 
 /// `container[start..end]`, clipped to the ends; either may be left out, negative ones count from
 /// the end.
-pub fn slice(
+pub(crate) fn slice(
     container: &Owned,
     start: Option<&Owned>,
     end: Option<&Owned>,

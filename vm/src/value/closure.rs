@@ -11,14 +11,14 @@ use crate::rc::Body;
 /// `#[repr(C)]` and has this as its first field.
 #[repr(C)]
 #[derive(Debug)]
-pub struct Code {
+pub(crate) struct Code {
     /// The function's name: `main`, `area`, `lambda`.
     pub name: Box<str>,
 }
 
 /// The body of a script function.
 #[repr(C)]
-pub struct Closure {
+pub(crate) struct Closure {
     code: *const Code,
     captures: Box<[Owned]>,
 }
@@ -41,25 +41,25 @@ impl Closure {
     ///
     /// # Safety
     /// `code` outlives every value that refers to the closure, and is immutable.
-    pub unsafe fn new(code: *const Code, captures: Box<[Owned]>) -> Self {
+    pub(crate) unsafe fn new(code: *const Code, captures: Box<[Owned]>) -> Self {
         crate::rc::charge(size_of_val(&*captures));
         Self { code, captures }
     }
 
     /// The code.
     #[inline(always)]
-    pub fn code(&self) -> *const Code {
+    pub(crate) fn code(&self) -> *const Code {
         self.code
     }
 
     /// The name of the function.
-    pub fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         // SAFETY: the code outlives the closure, by the promise to `new`.
         unsafe { &(*self.code).name }
     }
 
     /// What it captured.
-    pub fn captures(&self) -> &[Owned] {
+    pub(crate) fn captures(&self) -> &[Owned] {
         &self.captures
     }
 

@@ -18,7 +18,7 @@ use super::{MapObject, Owned, View};
 const PATIENCE: usize = 4096;
 
 /// `a == b`: structural; ints and floats by exact mathematical value; NaN equals nothing.
-pub fn equals(a: &Owned, b: &Owned) -> bool {
+pub(crate) fn equals(a: &Owned, b: &Owned) -> bool {
     match equal_leaves(a, b) {
         Some(answer) => answer,
         None => Comparison::default().run(a, b),
@@ -41,7 +41,7 @@ fn equal_leaves(a: &Owned, b: &Owned) -> Option<bool> {
         (View::Int(a), View::Float(b)) | (View::Float(b), View::Int(a)) => {
             compare_int_float(a, b) == Some(Ordering::Equal)
         }
-        (View::Str(a), View::Str(b)) => a.as_bytes() == b.as_bytes(),
+        (View::Str(a), View::Str(b)) => a.is_same_text(b),
         (View::Range(a), View::Range(b)) => a.key() == b.key(),
         (View::Native(a), View::Native(b)) => Arc::ptr_eq(a.code(), b.code()),
         (View::Channel(x), View::Channel(y))
@@ -172,17 +172,17 @@ impl<'a> Comparison<'a> {
 }
 
 /// `a < b` where that has a meaning; else an error that names both types.
-pub fn less(a: &Owned, b: &Owned) -> Result<bool, Owned> {
+pub(crate) fn less(a: &Owned, b: &Owned) -> Result<bool, Owned> {
     Ok(compare(a, b)? == Some(Ordering::Less))
 }
 
 /// `a <= b`, which is `not (b < a)`.
-pub fn less_equal(a: &Owned, b: &Owned) -> Result<bool, Owned> {
+pub(crate) fn less_equal(a: &Owned, b: &Owned) -> Result<bool, Owned> {
     Ok(!less(b, a)?)
 }
 
 /// How two numbers, two strings or two lists stand to each other; `None` when NaN decides it.
-pub fn compare(a: &Owned, b: &Owned) -> Result<Option<Ordering>, Owned> {
+pub(crate) fn compare(a: &Owned, b: &Owned) -> Result<Option<Ordering>, Owned> {
     if let Some(answer) = compare_leaves(a, b) {
         return Ok(answer);
     }
@@ -259,7 +259,7 @@ fn compare_leaves(a: &Owned, b: &Owned) -> Option<Option<Ordering>> {
 }
 
 /// The order for sorting: as `<`, with NaN behind everything it can be compared with.
-pub fn order(a: &Owned, b: &Owned) -> Result<Ordering, Owned> {
+pub(crate) fn order(a: &Owned, b: &Owned) -> Result<Ordering, Owned> {
     if let Some(order) = compare(a, b)? {
         return Ok(order);
     }

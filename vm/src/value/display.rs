@@ -10,21 +10,24 @@ use super::{ErrorObject, ListObject, MapObject, Owned, RangeObject, View, room};
 const CUT: usize = 80;
 
 /// The bare text.
-pub fn display(value: &Owned) -> String {
+pub(crate) fn display(value: &Owned) -> String {
     let mut out = String::new();
     write_display(&mut out, value);
     out
 }
 
 /// The literal.
-pub fn literal(value: &Owned) -> String {
+pub(crate) fn literal(value: &Owned) -> String {
     let mut out = String::new();
-    write_literal(&mut out, value);
+    if !write_leaf(&mut out, value, Quote::Literal) {
+        // Without a check it cannot fail.
+        let _ = Writer::new(&mut out, usize::MAX, Checked::No).run(value);
+    }
     out
 }
 
 /// The bare text, or an error of kind `memory` when it would pass a limit.
-pub fn try_display(value: &Owned) -> Result<String, Owned> {
+pub(crate) fn try_display(value: &Owned) -> Result<String, Owned> {
     let mut out = String::new();
     if !write_leaf(&mut out, value, Quote::Bare) {
         Writer::new(&mut out, usize::MAX, Checked::Yes).run(value)?;
@@ -33,22 +36,15 @@ pub fn try_display(value: &Owned) -> Result<String, Owned> {
 }
 
 /// Appends the bare text.
-pub fn write_display(out: &mut String, value: &Owned) {
+pub(crate) fn write_display(out: &mut String, value: &Owned) {
     if !write_leaf(out, value, Quote::Bare) {
         // Without a check it cannot fail.
         let _ = Writer::new(out, usize::MAX, Checked::No).run(value);
     }
 }
 
-/// Appends the literal.
-pub fn write_literal(out: &mut String, value: &Owned) {
-    if !write_leaf(out, value, Quote::Literal) {
-        let _ = Writer::new(out, usize::MAX, Checked::No).run(value);
-    }
-}
-
 /// The literal for messages: cut when it is long, and no more work than that.
-pub fn cut_literal(value: &Owned) -> String {
+pub(crate) fn cut_literal(value: &Owned) -> String {
     let mut out = String::new();
     match value.view() {
         View::Str(text) if text.byte_len() > 4 * CUT => {

@@ -11,7 +11,7 @@ use crate::rc::Body;
 /// The kinds of the VM's own errors.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
-pub enum Kind {
+pub(crate) enum Kind {
     /// A value of a type that the operation has no meaning for.
     Type,
     /// An unknown name, method or member.
@@ -44,19 +44,13 @@ pub enum Kind {
     Fuel,
     /// Calls nest too deep.
     Stack,
-    /// No arm of a `match` fits.
-    Match,
-    /// A module cannot be loaded.
-    Import,
-    /// A source text is wrong.
-    Syntax,
     /// An assertion does not hold.
     Assert,
 }
 
 impl Kind {
     /// As scripts see it in `.kind`.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Type => "type",
             Self::Name => "name",
@@ -74,9 +68,6 @@ impl Kind {
             Self::Memory => "memory",
             Self::Fuel => "fuel",
             Self::Stack => "stack",
-            Self::Match => "match",
-            Self::Import => "import",
-            Self::Syntax => "syntax",
             Self::Assert => "assert",
         }
     }
@@ -90,7 +81,7 @@ impl fmt::Display for Kind {
 
 /// A call that was going on when an error was thrown.
 #[derive(Clone, Debug)]
-pub struct TraceEntry {
+pub(crate) struct TraceEntry {
     /// The function's name.
     pub function: Arc<str>,
     /// The text it comes from.
@@ -101,7 +92,7 @@ pub struct TraceEntry {
 
 /// The body of an error.
 #[derive(Clone, Debug)]
-pub struct ErrorObject {
+pub(crate) struct ErrorObject {
     /// What is wrong: a string.
     pub message: Owned,
     /// Of which kind it is: a string.
@@ -138,23 +129,23 @@ unsafe impl Body for ErrorObject {
 
 impl ErrorObject {
     /// An error that was not thrown yet.
-    pub fn new(kind: Owned, message: Owned, data: Owned) -> Self {
+    pub(crate) fn new(kind: Owned, message: Owned, data: Owned) -> Self {
         let (trace, also) = (Vec::new(), Vec::new());
         Self { message, kind, data, trace, thread: None, also, uncatchable: false }
     }
 
     /// The message.
-    pub fn message(&self) -> &str {
+    pub(crate) fn message(&self) -> &str {
         self.message.as_str().unwrap_or_default()
     }
 
     /// The kind.
-    pub fn kind(&self) -> &str {
+    pub(crate) fn kind(&self) -> &str {
         self.kind.as_str().unwrap_or_default()
     }
 
     /// The trace as scripts see it: a list of maps.
-    pub fn trace_value(&self) -> Owned {
+    pub(crate) fn trace_value(&self) -> Owned {
         let entry = |entry: &TraceEntry| {
             let (line, column) = entry.source.line_column(entry.span.start);
             let mut map = MapObject::with_capacity(4);
@@ -170,14 +161,14 @@ impl ErrorObject {
 
 /// An error of the VM.
 #[cold]
-pub fn error(kind: Kind, message: impl Into<String>) -> Owned {
+pub(crate) fn error(kind: Kind, message: impl Into<String>) -> Owned {
     let message = Owned::string(message.into());
     Owned::error(ErrorObject::new(Owned::str(kind.name()), message, Owned::NIL))
 }
 
 /// An error that passes every `catch`.
 #[cold]
-pub fn uncatchable(kind: Kind, message: impl Into<String>) -> Owned {
+pub(crate) fn uncatchable(kind: Kind, message: impl Into<String>) -> Owned {
     let message = Owned::string(message.into());
     let mut body = ErrorObject::new(Owned::str(kind.name()), message, Owned::NIL);
     body.uncatchable = true;

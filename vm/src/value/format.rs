@@ -11,7 +11,7 @@ use super::{Owned, View, count_chars, room, try_display};
 
 /// A format, read.
 #[derive(Clone, Debug)]
-pub struct Spec {
+pub(super) struct Spec {
     fill: char,
     align: Option<Align>,
     sign: Sign,
@@ -42,7 +42,7 @@ enum Sign {
 const MOST: usize = 1 << 20;
 
 /// The text of a value in a format.
-pub fn format(value: &Owned, spec: &str) -> Result<String, Owned> {
+pub(crate) fn format(value: &Owned, spec: &str) -> Result<String, Owned> {
     if spec.is_empty() {
         return try_display(value);
     }
@@ -51,7 +51,7 @@ pub fn format(value: &Owned, spec: &str) -> Result<String, Owned> {
 
 impl Spec {
     /// Reads a format.
-    pub fn parse(text: &str) -> Result<Self, Owned> {
+    pub(super) fn parse(text: &str) -> Result<Self, Owned> {
         Self::read(text).ok_or_else(|| {
             error(Kind::Value, format!("bad format `{text}`; for example `.2f`, `>8`, `08`, `x`"))
         })
@@ -113,7 +113,7 @@ impl Spec {
     }
 
     /// The text of a value in this format.
-    pub fn format(&self, value: &Owned) -> Result<String, Owned> {
+    pub(super) fn format(&self, value: &Owned) -> Result<String, Owned> {
         room(self.width.max(self.precision.unwrap_or(0)))?;
         match (value.view(), self.kind) {
             (View::Int(n), None) if self.precision.is_some() => Ok(self.float(n as f64)),
@@ -281,7 +281,8 @@ impl Spec {
             Align::Center => (missing / 2, 0, missing - missing / 2),
         };
         let fill = |n| std::iter::repeat_n(self.fill, n);
-        let mut out = String::with_capacity(head.len() + text.len() + missing * self.fill.len_utf8());
+        let mut out =
+            String::with_capacity(head.len() + text.len() + missing * self.fill.len_utf8());
         out.extend(fill(before));
         out.push_str(head);
         out.extend(fill(between));

@@ -13,7 +13,7 @@ use crate::rc::Body;
 ///
 /// It may hold values of scripts only as [`Shared`](super::Shared) ones. Its `Drop` runs when the
 /// last reference goes, on any LWP, without any lock of the VM held.
-pub trait Handle: Any + Send + Sync {
+pub(crate) trait Handle: Any + Send + Sync {
     /// The name that `type(v)` gives.
     fn type_name(&self) -> &str;
 
@@ -34,7 +34,7 @@ pub trait Handle: Any + Send + Sync {
 }
 
 /// The body of a handle.
-pub struct HandleObject {
+pub(crate) struct HandleObject {
     handle: Box<dyn Handle>,
 }
 
@@ -58,13 +58,13 @@ impl HandleObject {
 
     /// What stands behind it.
     #[inline]
-    pub fn get(&self) -> &dyn Handle {
+    pub(crate) fn get(&self) -> &dyn Handle {
         &*self.handle
     }
 
     /// What stands behind it, as the type it was made of.
     #[inline]
-    pub fn downcast<T: Handle>(&self) -> Option<&T> {
+    pub(crate) fn downcast<T: Handle>(&self) -> Option<&T> {
         let handle: &dyn Any = &*self.handle;
         handle.downcast_ref()
     }

@@ -18,7 +18,7 @@ use crate::rc::{self, Body};
 
 /// The body of a list. Reads as a slice.
 #[repr(C)]
-pub struct ListObject {
+pub(crate) struct ListObject {
     first: NonNull<Owned>,
     len: usize,
     capacity: usize,
@@ -40,18 +40,13 @@ unsafe impl Body for ListObject {
 
 impl ListObject {
     /// An empty list.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { first: NonNull::dangling(), len: 0, capacity: 0, skipped: 0 }
-    }
-
-    /// An empty list with room for `n` elements.
-    pub fn with_capacity(n: usize) -> Self {
-        Self::from(Vec::with_capacity(n))
     }
 
     /// Appends an element.
     #[inline(always)]
-    pub fn push(&mut self, value: Owned) {
+    pub(crate) fn push(&mut self, value: Owned) {
         if self.len == self.capacity {
             self.grow();
         }
@@ -62,14 +57,14 @@ impl ListObject {
 
     /// Takes the last element off.
     #[inline]
-    pub fn pop(&mut self) -> Option<Owned> {
+    pub(crate) fn pop(&mut self) -> Option<Owned> {
         self.len = self.len.checked_sub(1)?;
         // SAFETY: the element is there, and no longer counted in `len`.
         Some(unsafe { self.first.add(self.len).read() })
     }
 
     /// Takes the first element off, in O(1).
-    pub fn pop_first(&mut self) -> Option<Owned> {
+    pub(crate) fn pop_first(&mut self) -> Option<Owned> {
         self.len = self.len.checked_sub(1)?;
         // SAFETY: the element is there; after this it is in front of the list.
         let value = unsafe { self.first.read() };
@@ -106,15 +101,8 @@ impl ListObject {
         self.skipped = 0;
     }
 
-    /// Makes room for `more` further elements.
-    pub fn reserve(&mut self, more: usize) {
-        if self.capacity - self.len < more {
-            self.with_vec(|vec| vec.reserve(more));
-        }
-    }
-
     /// Changes the list as a `Vec`. Everything that is neither a push nor a pop goes this way.
-    pub fn with_vec<R>(&mut self, change: impl FnOnce(&mut Vec<Owned>) -> R) -> R {
+    pub(crate) fn with_vec<R>(&mut self, change: impl FnOnce(&mut Vec<Owned>) -> R) -> R {
         struct Back<'a> {
             list: &'a mut ListObject,
             vec: ManuallyDrop<Vec<Owned>>,
@@ -133,7 +121,7 @@ impl ListObject {
     }
 
     /// Moves the elements out; the list is empty afterwards.
-    pub fn take_vec(&mut self) -> Vec<Owned> {
+    pub(crate) fn take_vec(&mut self) -> Vec<Owned> {
         self.unskip();
         rc::credit(self.capacity * size_of::<Owned>());
         let (len, capacity) = (self.len, self.capacity);
@@ -145,24 +133,19 @@ impl ListObject {
 
     /// Puts a vector into the list, which is empty and without a buffer.
     fn put(&mut self, vec: Vec<Owned>) {
-        let mut vec = ManuallyDrop::new(vec);
-        rc::charge(vec.capacity() * size_of::<Owned>());
-        // SAFETY: the pointer of a vector is never null.
-        self.first = unsafe { NonNull::new_unchecked(vec.as_mut_ptr()) };
-        self.len = vec.len();
-        self.capacity = vec.capacity();
-        self.skipped = 0;
+        // What was there has no buffer, so there is nothing to drop.
+        std::mem::forget(std::mem::replace(self, Self::from(vec)));
     }
 
     /// The elements, to be changed in place.
-    pub fn as_mut_slice(&mut self) -> &mut [Owned] {
+    pub(crate) fn as_mut_slice(&mut self) -> &mut [Owned] {
         // SAFETY: `len` elements are there.
         unsafe { std::slice::from_raw_parts_mut(self.first.as_ptr(), self.len) }
     }
 
     /// The elements.
     #[inline(always)]
-    pub fn as_slice(&self) -> &[Owned] {
+    pub(crate) fn as_slice(&self) -> &[Owned] {
         // SAFETY: `len` elements are there.
         unsafe { std::slice::from_raw_parts(self.first.as_ptr(), self.len) }
     }
@@ -175,13 +158,13 @@ impl ListObject {
 
     /// The number of elements.
     #[inline(always)]
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.len
     }
 
     /// True when there are no elements.
     #[inline(always)]
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.len == 0
     }
 }
@@ -197,9 +180,11 @@ impl Deref for ListObject {
 
 impl From<Vec<Owned>> for ListObject {
     fn from(vec: Vec<Owned>) -> Self {
-        let mut list = Self::new();
-        list.put(vec);
-        list
+        let mut vec = ManuallyDrop::new(vec);
+        rc::charge(vec.capacity() * size_of::<Owned>());
+        // SAFETY: the pointer of a vector is never null.
+        let first = unsafe { NonNull::new_unchecked(vec.as_mut_ptr()) };
+        Self { first, len: vec.len(), capacity: vec.capacity(), skipped: 0 }
     }
 }
 

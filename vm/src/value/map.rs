@@ -26,7 +26,7 @@ const SMALL: usize = 8;
 const FREE: u32 = u32::MAX;
 
 /// The body of a map.
-pub struct MapObject {
+pub(crate) struct MapObject {
     entries: Vec<Entry>,
     slots: Vec<Slot>,
     live: usize,
@@ -64,12 +64,12 @@ unsafe impl Body for MapObject {
 
 impl MapObject {
     /// An empty map.
-    pub const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self { entries: Vec::new(), slots: Vec::new(), live: 0, first: 0 }
     }
 
     /// An empty map with room for `n` entries.
-    pub fn with_capacity(n: usize) -> Self {
+    pub(crate) fn with_capacity(n: usize) -> Self {
         let mut map = Self::new();
         map.accounted(|map| map.entries.reserve_exact(n));
         map
@@ -77,7 +77,7 @@ impl MapObject {
 
     /// Sets what belongs to `key`, and gives what did before. A key that is there keeps its
     /// place. NaN is no key: an error of kind `value`.
-    pub fn insert(&mut self, key: Owned, value: Owned) -> Result<Option<Owned>, Owned> {
+    pub(crate) fn insert(&mut self, key: Owned, value: Owned) -> Result<Option<Owned>, Owned> {
         let hash = self.hash_if_needed(&key)?;
         if let Some(at) = self.find_hashed(&key, hash) {
             return Ok(Some(std::mem::replace(&mut self.entries[at].value, value)));
@@ -87,7 +87,7 @@ impl MapObject {
     }
 
     /// Sets what belongs to a key that is a string.
-    pub fn insert_str(&mut self, key: &str, value: Owned) {
+    pub(crate) fn insert_str(&mut self, key: &str, value: Owned) {
         match self.find_str(key) {
             Some(at) => self.entries[at].value = value,
             None => {
@@ -97,85 +97,62 @@ impl MapObject {
         }
     }
 
-    /// The value of `key` for writing, which is inserted as nil when missing.
-    pub fn get_or_insert(&mut self, key: &Owned) -> Result<&mut Owned, Owned> {
-        let hash = self.hash_if_needed(key)?;
-        let at = match self.find_hashed(key, hash) {
-            Some(at) => at,
-            None => {
-                self.append(key.clone(), Owned::NIL, hash);
-                self.entries.len() - 1
-            }
-        };
-        Ok(&mut self.entries[at].value)
-    }
-
     /// Takes a key off, and gives its value.
-    pub fn remove(&mut self, key: &Owned) -> Option<Owned> {
+    pub(crate) fn remove(&mut self, key: &Owned) -> Option<Owned> {
         let at = self.find(key)?;
         Some(self.remove_at(at).1)
     }
 
     /// Takes the first entry off; amortised O(1).
-    pub fn pop_first(&mut self) -> Option<(Owned, Owned)> {
+    pub(crate) fn pop_first(&mut self) -> Option<(Owned, Owned)> {
         let at = self.next_live(self.first)?;
         Some(self.remove_at(at))
     }
 
     /// Takes the last entry off.
-    pub fn pop(&mut self) -> Option<(Owned, Owned)> {
+    pub(crate) fn pop(&mut self) -> Option<(Owned, Owned)> {
         let at = self.entries.len().checked_sub(1)?;
         Some(self.remove_at(at))
     }
 
-    /// Takes all entries off.
-    pub fn clear(&mut self) {
-        *self = Self::new();
-    }
-
     /// The value at a position that [`MapObject::find`] gave, for writing.
     #[inline]
-    pub fn value_at_mut(&mut self, at: usize) -> &mut Owned {
+    pub(crate) fn value_at_mut(&mut self, at: usize) -> &mut Owned {
         &mut self.entries[at].value
-    }
-
-    /// The values, for writing, in order.
-    pub fn values_mut(&mut self) -> impl Iterator<Item = &mut Owned> {
-        self.entries.iter_mut().filter(|e| !e.is_hole()).map(|e| &mut e.value)
     }
 
     /// The number of entries.
     #[inline]
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.live
     }
 
     /// True when there are no entries.
     #[inline]
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.live == 0
     }
 
     /// What belongs to `key`.
-    pub fn get(&self, key: &Owned) -> Option<&Owned> {
+    pub(crate) fn get(&self, key: &Owned) -> Option<&Owned> {
         self.find(key).map(|at| &self.entries[at].value)
     }
 
     /// What belongs to a key that is a string.
-    pub fn get_str(&self, key: &str) -> Option<&Owned> {
+    pub(crate) fn get_str(&self, key: &str) -> Option<&Owned> {
         self.find_str(key).map(|at| &self.entries[at].value)
     }
 
     /// The position of a key: good until an entry is added or removed.
     #[inline]
-    pub fn find(&self, key: &Owned) -> Option<usize> {
+    pub(crate) fn find(&self, key: &Owned) -> Option<usize> {
         // No NaN is in the map, so what cannot be hashed is not found.
         let hash = self.hash_if_needed(key).ok()?;
         self.find_hashed(key, hash)
     }
 
     /// The position of a key that is a string.
-    pub fn find_str(&self, key: &str) -> Option<usize> {
+    pub(crate) fn find_str(&self, key: &str) -> Option<usize> {
         let matches = |entry: &Entry| entry.key.as_str() == Some(key);
         if self.slots.is_empty() {
             return self.entries.iter().position(matches);
@@ -185,7 +162,7 @@ impl MapObject {
 
     /// The key and the value at a position.
     #[inline]
-    pub fn entry(&self, at: usize) -> Option<(&Owned, &Owned)> {
+    pub(crate) fn entry(&self, at: usize) -> Option<(&Owned, &Owned)> {
         let entry = self.entries.get(at)?;
         (!entry.is_hole()).then_some((&entry.key, &entry.value))
     }
@@ -193,19 +170,19 @@ impl MapObject {
     /// The first entry at or after position `from`, for loops: its position, key and value. The
     /// next one is looked for from the position behind it.
     #[inline]
-    pub fn next_from(&self, from: usize) -> Option<(usize, &Owned, &Owned)> {
+    pub(crate) fn next_from(&self, from: usize) -> Option<(usize, &Owned, &Owned)> {
         let at = self.next_live(from.max(self.first))?;
         let entry = &self.entries[at];
         Some((at, &entry.key, &entry.value))
     }
 
     /// The last entry.
-    pub fn last(&self) -> Option<(&Owned, &Owned)> {
+    pub(crate) fn last(&self) -> Option<(&Owned, &Owned)> {
         self.entries.last().map(|entry| (&entry.key, &entry.value))
     }
 
     /// The entries in order.
-    pub fn iter(&self) -> impl Iterator<Item = (&Owned, &Owned)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&Owned, &Owned)> {
         let live = self.entries[self.first..].iter().filter(|entry| !entry.is_hole());
         live.map(|entry| (&entry.key, &entry.value))
     }
@@ -238,7 +215,7 @@ impl MapObject {
     }
 
     /// An error of kind `value` for what cannot be a key.
-    pub fn check_key(&self, key: &Owned) -> Result<(), Owned> {
+    pub(crate) fn check_key(&self, key: &Owned) -> Result<(), Owned> {
         self.hash_if_needed(key).map(drop)
     }
 
@@ -310,7 +287,7 @@ impl MapObject {
         }
         if self.entries.len() == self.entries.capacity() {
             assert!(self.entries.len() < FREE as usize / 2, "a map has fewer than 2^31 entries");
-            self.entries.reserve_exact((self.entries.len() / 2).max(4));
+            self.entries.reserve_exact(self.entries.len().max(4));
         }
         if self.slots.is_empty() && self.entries.len() >= SMALL {
             self.rebuild(4 * SMALL);
@@ -425,16 +402,20 @@ impl Entry {
 }
 
 /// Whether two keys are one. Neither is NaN.
-#[inline]
+#[inline(always)]
 fn same_key(a: &Owned, b: &Owned) -> bool {
-    if a.as_raw().same(b.as_raw()) && a.tag() < tag::LIST {
-        return true;
-    }
     match (a.view(), b.view()) {
-        (View::Str(a), View::Str(b)) => a.as_str() == b.as_str(),
-        (View::Int(_), View::Int(_)) | (View::Str(_), _) | (_, View::Str(_)) => false,
-        _ => ops::equals(a, b),
+        (View::Str(_), View::Str(_)) if a.is_same(b) => true,
+        (View::Str(a), View::Str(b)) => a.is_same_text(b),
+        (View::Int(a), View::Int(b)) => a == b,
+        (View::Str(_), _) | (_, View::Str(_)) => false,
+        _ => equal_keys(a, b),
     }
+}
+
+#[inline(never)]
+fn equal_keys(a: &Owned, b: &Owned) -> bool {
+    ops::equals(a, b)
 }
 
 impl Default for MapObject {

@@ -31,46 +31,44 @@ mod hash;
 mod list;
 mod map;
 mod native_object;
-pub mod number;
-pub mod ops;
+pub(crate) mod number;
+pub(crate) mod ops;
 mod owned;
 mod range;
 mod raw;
 mod shared;
 mod string;
-pub mod tag;
+pub(crate) mod tag;
 #[cfg(test)]
 pub(crate) mod tests;
 mod view;
 
-pub use access::{
+pub(crate) use access::{
     Step, field_get, field_set, index_get, index_set, path_get, position, slice, slot, slot_mut,
     vacant,
 };
-pub use closure::{Closure, Code};
-pub use compare::{compare, equals, less, less_equal, order};
-pub use display::{
-    cut_literal, display, literal, try_display, write_display, write_literal,
-};
-pub use error::{ErrorObject, Kind, TraceEntry, error, uncatchable};
-pub use format::{Spec, format};
-pub use handle::{Handle, HandleObject};
-pub use list::ListObject;
-pub use map::MapObject;
-pub use native_object::{NativeCode, NativeObject};
-pub use owned::Owned;
-pub use range::RangeObject;
-pub use raw::Raw;
-pub use shared::Shared;
-pub use string::StrObject;
+pub(crate) use closure::{Closure, Code};
+pub(crate) use compare::{compare, equals, less, order};
+pub(crate) use display::{cut_literal, display, literal, try_display, write_display};
+pub(crate) use error::{ErrorObject, Kind, TraceEntry, error, uncatchable};
+pub(crate) use format::format;
+pub(crate) use handle::{Handle, HandleObject};
+pub(crate) use list::ListObject;
+pub(crate) use map::MapObject;
+pub(crate) use native_object::{NativeCode, NativeObject};
+pub(crate) use owned::Owned;
+pub(crate) use range::RangeObject;
+pub(crate) use raw::Raw;
+pub(crate) use shared::Shared;
+pub(crate) use string::StrObject;
 pub(crate) use string::count_chars;
-pub use view::View;
+pub(crate) use view::View;
 
 use crate::rc::Heap;
 
 /// An error of kind `memory` when so many bytes more would pass a limit. Whatever makes something
 /// big asks first.
-pub fn room(bytes: usize) -> Result<(), Owned> {
+pub(crate) fn room(bytes: usize) -> Result<(), Owned> {
     // Past this no machine has the memory, whatever the limits say.
     if bytes <= isize::MAX as usize / 4 && Heap::room(bytes) {
         Ok(())

@@ -8,14 +8,14 @@ use super::{Owned, tag};
 use crate::rc::Body;
 
 /// What a native function value refers to: the layer above knows what is in it.
-pub trait NativeCode: Any + Send + Sync {
+pub(crate) trait NativeCode: Any + Send + Sync {
     /// The function's name.
     fn name(&self) -> &str;
 }
 
 /// The body of a native function.
 #[derive(Clone)]
-pub struct NativeObject {
+pub(crate) struct NativeObject {
     code: Arc<dyn NativeCode>,
 }
 
@@ -33,24 +33,24 @@ unsafe impl Body for NativeObject {
 
 impl NativeObject {
     /// A function value of this code.
-    pub fn new(code: Arc<dyn NativeCode>) -> Self {
+    pub(crate) fn new(code: Arc<dyn NativeCode>) -> Self {
         Self { code }
     }
 
     /// The code.
-    pub fn code(&self) -> &Arc<dyn NativeCode> {
+    pub(crate) fn code(&self) -> &Arc<dyn NativeCode> {
         &self.code
     }
 
     /// The code as the type it was made of.
     #[inline]
-    pub fn downcast<T: NativeCode>(&self) -> Option<&T> {
+    pub(crate) fn downcast<T: NativeCode>(&self) -> Option<&T> {
         let code: &dyn Any = &*self.code;
         code.downcast_ref()
     }
 
     /// The name of the function.
-    pub fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         self.code.name()
     }
 }

@@ -8,17 +8,17 @@ const LIMIT: f64 = 9_223_372_036_854_775_808.0;
 
 /// The int that a float equals, if there is one.
 #[inline]
-pub fn exact_int(x: f64) -> Option<i64> {
-    (x >= -LIMIT && x < LIMIT && x.trunc() == x).then_some(x as i64)
+pub(crate) fn exact_int(x: f64) -> Option<i64> {
+    ((-LIMIT..LIMIT).contains(&x) && x.trunc() == x).then_some(x as i64)
 }
 
 /// Rounds towards zero; `None` out of range and for NaN.
-pub fn truncate(x: f64) -> Option<i64> {
+pub(crate) fn truncate(x: f64) -> Option<i64> {
     exact_int(x.trunc())
 }
 
 /// Compares by exact mathematical value; `None` with NaN.
-pub fn compare_int_float(a: i64, b: f64) -> Option<Ordering> {
+pub(crate) fn compare_int_float(a: i64, b: f64) -> Option<Ordering> {
     if b.is_nan() {
         return None;
     }
@@ -31,18 +31,20 @@ pub fn compare_int_float(a: i64, b: f64) -> Option<Ordering> {
     let whole = b.trunc();
     let order = a.cmp(&(whole as i64));
     // Equal so far: what is behind the point decides.
-    Some(order.then_with(|| if b > whole {
-        Ordering::Less
-    } else if b < whole {
-        Ordering::Greater
-    } else {
-        Ordering::Equal
+    Some(order.then_with(|| {
+        if b > whole {
+            Ordering::Less
+        } else if b < whole {
+            Ordering::Greater
+        } else {
+            Ordering::Equal
+        }
     }))
 }
 
 /// `a // b`, rounded down; `None` on overflow. `b` is not 0.
 #[inline]
-pub fn int_floor_div(a: i64, b: i64) -> Option<i64> {
+pub(crate) fn int_floor_div(a: i64, b: i64) -> Option<i64> {
     let quotient = a.checked_div(b)?;
     // The remainder cannot overflow where the quotient did not.
     let inexact = a.wrapping_rem(b) != 0;
@@ -51,14 +53,14 @@ pub fn int_floor_div(a: i64, b: i64) -> Option<i64> {
 
 /// `a % b`, with the sign of `b`. `b` is not 0.
 #[inline]
-pub fn int_rem(a: i64, b: i64) -> i64 {
+pub(crate) fn int_rem(a: i64, b: i64) -> i64 {
     let rest = a.wrapping_rem(b);
     if rest != 0 && (rest < 0) != (b < 0) { rest + b } else { rest }
 }
 
 /// `a % b` of floats, with the sign of `b`.
 #[inline]
-pub fn float_rem(a: f64, b: f64) -> f64 {
+pub(crate) fn float_rem(a: f64, b: f64) -> f64 {
     let rest = a % b;
     if rest == 0.0 {
         0.0_f64.copysign(b)
@@ -70,7 +72,7 @@ pub fn float_rem(a: f64, b: f64) -> f64 {
 }
 
 /// `a // b` of floats: such that `(a // b) * b + a % b` is `a` again.
-pub fn float_floor_div(a: f64, b: f64) -> f64 {
+pub(crate) fn float_floor_div(a: f64, b: f64) -> f64 {
     if b == 0.0 || !a.is_finite() || b.is_nan() {
         return (a / b).floor();
     }
@@ -87,7 +89,7 @@ pub fn float_floor_div(a: f64, b: f64) -> f64 {
 }
 
 /// `a ** b` of ints, `b` not negative; `None` on overflow.
-pub fn int_pow(a: i64, b: i64) -> Option<i64> {
+pub(crate) fn int_pow(a: i64, b: i64) -> Option<i64> {
     match a {
         0 | 1 => Some(if b == 0 { 1 } else { a }),
         -1 => Some(if b % 2 == 0 { 1 } else { -1 }),
@@ -98,19 +100,19 @@ pub fn int_pow(a: i64, b: i64) -> Option<i64> {
 
 /// `a << b`, `b` not negative: bits that leave are lost.
 #[inline]
-pub fn shift_left(a: i64, b: i64) -> i64 {
+pub(crate) fn shift_left(a: i64, b: i64) -> i64 {
     if b < 64 { a << b } else { 0 }
 }
 
 /// `a >> b`, `b` not negative: the sign is kept.
 #[inline]
-pub fn shift_right(a: i64, b: i64) -> i64 {
+pub(crate) fn shift_right(a: i64, b: i64) -> i64 {
     a >> b.min(63)
 }
 
 /// The number that a text spells in a base from 2 to 36: with sign, `_` between digits, spaces
 /// around.
-pub fn parse_int(text: &str, base: u32) -> Result<i64, IntError> {
+pub(crate) fn parse_int(text: &str, base: u32) -> Result<i64, IntError> {
     let text = text.trim();
     let (negative, digits) = match text.as_bytes() {
         [b'-', ..] => (true, &text[1..]),
@@ -144,7 +146,7 @@ pub fn parse_int(text: &str, base: u32) -> Result<i64, IntError> {
 
 /// Why a text is no int.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum IntError {
+pub(crate) enum IntError {
     /// It is not the text of one.
     Syntax,
     /// It does not fit 64 bits.
@@ -152,16 +154,15 @@ pub enum IntError {
 }
 
 /// The float that a text spells, with spaces around and `_` between digits.
-pub fn parse_float(text: &str) -> Option<f64> {
+pub(crate) fn parse_float(text: &str) -> Option<f64> {
     let text = text.trim();
     if !text.contains('_') {
         return text.parse().ok();
     }
     let bytes = text.as_bytes();
     let between = |i: usize| {
-        let digit = |at: Option<usize>| {
-            at.and_then(|at| bytes.get(at)).is_some_and(u8::is_ascii_digit)
-        };
+        let digit =
+            |at: Option<usize>| at.and_then(|at| bytes.get(at)).is_some_and(u8::is_ascii_digit);
         digit(i.checked_sub(1)) && digit(Some(i + 1))
     };
     let good = bytes.iter().enumerate().all(|(i, b)| *b != b'_' || between(i));
@@ -169,7 +170,7 @@ pub fn parse_float(text: &str) -> Option<f64> {
 }
 
 /// Appends the shortest text that reads back as the same float: `1.0`, `0.1`, `1e21`, `inf`.
-pub fn write_float(out: &mut String, x: f64) {
+pub(crate) fn write_float(out: &mut String, x: f64) {
     if x.is_nan() {
         out.push_str("nan");
     } else {
@@ -179,7 +180,7 @@ pub fn write_float(out: &mut String, x: f64) {
 }
 
 /// Appends an int.
-pub fn write_int(out: &mut String, n: i64) {
+pub(crate) fn write_int(out: &mut String, n: i64) {
     let mut digits = [0u8; 20];
     let mut at = digits.len();
     let mut rest = n.unsigned_abs();

@@ -9,7 +9,7 @@ use super::number::{
 };
 use super::{ListObject, Owned, View, room};
 
-pub use super::compare::{equals, less, less_equal};
+pub(crate) use super::compare::{equals, less, less_equal};
 
 /// Two numbers: both ints, or else both floats.
 enum Pair {
@@ -53,7 +53,7 @@ fn mismatch(verb: &str, a: &Owned, b: &Owned) -> Owned {
 }
 
 /// `a + b`
-pub fn add(a: &Owned, b: &Owned) -> Result<Owned, Owned> {
+pub(crate) fn add(a: &Owned, b: &Owned) -> Result<Owned, Owned> {
     match pair(a, b) {
         Some(Pair::Ints(a, b)) => match a.checked_add(b) {
             Some(sum) => return Ok(Owned::int(sum)),
@@ -82,7 +82,7 @@ pub fn add(a: &Owned, b: &Owned) -> Result<Owned, Owned> {
 }
 
 /// `a += b`: strings and lists grow in place when nobody else has them.
-pub fn add_assign(a: &mut Owned, b: &Owned) -> Result<(), Owned> {
+pub(crate) fn add_assign(a: &mut Owned, b: &Owned) -> Result<(), Owned> {
     match b.view() {
         View::Str(more) if a.as_str().is_some() => {
             room(more.byte_len())?;
@@ -102,7 +102,7 @@ pub fn add_assign(a: &mut Owned, b: &Owned) -> Result<(), Owned> {
 }
 
 /// `a - b`
-pub fn sub(a: &Owned, b: &Owned) -> Result<Owned, Owned> {
+pub(crate) fn sub(a: &Owned, b: &Owned) -> Result<Owned, Owned> {
     match pair(a, b) {
         Some(Pair::Ints(a, b)) => {
             a.checked_sub(b).map(Owned::int).ok_or_else(|| overflow(a, "-", b))
@@ -113,7 +113,7 @@ pub fn sub(a: &Owned, b: &Owned) -> Result<Owned, Owned> {
 }
 
 /// `a * b`
-pub fn mul(a: &Owned, b: &Owned) -> Result<Owned, Owned> {
+pub(crate) fn mul(a: &Owned, b: &Owned) -> Result<Owned, Owned> {
     match pair(a, b) {
         Some(Pair::Ints(a, b)) => {
             return a.checked_mul(b).map(Owned::int).ok_or_else(|| overflow(a, "*", b));
@@ -129,7 +129,7 @@ pub fn mul(a: &Owned, b: &Owned) -> Result<Owned, Owned> {
 }
 
 /// A string or list `n` times; nothing for negative `n`.
-pub fn repeat(value: &Owned, n: i64) -> Result<Owned, Owned> {
+pub(crate) fn repeat(value: &Owned, n: i64) -> Result<Owned, Owned> {
     let n = usize::try_from(n.max(0)).unwrap_or(usize::MAX);
     match value.view() {
         View::Str(text) => {
@@ -164,7 +164,7 @@ fn no_memory() -> Owned {
 }
 
 /// `a / b`, always a float.
-pub fn div(a: &Owned, b: &Owned) -> Result<Owned, Owned> {
+pub(crate) fn div(a: &Owned, b: &Owned) -> Result<Owned, Owned> {
     match pair(a, b) {
         Some(Pair::Ints(a, 0)) => Err(divided_by_zero(a, "/")),
         Some(Pair::Ints(a, b)) => Ok(Owned::float(a as f64 / b as f64)),
@@ -174,7 +174,7 @@ pub fn div(a: &Owned, b: &Owned) -> Result<Owned, Owned> {
 }
 
 /// `a // b`, rounded down.
-pub fn floor_div(a: &Owned, b: &Owned) -> Result<Owned, Owned> {
+pub(crate) fn floor_div(a: &Owned, b: &Owned) -> Result<Owned, Owned> {
     match pair(a, b) {
         Some(Pair::Ints(a, 0)) => Err(divided_by_zero(a, "//")),
         Some(Pair::Ints(a, b)) => {
@@ -186,7 +186,7 @@ pub fn floor_div(a: &Owned, b: &Owned) -> Result<Owned, Owned> {
 }
 
 /// `a % b`, with the sign of `b`.
-pub fn rem(a: &Owned, b: &Owned) -> Result<Owned, Owned> {
+pub(crate) fn rem(a: &Owned, b: &Owned) -> Result<Owned, Owned> {
     match pair(a, b) {
         Some(Pair::Ints(a, 0)) => Err(divided_by_zero(a, "%")),
         Some(Pair::Ints(a, b)) => Ok(Owned::int(int_rem(a, b))),
@@ -196,7 +196,7 @@ pub fn rem(a: &Owned, b: &Owned) -> Result<Owned, Owned> {
 }
 
 /// `a ** b`: an int for ints, unless the exponent is negative.
-pub fn pow(a: &Owned, b: &Owned) -> Result<Owned, Owned> {
+pub(crate) fn pow(a: &Owned, b: &Owned) -> Result<Owned, Owned> {
     match pair(a, b) {
         Some(Pair::Ints(0, b)) if b < 0 => Err(divided_by_zero(0, &format!("** {b}, that is 1 /"))),
         Some(Pair::Ints(a, b)) if b < 0 => Ok(Owned::float((a as f64).powf(b as f64))),
@@ -214,17 +214,17 @@ fn bits(verb: &str, a: &Owned, b: &Owned) -> Result<(i64, i64), Owned> {
 }
 
 /// `a & b`
-pub fn bit_and(a: &Owned, b: &Owned) -> Result<Owned, Owned> {
+pub(crate) fn bit_and(a: &Owned, b: &Owned) -> Result<Owned, Owned> {
     bits("use & on", a, b).map(|(a, b)| Owned::int(a & b))
 }
 
 /// `a | b`
-pub fn bit_or(a: &Owned, b: &Owned) -> Result<Owned, Owned> {
+pub(crate) fn bit_or(a: &Owned, b: &Owned) -> Result<Owned, Owned> {
     bits("use | on", a, b).map(|(a, b)| Owned::int(a | b))
 }
 
 /// `a ^ b`
-pub fn bit_xor(a: &Owned, b: &Owned) -> Result<Owned, Owned> {
+pub(crate) fn bit_xor(a: &Owned, b: &Owned) -> Result<Owned, Owned> {
     bits("use ^ on", a, b).map(|(a, b)| Owned::int(a ^ b))
 }
 
@@ -234,7 +234,7 @@ fn negative_shift(b: i64) -> Owned {
 }
 
 /// `a << b`
-pub fn shl(a: &Owned, b: &Owned) -> Result<Owned, Owned> {
+pub(crate) fn shl(a: &Owned, b: &Owned) -> Result<Owned, Owned> {
     match bits("shift", a, b)? {
         (_, b) if b < 0 => Err(negative_shift(b)),
         (a, b) => Ok(Owned::int(shift_left(a, b))),
@@ -242,7 +242,7 @@ pub fn shl(a: &Owned, b: &Owned) -> Result<Owned, Owned> {
 }
 
 /// `a >> b`
-pub fn shr(a: &Owned, b: &Owned) -> Result<Owned, Owned> {
+pub(crate) fn shr(a: &Owned, b: &Owned) -> Result<Owned, Owned> {
     match bits("shift", a, b)? {
         (_, b) if b < 0 => Err(negative_shift(b)),
         (a, b) => Ok(Owned::int(shift_right(a, b))),
@@ -250,18 +250,19 @@ pub fn shr(a: &Owned, b: &Owned) -> Result<Owned, Owned> {
 }
 
 /// `-a`
-pub fn neg(a: &Owned) -> Result<Owned, Owned> {
+pub(crate) fn neg(a: &Owned) -> Result<Owned, Owned> {
     match a.view() {
-        View::Int(n) => n.checked_neg().map(Owned::int).ok_or_else(|| {
-            error(Kind::Overflow, format!("-({n}) does not fit 64 bits"))
-        }),
+        View::Int(n) => n
+            .checked_neg()
+            .map(Owned::int)
+            .ok_or_else(|| error(Kind::Overflow, format!("-({n}) does not fit 64 bits"))),
         View::Float(x) => Ok(Owned::float(-x)),
         _ => Err(error(Kind::Type, format!("cannot negate {}", a.type_name()))),
     }
 }
 
 /// `~a`
-pub fn bit_not(a: &Owned) -> Result<Owned, Owned> {
+pub(crate) fn bit_not(a: &Owned) -> Result<Owned, Owned> {
     match a.view() {
         View::Int(n) => Ok(Owned::int(!n)),
         _ => Err(error(Kind::Type, format!("cannot use ~ on {}", a.type_name()))),
@@ -269,7 +270,7 @@ pub fn bit_not(a: &Owned) -> Result<Owned, Owned> {
 }
 
 /// `item in container`: a part of a string, a key of a map, an element of a list or range.
-pub fn contains(container: &Owned, item: &Owned) -> Result<bool, Owned> {
+pub(crate) fn contains(container: &Owned, item: &Owned) -> Result<bool, Owned> {
     match container.view() {
         View::Str(text) => match item.as_str() {
             Some(part) => Ok(text.as_str().contains(part)),
@@ -296,7 +297,7 @@ pub fn contains(container: &Owned, item: &Owned) -> Result<bool, Owned> {
 }
 
 /// A range from its parts.
-pub fn range(
+pub(crate) fn range(
     start: &Owned,
     end: &Owned,
     step: Option<&Owned>,

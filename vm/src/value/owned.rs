@@ -8,29 +8,25 @@ use std::mem::ManuallyDrop;
 use std::sync::Arc;
 
 use super::{
-    Closure, ErrorObject, Handle, HandleObject, ListObject, MapObject, NativeCode,
-    NativeObject, RangeObject, Raw, StrObject, View, tag,
+    Closure, ErrorObject, Handle, HandleObject, ListObject, MapObject, NativeCode, NativeObject,
+    RangeObject, Raw, StrObject, View, tag,
 };
-use crate::rc::{self, Immortals};
+use crate::rc;
 
 /// A value with its reference: `clone` counts one more, `drop` one less.
 ///
 /// Laid out like a [`Raw`], so that registers and elements can be looked at as `Owned`. It is
 /// bound to the thread it is in; a [`Shared`](super::Shared) is what crosses.
 #[repr(transparent)]
-pub struct Owned(Raw, PhantomData<*mut ()>);
+pub(crate) struct Owned(Raw, PhantomData<*mut ()>);
 
 const _: () = assert!(size_of::<Owned>() == size_of::<Raw>());
 
 impl Owned {
     /// `nil`
-    pub const NIL: Self = Self::inline(Raw::NIL);
-    /// `true`
-    pub const TRUE: Self = Self::inline(Raw::TRUE);
-    /// `false`
-    pub const FALSE: Self = Self::inline(Raw::FALSE);
+    pub(crate) const NIL: Self = Self::inline(Raw::NIL);
     /// An argument that was left out. No script sees it.
-    pub const ABSENT: Self = Self::inline(Raw::ABSENT);
+    pub(crate) const ABSENT: Self = Self::inline(Raw::ABSENT);
 
     const fn inline(raw: Raw) -> Self {
         Self(raw, PhantomData)
@@ -38,90 +34,85 @@ impl Owned {
 
     /// An integer.
     #[inline(always)]
-    pub const fn int(n: i64) -> Self {
+    pub(crate) const fn int(n: i64) -> Self {
         Self::inline(Raw::int(n))
     }
 
     /// A float.
     #[inline(always)]
-    pub const fn float(x: f64) -> Self {
+    pub(crate) const fn float(x: f64) -> Self {
         Self::inline(Raw::float(x))
     }
 
     /// A bool.
     #[inline(always)]
-    pub const fn bool(b: bool) -> Self {
+    pub(crate) const fn bool(b: bool) -> Self {
         Self::inline(Raw::bool(b))
     }
 
     /// A string, copied.
-    pub fn str(text: &str) -> Self {
-        Self::inline(rc::allocate(StrObject::new(text)))
+    pub(crate) fn str(text: &str) -> Self {
+        Self::inline(StrObject::allocate(text))
     }
 
     /// A string, taken over.
-    pub fn string(text: String) -> Self {
+    pub(crate) fn string(text: String) -> Self {
         Self::inline(rc::allocate(StrObject::from_string(text)))
     }
 
     /// A string of one character.
-    pub fn char(c: char) -> Self {
+    pub(crate) fn char(c: char) -> Self {
         Self::str(c.encode_utf8(&mut [0; 4]))
     }
 
     /// A list.
-    pub fn list(items: Vec<Self>) -> Self {
+    pub(crate) fn list(items: Vec<Self>) -> Self {
         Self::from(ListObject::from(items))
     }
 
     /// A list of two: what `entries`, `zip` and `enumerate` give.
-    pub fn pair(a: Self, b: Self) -> Self {
+    pub(crate) fn pair(a: Self, b: Self) -> Self {
         Self::list(vec![a, b])
     }
 
     /// A map.
-    pub fn map(map: MapObject) -> Self {
+    pub(crate) fn map(map: MapObject) -> Self {
         Self::inline(rc::allocate(map))
     }
 
     /// A range.
-    pub fn range(range: RangeObject) -> Self {
+    pub(crate) fn range(range: RangeObject) -> Self {
         Self::inline(rc::allocate(range))
     }
 
     /// A script function.
-    pub fn closure(closure: Closure) -> Self {
+    pub(crate) fn closure(closure: Closure) -> Self {
         Self::inline(rc::allocate(closure))
     }
 
     /// A native function.
-    pub fn native(code: Arc<dyn NativeCode>) -> Self {
+    pub(crate) fn native(code: Arc<dyn NativeCode>) -> Self {
         Self::inline(rc::allocate(NativeObject::new(code)))
     }
 
     /// An error.
-    pub fn error(error: ErrorObject) -> Self {
+    pub(crate) fn error(error: ErrorObject) -> Self {
         Self::inline(rc::allocate(error))
     }
 
     /// A channel.
-    pub fn channel(handle: impl Handle) -> Self {
+    pub(crate) fn channel(handle: impl Handle) -> Self {
         Self::shared_handle(tag::CHANNEL, Box::new(handle))
     }
 
     /// A handle of a user thread.
-    pub fn thread(handle: impl Handle) -> Self {
+    pub(crate) fn thread(handle: impl Handle) -> Self {
         Self::shared_handle(tag::THREAD, Box::new(handle))
     }
 
     /// Any other handle.
-    pub fn handle(handle: impl Handle) -> Self {
+    pub(crate) fn handle(handle: impl Handle) -> Self {
         Self::shared_handle(tag::HANDLE, Box::new(handle))
-    }
-
-    /// Any other handle, boxed already.
-    pub fn boxed_handle(handle: Box<dyn Handle>) -> Self {
-        Self::shared_handle(tag::HANDLE, handle)
     }
 
     fn shared_handle(tag: u64, handle: Box<dyn Handle>) -> Self {
@@ -134,7 +125,7 @@ impl Owned {
     /// If `raw` refers to an object, that is live, and the caller owns one reference to it, which
     /// is now the new value's.
     #[inline(always)]
-    pub const unsafe fn from_raw(raw: Raw) -> Self {
+    pub(crate) const unsafe fn from_raw(raw: Raw) -> Self {
         Self::inline(raw)
     }
 
@@ -143,7 +134,7 @@ impl Owned {
     /// # Safety
     /// If `raw` refers to an object, that is live.
     #[inline(always)]
-    pub unsafe fn clone_raw(raw: Raw) -> Self {
+    pub(crate) unsafe fn clone_raw(raw: Raw) -> Self {
         // SAFETY: the caller's promise.
         unsafe { rc::retain(raw) };
         Self::inline(raw)
@@ -154,59 +145,40 @@ impl Owned {
     /// # Safety
     /// If `raw` refers to an object, that is live as long as the result is used.
     #[inline(always)]
-    pub const unsafe fn borrow_raw(raw: &Raw) -> &Self {
+    pub(crate) const unsafe fn borrow_raw(raw: &Raw) -> &Self {
         // SAFETY: the same layout; the reference behind a shared borrow is not given up.
         unsafe { &*std::ptr::from_ref(raw).cast() }
     }
 
     /// Gives the reference to the caller.
     #[inline(always)]
-    pub fn into_raw(self) -> Raw {
+    pub(crate) fn into_raw(self) -> Raw {
         ManuallyDrop::new(self).0
     }
 
     /// The words, without a reference.
     #[inline(always)]
-    pub const fn as_raw(&self) -> Raw {
+    pub(crate) const fn as_raw(&self) -> Raw {
         self.0
     }
 
     /// The tag: see [`tag`].
     #[inline(always)]
-    pub const fn tag(&self) -> u64 {
+    pub(crate) const fn tag(&self) -> u64 {
         self.0.tag
     }
 
     /// What it is.
     #[inline(always)]
-    pub fn view(&self) -> View<'_> {
+    pub(crate) fn view(&self) -> View<'_> {
         let raw = self.0;
-        // SAFETY (each): the tag tells the type of the object, which this reference keeps alive;
-        // it is written through an exclusive borrow of its only reference alone.
-        unsafe {
-            match raw.tag {
-                tag::NIL => View::Nil,
-                tag::FALSE => View::Bool(false),
-                tag::TRUE => View::Bool(true),
-                tag::INT => View::Int(raw.as_i64()),
-                tag::FLOAT => View::Float(raw.as_f64()),
-                tag::STR => View::Str(rc::body(raw)),
-                tag::LIST => View::List(rc::body(raw)),
-                tag::MAP => View::Map(rc::body(raw)),
-                tag::RANGE => View::Range(rc::body(raw)),
-                tag::FUNCTION => View::Function(rc::body(raw)),
-                tag::NATIVE => View::Native(rc::body(raw)),
-                tag::ERROR => View::Error(rc::body(raw)),
-                tag::CHANNEL => View::Channel(rc::body(raw)),
-                tag::THREAD => View::Thread(rc::body(raw)),
-                tag::HANDLE => View::Handle(rc::body(raw)),
-                _ => View::Absent,
-            }
-        }
+        // SAFETY: the tag tells the type of the object, which this reference keeps alive; it is
+        // written through an exclusive borrow of its only reference alone.
+        unsafe { View::of(raw) }
     }
 
     /// The name of its type, as `type(v)` gives it.
-    pub fn type_name(&self) -> &str {
+    pub(crate) fn type_name(&self) -> &str {
         match self.view() {
             View::Handle(handle) => handle.get().type_name(),
             _ => tag::name(self.tag()),
@@ -215,48 +187,42 @@ impl Owned {
 
     /// Everything but nil and false is true in a condition.
     #[inline(always)]
-    pub const fn truthy(&self) -> bool {
+    pub(crate) const fn truthy(&self) -> bool {
         self.0.truthy()
     }
 
     /// True when it refers to a counted object.
     #[inline(always)]
-    pub const fn is_heap(&self) -> bool {
+    pub(crate) const fn is_heap(&self) -> bool {
         self.0.is_heap()
     }
 
     /// True for nil.
     #[inline(always)]
-    pub const fn is_nil(&self) -> bool {
+    pub(crate) const fn is_nil(&self) -> bool {
         self.0.tag == tag::NIL
     }
 
-    /// True for an argument that was left out.
-    #[inline(always)]
-    pub const fn is_absent(&self) -> bool {
-        self.0.tag == tag::ABSENT
-    }
-
     /// The bool, if it is one.
-    pub fn as_bool(&self) -> Option<bool> {
+    pub(crate) fn as_bool(&self) -> Option<bool> {
         if let View::Bool(b) = self.view() { Some(b) } else { None }
     }
 
     /// The integer, if it is one.
     #[inline]
-    pub fn as_int(&self) -> Option<i64> {
+    pub(crate) fn as_int(&self) -> Option<i64> {
         (self.0.tag == tag::INT).then(|| self.0.as_i64())
     }
 
     /// The float, if it is one.
     #[inline]
-    pub fn as_float(&self) -> Option<f64> {
+    pub(crate) fn as_float(&self) -> Option<f64> {
         (self.0.tag == tag::FLOAT).then(|| self.0.as_f64())
     }
 
     /// The number as a float, if it is an int or a float.
     #[inline]
-    pub fn as_number(&self) -> Option<f64> {
+    pub(crate) fn as_number(&self) -> Option<f64> {
         match self.view() {
             View::Int(n) => Some(n as f64),
             View::Float(x) => Some(x),
@@ -266,34 +232,34 @@ impl Owned {
 
     /// The text, if it is a string.
     #[inline]
-    pub fn as_str(&self) -> Option<&str> {
+    pub(crate) fn as_str(&self) -> Option<&str> {
         if let View::Str(text) = self.view() { Some(text.as_str()) } else { None }
     }
 
     /// The list, if it is one.
     #[inline]
-    pub fn as_list(&self) -> Option<&ListObject> {
+    pub(crate) fn as_list(&self) -> Option<&ListObject> {
         if let View::List(list) = self.view() { Some(list) } else { None }
     }
 
     /// The map, if it is one.
     #[inline]
-    pub fn as_map(&self) -> Option<&MapObject> {
+    pub(crate) fn as_map(&self) -> Option<&MapObject> {
         if let View::Map(map) = self.view() { Some(map) } else { None }
     }
 
     /// The range, if it is one.
-    pub fn as_range(&self) -> Option<&RangeObject> {
+    pub(crate) fn as_range(&self) -> Option<&RangeObject> {
         if let View::Range(range) = self.view() { Some(range) } else { None }
     }
 
     /// The error, if it is one.
-    pub fn as_error(&self) -> Option<&ErrorObject> {
+    pub(crate) fn as_error(&self) -> Option<&ErrorObject> {
         if let View::Error(error) = self.view() { Some(error) } else { None }
     }
 
     /// What stands behind a handle (also a channel or a thread) of this type.
-    pub fn as_handle<T: Handle>(&self) -> Option<&T> {
+    pub(crate) fn as_handle<T: Handle>(&self) -> Option<&T> {
         match self.view() {
             View::Channel(h) | View::Thread(h) | View::Handle(h) => h.downcast(),
             _ => None,
@@ -301,27 +267,27 @@ impl Owned {
     }
 
     /// The string for writing: copied first when someone else has it too.
-    pub fn str_mut(&mut self) -> Option<&mut StrObject> {
+    pub(crate) fn str_mut(&mut self) -> Option<&mut StrObject> {
         // SAFETY: it has the tag of the type asked for.
         (self.0.tag == tag::STR).then(|| unsafe { self.unique_body() })
     }
 
     /// The list for writing: copied first when someone else has it too.
     #[inline]
-    pub fn list_mut(&mut self) -> Option<&mut ListObject> {
+    pub(crate) fn list_mut(&mut self) -> Option<&mut ListObject> {
         // SAFETY: it has the tag of the type asked for.
         (self.0.tag == tag::LIST).then(|| unsafe { self.unique_body() })
     }
 
     /// The map for writing: copied first when someone else has it too.
     #[inline]
-    pub fn map_mut(&mut self) -> Option<&mut MapObject> {
+    pub(crate) fn map_mut(&mut self) -> Option<&mut MapObject> {
         // SAFETY: it has the tag of the type asked for.
         (self.0.tag == tag::MAP).then(|| unsafe { self.unique_body() })
     }
 
     /// The error for writing: copied first when someone else has it too.
-    pub fn error_mut(&mut self) -> Option<&mut ErrorObject> {
+    pub(crate) fn error_mut(&mut self) -> Option<&mut ErrorObject> {
         // SAFETY: it has the tag of the type asked for.
         (self.0.tag == tag::ERROR).then(|| unsafe { self.unique_body() })
     }
@@ -338,6 +304,7 @@ impl Owned {
 
     /// True when nobody else has it, so that changing it copies nothing. A shared object of which
     /// this is the last reference does not count until it is changed.
+    #[cfg(test)]
     pub fn is_unique(&self) -> bool {
         // SAFETY: this value keeps the object alive.
         self.0.is_heap() && unsafe { rc::is_unique(self.0) }
@@ -352,28 +319,13 @@ impl Owned {
 
     /// Moves the value out and leaves nil.
     #[inline]
-    pub const fn take(&mut self) -> Self {
+    pub(crate) const fn take(&mut self) -> Self {
         std::mem::replace(self, Self::NIL)
     }
 
     /// The same object, or the same scalar.
-    pub fn is_same(&self, other: &Self) -> bool {
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
         self.0.same(other.0)
-    }
-
-    /// True when its graph may be in other threads already (also for scalars).
-    pub fn is_shared(&self) -> bool {
-        // SAFETY: this value keeps the object alive.
-        unsafe { rc::is_shared(self.0) }
-    }
-
-    /// Makes everything reachable from it immortal, except what is shared already and handles.
-    ///
-    /// # Safety
-    /// `registry` outlives every use of the value and of its copies.
-    pub unsafe fn make_immortal(&self, registry: &mut Immortals) {
-        // SAFETY: this value keeps the object alive; the rest is the caller's promise.
-        unsafe { rc::make_immortal(self.0, registry) };
     }
 }
 

@@ -5,7 +5,7 @@ use crate::rc::Body;
 
 /// The body of a range. The step is not 0.
 #[derive(Clone, Copy, Debug)]
-pub struct RangeObject {
+pub(crate) struct RangeObject {
     /// The first number, if there is any.
     pub start: i64,
     /// The end.
@@ -30,12 +30,12 @@ unsafe impl Body for RangeObject {
 
 impl RangeObject {
     /// A range; `None` when the step is 0.
-    pub fn new(start: i64, end: i64, step: i64, inclusive: bool) -> Option<Self> {
+    pub(crate) fn new(start: i64, end: i64, step: i64, inclusive: bool) -> Option<Self> {
         (step != 0).then_some(Self { start, end, step, inclusive })
     }
 
     /// How many numbers it has.
-    pub fn len(&self) -> u128 {
+    pub(crate) fn len(&self) -> u128 {
         let distance = i128::from(self.end) - i128::from(self.start);
         let step = i128::from(self.step);
         if distance == 0 {
@@ -49,12 +49,12 @@ impl RangeObject {
     }
 
     /// True when it has no numbers.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
     /// Number `i`.
-    pub fn get(&self, i: u128) -> Option<i64> {
+    pub(crate) fn get(&self, i: u128) -> Option<i64> {
         if i >= self.len() {
             return None;
         }
@@ -64,12 +64,12 @@ impl RangeObject {
     }
 
     /// The last number.
-    pub fn last(&self) -> Option<i64> {
+    pub(crate) fn last(&self) -> Option<i64> {
         self.get(self.len().checked_sub(1)?)
     }
 
     /// Where a number stands.
-    pub fn index_of(&self, n: i64) -> Option<u128> {
+    pub(crate) fn index_of(&self, n: i64) -> Option<u128> {
         let distance = i128::from(n) - i128::from(self.start);
         let step = i128::from(self.step);
         if distance % step != 0 {
@@ -80,7 +80,7 @@ impl RangeObject {
     }
 
     /// The numbers.
-    pub fn iter(&self) -> impl DoubleEndedIterator<Item = i64> + use<> {
+    pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = i64> + use<> {
         let range = *self;
         (0..range.len()).map(move |i| {
             let offset = i128::from(range.step) * i as i128;
@@ -89,7 +89,7 @@ impl RangeObject {
     }
 
     /// What two equal ranges have in common: the numbers they have, not how they were written.
-    pub fn key(&self) -> (u128, i64, i64) {
+    pub(crate) fn key(&self) -> (u128, i64, i64) {
         match self.len() {
             0 => (0, 0, 0),
             1 => (1, self.start, 0),

@@ -9,7 +9,7 @@ use super::tag;
 /// A value without ownership.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
-pub struct Raw {
+pub(crate) struct Raw {
     /// What it is: one of the constants of [`tag`].
     pub tag: u64,
     /// The integer, the bits of the float, or the address of the object.
@@ -20,53 +20,49 @@ const _: () = assert!(size_of::<Raw>() == 16 && align_of::<Raw>() == 8);
 
 impl Raw {
     /// `nil`
-    pub const NIL: Self = Self { tag: tag::NIL, bits: 0 };
-    /// `false`
-    pub const FALSE: Self = Self { tag: tag::FALSE, bits: 0 };
-    /// `true`
-    pub const TRUE: Self = Self { tag: tag::TRUE, bits: 0 };
+    pub(crate) const NIL: Self = Self { tag: tag::NIL, bits: 0 };
     /// An argument that was left out.
-    pub const ABSENT: Self = Self { tag: tag::ABSENT, bits: 0 };
+    pub(crate) const ABSENT: Self = Self { tag: tag::ABSENT, bits: 0 };
 
     /// An integer.
     #[inline(always)]
-    pub const fn int(n: i64) -> Self {
+    pub(crate) const fn int(n: i64) -> Self {
         Self { tag: tag::INT, bits: n.cast_unsigned() }
     }
 
     /// A float.
     #[inline(always)]
-    pub const fn float(x: f64) -> Self {
+    pub(crate) const fn float(x: f64) -> Self {
         Self { tag: tag::FLOAT, bits: x.to_bits() }
     }
 
     /// A bool.
     #[inline(always)]
-    pub const fn bool(b: bool) -> Self {
+    pub(crate) const fn bool(b: bool) -> Self {
         Self { tag: tag::FALSE + b as u64, bits: 0 }
     }
 
     /// True when the payload is the address of a counted object.
     #[inline(always)]
-    pub const fn is_heap(self) -> bool {
+    pub(crate) const fn is_heap(self) -> bool {
         self.tag >= tag::HEAP
     }
 
     /// True for everything but `nil` and `false`.
     #[inline(always)]
-    pub const fn truthy(self) -> bool {
+    pub(crate) const fn truthy(self) -> bool {
         self.tag >= tag::TRUE
     }
 
     /// The payload as an integer.
     #[inline(always)]
-    pub const fn as_i64(self) -> i64 {
+    pub(crate) const fn as_i64(self) -> i64 {
         self.bits.cast_signed()
     }
 
     /// The payload as a float.
     #[inline(always)]
-    pub const fn as_f64(self) -> f64 {
+    pub(crate) const fn as_f64(self) -> f64 {
         f64::from_bits(self.bits)
     }
 
@@ -85,7 +81,7 @@ impl Raw {
 
     /// The same tag and the same payload: identity for objects, sameness for everything inline.
     #[inline(always)]
-    pub const fn same(self, other: Self) -> bool {
+    pub(crate) const fn same(self, other: Self) -> bool {
         self.tag == other.tag && self.bits == other.bits
     }
 }

@@ -8,7 +8,7 @@ use super::{Owned, Raw};
 use crate::rc;
 
 /// A value whose graph is marked shared: it may be sent to, kept by and dropped on any thread.
-pub struct Shared(Raw);
+pub(crate) struct Shared(Raw);
 
 // SAFETY: a scalar, or a reference to an object whose graph is shared (or immortal): it is counted
 // atomically and not written while anyone else has it.
@@ -18,14 +18,14 @@ unsafe impl Sync for Shared {}
 
 impl Shared {
     /// Marks what is local of the value's graph.
-    pub fn new(value: Owned) -> Self {
+    pub(crate) fn new(value: Owned) -> Self {
         // SAFETY: the value keeps its object alive.
         unsafe { rc::share(value.as_raw()) };
         Self(value.into_raw())
     }
 
     /// The value, in the thread that has it now.
-    pub fn into_owned(self) -> Owned {
+    pub(crate) fn into_owned(self) -> Owned {
         let raw = self.0;
         std::mem::forget(self);
         // SAFETY: the reference was this one's.
@@ -33,12 +33,12 @@ impl Shared {
     }
 
     /// Another reference to the value, in the thread that asks.
-    pub fn to_owned(&self) -> Owned {
+    pub(crate) fn to_owned(&self) -> Owned {
         self.as_owned().clone()
     }
 
     /// The value, to be looked at.
-    pub fn as_owned(&self) -> &Owned {
+    pub(crate) fn as_owned(&self) -> &Owned {
         // SAFETY: this keeps the object alive.
         unsafe { Owned::borrow_raw(&self.0) }
     }

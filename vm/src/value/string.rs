@@ -19,7 +19,7 @@ use std::mem::ManuallyDrop;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use super::hash::hash_bytes;
-use super::{Owned, tag};
+use super::{Owned, Raw, tag};
 use crate::rc::{self, Body};
 
 /// The longest text that needs no buffer.
@@ -29,7 +29,7 @@ const STRIDE: usize = 64;
 
 /// The body of a string.
 #[repr(C)]
-pub struct StrObject {
+pub(crate) struct StrObject {
     len: usize,
     capacity: usize,
     data: Data,
@@ -38,7 +38,10 @@ pub struct StrObject {
 }
 
 union Data {
+    /// What is behind the text is 0.
     inline: [u8; INLINE],
+    /// The same, to be compared at once.
+    words: [u64; 2],
     heap: *mut u8,
 }
 
@@ -62,18 +65,39 @@ unsafe impl Body for StrObject {
 impl StrObject {
     /// A string of this text, copied.
     #[inline]
-    pub fn new(text: &str) -> Self {
+    pub(crate) fn new(text: &str) -> Self {
         if text.len() <= INLINE {
-            let mut inline = [0; INLINE];
-            inline[..text.len()].copy_from_slice(text.as_bytes());
-            Self::with_data(text.len(), 0, Data { inline })
+            Self::with_data(text.len(), 0, Data { words: short_bytes(text.as_bytes()) })
         } else {
             Self::from_string(text.to_owned())
         }
     }
 
+    /// An object with this text, which the caller owns: as [`StrObject::new`], but short text is
+    /// written straight to its place.
+    #[inline]
+    pub(super) fn allocate(text: &str) -> Raw {
+        if text.len() > INLINE {
+            return rc::allocate(Self::from_string(text.to_owned()));
+        }
+        let init = |at: *mut Self| {
+            let inline = short_bytes(text.as_bytes());
+            let (chars, hash) = (AtomicUsize::new(0), AtomicU32::new(0));
+            // SAFETY: `at` has room for a body.
+            unsafe {
+                (&raw mut (*at).len).write(text.len());
+                (&raw mut (*at).capacity).write(0);
+                (&raw mut (*at).data).cast::<[u64; 2]>().write(inline);
+                (&raw mut (*at).chars).write(chars);
+                (&raw mut (*at).hash).write(hash);
+            }
+        };
+        // SAFETY: all fields are written.
+        unsafe { rc::allocate_in_place(init) }
+    }
+
     /// A string of this text, which is taken over when it is long.
-    pub fn from_string(text: String) -> Self {
+    pub(crate) fn from_string(text: String) -> Self {
         if text.len() <= INLINE {
             return Self::new(&text);
         }
@@ -88,7 +112,7 @@ impl StrObject {
     }
 
     /// Appends text in place; amortised O(1) a byte.
-    pub fn push_str(&mut self, text: &str) {
+    pub(crate) fn push_str(&mut self, text: &str) {
         if text.is_empty() {
             return;
         }
@@ -137,9 +161,12 @@ impl StrObject {
         }
         rc::credit(self.capacity);
         let (len, capacity) = (self.len, self.capacity);
+        // SAFETY: with a capacity the buffer is in use.
+        let heap = unsafe { self.data.heap };
         (self.len, self.capacity) = (0, 0);
+        self.data = Data { words: [0, 0] };
         // SAFETY: by the invariant these are the parts of a `String`, given up just now.
-        unsafe { String::from_raw_parts(self.data.heap, len, capacity) }
+        unsafe { String::from_raw_parts(heap, len, capacity) }
     }
 
     /// Forgets what was found out about the text.
@@ -154,14 +181,14 @@ impl StrObject {
 
     /// The text.
     #[inline(always)]
-    pub fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         // SAFETY: the bytes are valid UTF-8.
         unsafe { std::str::from_utf8_unchecked(self.as_bytes()) }
     }
 
     /// The bytes of the text.
     #[inline(always)]
-    pub fn as_bytes(&self) -> &[u8] {
+    pub(crate) fn as_bytes(&self) -> &[u8] {
         let data = if self.capacity == 0 {
             (&raw const self.data).cast::<u8>()
         } else {
@@ -172,20 +199,33 @@ impl StrObject {
         unsafe { std::slice::from_raw_parts(data, self.len) }
     }
 
+    /// The same text.
+    #[inline(always)]
+    pub(crate) fn is_same_text(&self, other: &Self) -> bool {
+        if self.len != other.len {
+            return false;
+        }
+        if self.capacity == 0 && other.capacity == 0 {
+            // SAFETY: both are inline; what is behind the text is 0.
+            return unsafe { self.data.words == other.data.words };
+        }
+        self.as_bytes() == other.as_bytes()
+    }
+
     /// The number of bytes.
     #[inline(always)]
-    pub fn byte_len(&self) -> usize {
+    pub(crate) fn byte_len(&self) -> usize {
         self.len
     }
 
     /// True when there is no text.
     #[inline(always)]
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.len == 0
     }
 
     /// The number of characters (Unicode scalar values). O(1) but for the first time.
-    pub fn char_count(&self) -> usize {
+    pub(crate) fn char_count(&self) -> usize {
         self.known_count().unwrap_or_else(|| {
             let count = count_chars(self.as_str());
             self.set_count(count);
@@ -194,12 +234,12 @@ impl StrObject {
     }
 
     /// True when every byte is a character.
-    pub fn is_ascii(&self) -> bool {
+    pub(crate) fn is_ascii(&self) -> bool {
         self.char_count() == self.len
     }
 
     /// Character `i`.
-    pub fn char_at(&self, i: usize) -> Option<char> {
+    pub(crate) fn char_at(&self, i: usize) -> Option<char> {
         if i >= self.char_count() {
             return None;
         }
@@ -210,7 +250,7 @@ impl StrObject {
     }
 
     /// The characters from `start` up to but not including `end`, both at most the count.
-    pub fn slice_chars(&self, start: usize, end: usize) -> &str {
+    pub(crate) fn slice_chars(&self, start: usize, end: usize) -> &str {
         if start >= end {
             return "";
         }
@@ -218,7 +258,7 @@ impl StrObject {
     }
 
     /// Where character `i` starts; `i` is at most the count.
-    pub fn byte_offset(&self, i: usize) -> usize {
+    pub(crate) fn byte_offset(&self, i: usize) -> usize {
         let count = self.char_count();
         if count == self.len || i == 0 {
             return i;
@@ -233,13 +273,13 @@ impl StrObject {
     }
 
     /// Which character the byte at `offset` belongs to: the number of characters before it.
-    pub fn char_of_byte(&self, offset: usize) -> usize {
+    pub(crate) fn char_of_byte(&self, offset: usize) -> usize {
         if self.is_ascii() { offset } else { count_chars(&self.as_str()[..offset]) }
     }
 
     /// The hash, kept.
     #[inline]
-    pub fn hash32(&self) -> u32 {
+    pub(crate) fn hash32(&self) -> u32 {
         // Relaxed: the word is complete in itself, and the same for every thread.
         let known = self.hash.load(Ordering::Relaxed);
         if known != 0 {
@@ -306,6 +346,33 @@ impl StrObject {
             }
         }
     }
+}
+
+/// Up to [`INLINE`] bytes as they stand in a string, from pieces that overlap: copying a number of
+/// bytes that is not known would be a call.
+#[inline(always)]
+fn short_bytes(bytes: &[u8]) -> [u64; 2] {
+    debug_assert!(bytes.len() <= INLINE);
+    let n = bytes.len();
+    let at = |byte: u64, place: usize| byte << (8 * place);
+    let (low, high) =
+        if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk::<8>()) {
+            // Of the last 8 bytes those that are not among the first 8.
+            let high = u64::from_le_bytes(*last).checked_shr(8 * (INLINE - n) as u32);
+            (u64::from_le_bytes(*first), high.unwrap_or(0))
+        } else if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk::<4>()) {
+            let last = u32::from_le_bytes(*last);
+            (u64::from(u32::from_le_bytes(*first)) | at(last.into(), n - 4), 0)
+        } else {
+            match *bytes {
+                [a] => (a.into(), 0),
+                [a, b] => (u64::from(a) | at(b.into(), 1), 0),
+                [a, b, c] => (u64::from(a) | at(b.into(), 1) | at(c.into(), 2), 0),
+                _ => (0, 0),
+            }
+        };
+    // In memory the first byte comes first.
+    [low.to_le(), high.to_le()]
 }
 
 fn index_at(address: usize) -> *mut CharIndex {

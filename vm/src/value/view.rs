@@ -1,12 +1,16 @@
 //! A value taken apart.
 
+#![expect(unsafe_code, reason = "the tag tells the type of the object")]
+
 use super::{
-    Closure, ErrorObject, HandleObject, ListObject, MapObject, NativeObject, RangeObject, StrObject,
+    Closure, ErrorObject, HandleObject, ListObject, MapObject, NativeObject, RangeObject, Raw,
+    StrObject, tag,
 };
+use crate::rc;
 
 /// What a value is, with access to its object.
 #[derive(Clone, Copy, Debug)]
-pub enum View<'a> {
+pub(crate) enum View<'a> {
     /// `nil`
     Nil,
     /// A bool.
@@ -37,4 +41,35 @@ pub enum View<'a> {
     Handle(&'a HandleObject),
     /// An argument that was left out.
     Absent,
+}
+
+impl View<'_> {
+    /// What a raw value is.
+    ///
+    /// # Safety
+    /// An object that it refers to is live, and not written, as long as the view is used.
+    #[inline(always)]
+    pub(crate) unsafe fn of(raw: Raw) -> Self {
+        // SAFETY: the tag tells the type of the body; the rest is the caller's promise.
+        unsafe {
+            match raw.tag {
+                tag::NIL => Self::Nil,
+                tag::FALSE => Self::Bool(false),
+                tag::TRUE => Self::Bool(true),
+                tag::INT => Self::Int(raw.as_i64()),
+                tag::FLOAT => Self::Float(raw.as_f64()),
+                tag::STR => Self::Str(rc::body(raw)),
+                tag::LIST => Self::List(rc::body(raw)),
+                tag::MAP => Self::Map(rc::body(raw)),
+                tag::RANGE => Self::Range(rc::body(raw)),
+                tag::FUNCTION => Self::Function(rc::body(raw)),
+                tag::NATIVE => Self::Native(rc::body(raw)),
+                tag::ERROR => Self::Error(rc::body(raw)),
+                tag::CHANNEL => Self::Channel(rc::body(raw)),
+                tag::THREAD => Self::Thread(rc::body(raw)),
+                tag::HANDLE => Self::Handle(rc::body(raw)),
+                _ => Self::Absent,
+            }
+        }
+    }
 }

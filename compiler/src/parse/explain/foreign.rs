@@ -38,6 +38,14 @@ const FOREIGN: &[(&[&str], &str)] = &[
 ];
 
 impl Place<'_> {
+    /// True at `/*`.
+    fn opens_comment(&self) -> bool {
+        match self.tokens.get(self.at..self.at + 2) {
+            Some([slash, star]) => star.token == Token::Star && slash.end == star.start,
+            _ => false,
+        }
+    }
+
     /// `a || b`, `x--`, comments and the like.
     pub(super) fn foreign_operator(&self) -> Option<Diagnostic> {
         let before = self.before();
@@ -52,6 +60,9 @@ impl Place<'_> {
         }
         match found.map(|found| found.token) {
             Some(Token::SlashSlash) if self.expects_expression() => {
+                Some(self.error(Code::ForeignSyntax, "a comment starts with `#`"))
+            }
+            Some(Token::Slash) if self.expects_expression() && self.opens_comment() => {
                 Some(self.error(Code::ForeignSyntax, "a comment starts with `#`"))
             }
             Some(Token::Plus) if self.expects_expression() => {

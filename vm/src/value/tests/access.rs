@@ -19,7 +19,11 @@ fn indices() {
         (&xs, int(-1), "30"),
         (&xs, int(3), "index: index 3 is out of range: the list has 3 elements"),
         (&xs, int(-4), "index: index -4 is out of range: the list has 3 elements"),
-        (&xs, int(i64::MIN), "index: index -9223372036854775808 is out of range: the list has 3 elements"),
+        (
+            &xs,
+            int(i64::MIN),
+            "index: index -9223372036854775808 is out of range: the list has 3 elements",
+        ),
         (&xs, str("x"), "type: cannot index list with string"),
         (&text, int(1), "\"é\""),
         (&text, int(-1), "\"o\""),
@@ -28,7 +32,11 @@ fn indices() {
         (&m, int(2), "\"two\""),
         (&m, str("x"), "key: no key \"x\" in the map"),
         (&range(0, 10, 2, false), int(-1), "8"),
-        (&range(0, 10, 2, false), int(5), "index: index 5 is out of range: the range has 5 elements"),
+        (
+            &range(0, 10, 2, false),
+            int(5),
+            "index: index 5 is out of range: the range has 5 elements",
+        ),
         (&Owned::NIL, int(0), "type: cannot index nil"),
         (&int(5), int(0), "type: cannot index int"),
         (&xs, range(1, 3, 1, false), "[20, 30]"),
@@ -110,7 +118,10 @@ fn paths_do_not_create() {
     index_set(&mut m, &k, int(1)).unwrap();
     assert_eq!(format!("{m:?}"), "[\"k\": 1]");
     let nan = Owned::float(f64::NAN);
-    assert_eq!(shown(index_set(&mut m, &nan, int(1)).map(|()| Owned::NIL)), "value: nan cannot be a key");
+    assert_eq!(
+        shown(index_set(&mut m, &nan, int(1)).map(|()| Owned::NIL)),
+        "value: nan cannot be a key"
+    );
     let mut text = str("abc");
     let set = index_set(&mut text, &int(0), str("x"));
     assert!(shown(set.map(|()| Owned::NIL)).starts_with("type: a string cannot be changed"));

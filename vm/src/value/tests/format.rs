@@ -95,7 +95,7 @@ fn texts_and_others() {
     assert_eq!(formatted(&str("ab"), "s"), "ab");
     assert_eq!(formatted(&list([int(1), str("x")]), ">12"), "    [1, \"x\"]");
     assert_eq!(formatted(&Owned::NIL, "5"), "nil  ");
-    assert_eq!(formatted(&Owned::TRUE, ">5"), " true");
+    assert_eq!(formatted(&Owned::bool(true), ">5"), " true");
 }
 
 #[test]
@@ -107,7 +107,10 @@ fn bad_formats_are_errors() {
     assert_eq!(formatted(&str("x"), "d"), "value: the format `d` does not fit string");
     assert_eq!(formatted(&str("x"), "f"), "value: the format `f` does not fit string");
     assert_eq!(formatted(&str("x"), "+"), "value: the format does not fit string");
-    assert_eq!(formatted(&int(1), ".2d"), "value: the format `d` with precision 2 does not fit int");
+    assert_eq!(
+        formatted(&int(1), ".2d"),
+        "value: the format `d` with precision 2 does not fit int"
+    );
     assert_eq!(formatted(&int(-1), "c"), "value: the format `c` does not fit int");
     assert_eq!(formatted(&Owned::NIL, "x"), "value: the format `x` does not fit nil");
 }

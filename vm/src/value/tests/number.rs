@@ -79,7 +79,8 @@ fn division_floors() {
             continue;
         }
         let exact = (i128::from(a)).div_euclid(i128::from(b));
-        let floor = if b < 0 && i128::from(a).rem_euclid(i128::from(b)) != 0 { exact - 1 } else { exact };
+        let floor =
+            if b < 0 && i128::from(a).rem_euclid(i128::from(b)) != 0 { exact - 1 } else { exact };
         assert_eq!(int_floor_div(a, b), i64::try_from(floor).ok(), "{a} // {b}");
         if let Some(q) = int_floor_div(a, b) {
             assert_eq!(i128::from(q) * i128::from(b) + i128::from(int_rem(a, b)), i128::from(a));

@@ -1,5 +1,6 @@
 use super::{float, int, list, map, shown, str};
-use crate::value::{Handle, Kind, Owned, RangeObject, equals, error, less, less_equal, ops, order};
+use crate::value::ops::{self, less_equal};
+use crate::value::{Handle, Kind, Owned, RangeObject, equals, error, less, order};
 
 type Binary = fn(&Owned, &Owned) -> Result<Owned, Owned>;
 
@@ -17,11 +18,26 @@ fn arithmetic() {
             str("x"),
             "type: cannot add int and string; to join text, use \"{x}\" or str(x)",
         ),
-        (ops::add, list([]), int(1), "type: cannot add list and int; to append one element, use push"),
-        (ops::add, Owned::NIL, int(1), "type: cannot add nil and int; `x ?? 0` gives 0 when x is nil"),
-        (ops::add, Owned::TRUE, int(1), "type: cannot add bool and int"),
+        (
+            ops::add,
+            list([]),
+            int(1),
+            "type: cannot add list and int; to append one element, use push",
+        ),
+        (
+            ops::add,
+            Owned::NIL,
+            int(1),
+            "type: cannot add nil and int; `x ?? 0` gives 0 when x is nil",
+        ),
+        (ops::add, Owned::bool(true), int(1), "type: cannot add bool and int"),
         (ops::sub, int(1), int(2), "-1"),
-        (ops::sub, int(i64::MIN), int(1), "overflow: -9223372036854775808 - 1 does not fit 64 bits"),
+        (
+            ops::sub,
+            int(i64::MIN),
+            int(1),
+            "overflow: -9223372036854775808 - 1 does not fit 64 bits",
+        ),
         (ops::sub, str("a"), str("b"), "type: cannot subtract string and string"),
         (ops::mul, int(6), int(7), "42"),
         (ops::mul, str("ab"), int(3), "\"ababab\""),
@@ -34,7 +50,12 @@ fn arithmetic() {
         (ops::div, float(1.0), int(0), "inf"),
         (ops::floor_div, int(-7), int(2), "-4"),
         (ops::floor_div, int(1), int(0), "divide: 1 // 0: division by zero"),
-        (ops::floor_div, int(i64::MIN), int(-1), "overflow: -9223372036854775808 // -1 does not fit 64 bits"),
+        (
+            ops::floor_div,
+            int(i64::MIN),
+            int(-1),
+            "overflow: -9223372036854775808 // -1 does not fit 64 bits",
+        ),
         (ops::floor_div, float(-7.0), int(2), "-4.0"),
         (ops::rem, int(-7), int(2), "1"),
         (ops::rem, int(7), int(0), "divide: 7 % 0: division by zero"),
@@ -55,7 +76,10 @@ fn arithmetic() {
     for (op, a, b, expected) in cases {
         assert_eq!(shown(op(&a, &b)), expected, "{a:?} {b:?}");
     }
-    assert_eq!(shown(ops::neg(&int(i64::MIN))), "overflow: -(-9223372036854775808) does not fit 64 bits");
+    assert_eq!(
+        shown(ops::neg(&int(i64::MIN))),
+        "overflow: -(-9223372036854775808) does not fit 64 bits"
+    );
     assert_eq!(shown(ops::neg(&str("x"))), "type: cannot negate string");
     assert_eq!(shown(ops::bit_not(&int(0))), "-1");
 }
@@ -106,8 +130,8 @@ fn equality() {
     let thing = Owned::handle(Thing);
     let values = [
         Owned::NIL,
-        Owned::FALSE,
-        Owned::TRUE,
+        Owned::bool(false),
+        Owned::bool(true),
         int(0),
         int(1),
         float(0.5),
@@ -169,7 +193,8 @@ fn ordering() {
 
 #[test]
 fn containing() {
-    let has = |container: &Owned, item: Owned| shown(ops::contains(container, &item).map(Owned::bool));
+    let has =
+        |container: &Owned, item: Owned| shown(ops::contains(container, &item).map(Owned::bool));
     assert_eq!(has(&str("hello"), str("ell")), "true");
     assert_eq!(has(&str("hello"), int(1)), "type: cannot look for int in a string");
     assert_eq!(has(&list([int(1), list([])]), list([])), "true");

@@ -4,7 +4,8 @@ use crate::value::{ErrorObject, Kind, Owned, RangeObject, StrObject, display, er
 
 #[test]
 fn strings_count_and_index_characters() {
-    for text in ["", "abc", "sixteen bytes ok", "grüße", "日本語のテキスト", &"aä€𝄞".repeat(200)] {
+    for text in ["", "abc", "sixteen bytes ok", "grüße", "日本語のテキスト", &"aä€𝄞".repeat(200)]
+    {
         let string = StrObject::new(text);
         let chars: Vec<char> = text.chars().collect();
         assert_eq!(string.char_count(), chars.len());
@@ -25,7 +26,8 @@ fn strings_grow_in_place_and_stay_right() {
         let mut string = StrObject::new("");
         let mut model = String::new();
         for _ in 0..random.below(40) {
-            let part = ["", "a", "ß", "hello", "日本", "a much longer piece of text"][random.below(6)];
+            let part =
+                ["", "a", "ß", "hello", "日本", "a much longer piece of text"][random.below(6)];
             string.push_str(part);
             model.push_str(part);
             match random.below(4) {
@@ -76,7 +78,7 @@ fn literals() {
     let value = map([
         (str("k"), list([int(1), str("x")])),
         (int(2), Owned::NIL),
-        (Owned::TRUE, float(1.0)),
+        (Owned::bool(true), float(1.0)),
         (float(2.5), list([])),
         (list([int(1)]), map([])),
         (float(f64::INFINITY), str("")),
@@ -85,7 +87,7 @@ fn literals() {
     assert_eq!(literal(&value), expected);
     assert_eq!(display(&value), expected);
     assert_eq!(display(&str("a\nb")), "a\nb");
-    assert_eq!(format!("{:?}", list([Owned::FALSE])), "[false]");
+    assert_eq!(format!("{:?}", list([Owned::bool(false)])), "[false]");
 }
 
 #[test]

@@ -1,0 +1,70 @@
+//! Values are copied only when two owners exist and one of them writes: proved by counting the
+//! copies that a thread makes, not by a clock.
+
+#![forbid(unsafe_code)]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
+/// How many copies the body of a function makes when it runs.
+fn copies(body: &str) -> i64 {
+    let vm = lisle::Vm::new().unwrap();
+    let source = format!(
+        "import runtime\n\
+         fn id(x) {{ x }}\n\
+         fn f() {{\n{body}\n}}\n\
+         let before = runtime.stats().copies\n\
+         f()\n\
+         runtime.stats().copies - before"
+    );
+    vm.eval(&source).unwrap()
+}
+
+#[test]
+fn loops_that_change_what_they_own_copy_nothing() {
+    for body in [
+        "var xs = []\nfor i in 0..1000 { xs.push(i) }",
+        "var xs = [1, 2, 3]\nfor i in 0..1000 { xs[i % 3] = i; xs[i % 3] += 1 }",
+        "var m = [:]\nfor i in 0..1000 { m[i] = i; m.last_one = i; m[i] += 1 }",
+        "var grid = []\nfor i in 0..10 { grid.push([0] * 10) }\n\
+         for i in 0..10 { for j in 0..10 { grid[i][j] = i * j; grid[i][j] += 1 } }",
+        // (A literal belongs to the code: appending to it copies it, once.)
+        "var s = str(1)\nfor i in 0..1000 { s += \"x\"; s = s + \"y\" }",
+        "var g = [:]\nfor i in 0..1000 { g[i % 7] ??= []; g[i % 7].push(i) }",
+        "var a = [b: [c: [1, 2]]]\nfor i in 0..100 { a.b.c.push(i); a.b.c[0] = i; a[\"b\"].d = i }",
+        "var q = [1, 2, 3]\nfor i in 0..1000 { q.push(q.pop_first()) }",
+        "var xs = [3, 1, 2]\nfor i in 0..10 { xs = xs.sort(); xs = xs.reverse(); xs = xs + [i] }",
+    ] {
+        assert_eq!(copies(body), 0, "{body}");
+    }
+}
+
+#[test]
+fn the_last_use_hands_over() {
+    for body in [
+        // A local, a parameter, a result, an element of a literal.
+        "var a = [1]\na.push(2)\nvar b = a\nb.push(3)\nvar c = id(b)\nc.push(4)\nvar d = [c]\nd[0].push(5)",
+        // Both ways of a branch.
+        "var a = [1]\na.push(2)\nvar b = if a.len() > 1 { a } else { [] }\nb.push(3)",
+        // Round a loop.
+        "var a = []\nfor i in 0..100 { var b = a; b.push(i); a = b }",
+        // Through a channel and a thread's result.
+        "let c = channel(1)\nvar a = [1]\na.push(2)\nc.send(a)\nvar b = c.recv()\nb.push(3)\n\
+         var d = (spawn { [1, 2].map(|x| x) }).join()\nd.push(3)",
+        // A value that a failed attempt gives back.
+        "var a = [1]\na.push(2)\ntry { a.push(3); throw 1 } catch { a.push(4) }\na.push(5)",
+    ] {
+        assert_eq!(copies(body), 0, "{body}");
+    }
+}
+
+#[test]
+fn a_second_owner_costs_one_copy() {
+    for (body, expected) in [
+        ("var a = [1]\na.push(2)\nlet b = a\na.push(3)\na.push(4)\nid(b)", 1),
+        ("var a = [1]\na.push(2)\nlet f = || a\na.push(3)\na.push(4)\nid(f)", 1),
+        ("var g = [[1], [2]]\ng[0].push(1)\nlet h = g\ng[0].push(2)\ng[0].push(3)\nid(h)", 2),
+        ("var a = [1, 2]\na.push(3)\nfor x in a { a.push(x) }", 1),
+        ("var a = [1]\na.push(2)\ntry { var b = a; b.push(3); throw b } catch { }\nid(a)", 1),
+    ] {
+        assert_eq!(copies(body), expected, "{body}");
+    }
+}

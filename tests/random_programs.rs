@@ -1,0 +1,66 @@
+//! Random programs (see `compiler/tests/generate`): they end, print the same on one processor and
+//! on four, and leave nothing behind.
+
+#![forbid(unsafe_code)]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
+#[path = "../compiler/tests/generate/mod.rs"]
+mod generate;
+
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex};
+
+#[derive(Clone, Default)]
+struct Sink(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn run(program: &str, lwps: usize) -> (i32, String) {
+    let out = Sink::default();
+    let vm =
+        lisle::Vm::builder().lwps(lwps).stdout(out.clone()).stderr(out.clone()).build().unwrap();
+    let status = vm.run("random.lisle", program);
+    drop(vm);
+    let text = String::from_utf8(out.0.lock().unwrap().clone()).unwrap();
+    (status, text)
+}
+
+#[test]
+fn random_programs_do_the_same_everywhere() {
+    for seed in 1000..1150 {
+        let program = generate::program(seed);
+        let one = run(&program, 1);
+        assert_eq!(one.0, 0, "seed {seed}:\n{}\n{program}", one.1);
+        assert_eq!(run(&program, 4), one, "seed {seed}:\n{program}");
+    }
+}
+
+#[test]
+fn random_programs_leave_nothing_behind() {
+    // A function is called again and again in one VM: what it leaves behind would add up.
+    for seed in 2000..2040 {
+        let program = generate::program(seed).replace("print(try", "fn again() { try");
+        let program = program.trim_end().strip_suffix(')').unwrap().to_owned() + " }\n";
+        let vm = lisle::Vm::builder().lwps(1).build().unwrap();
+        vm.load(&program).unwrap();
+        vm.load("import runtime\nfn memory() { scope { again() }; runtime.stats().memory }\n")
+            .unwrap();
+        let memory = || vm.call::<i64>("memory", ()).unwrap();
+        // The first calls fill what is kept: pools, caches.
+        let _ = (memory(), memory());
+        let before = memory();
+        for _ in 0..5 {
+            let _ = memory();
+        }
+        assert_eq!(memory(), before, "seed {seed} grows:\n{program}");
+    }
+}
