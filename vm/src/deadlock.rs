@@ -5,7 +5,8 @@
 //! an error that nothing catches. One thread *bears* the deadlock: it fails with the error, whose
 //! message lists all threads, where each waits and for what, and the failures that nobody has
 //! noticed. The others end as if they had been cancelled, so that it is told once. When a host
-//! waits for particular threads, those bear it, and only they are told.
+//! waits for particular threads, those bear it, and only they are told; not even they when one of
+//! them has ended, since its host then goes on.
 //!
 //! Cleanup may wait again. If that can never end either, there is another stall, and it is told in
 //! its turn; so each stall takes every thread at least one step further out.
@@ -28,9 +29,12 @@ const LISTED: usize = 50;
 /// All threads wait, and nothing can wake them.
 pub(crate) fn stalled(vm: &Arc<VmShared>) {
     let all = vm.threads();
+    let awaited = vm.awaited.lock().clone();
+    if awaited.iter().any(|thread| thread.done.ended()) {
+        // Its host is about to go on, and may wake the others.
+        return;
+    }
     let error = Shared::new(uncatchable(Kind::Deadlock, describe(vm, &all)));
-    let mut awaited = vm.awaited.lock().clone();
-    awaited.retain(|thread| !thread.done.ended());
     let told_again =
         !awaited.is_empty() && awaited.iter().all(|thread| thread.flags() & cancel::DEADLOCK != 0);
     let (told, bearers) = if awaited.is_empty() {

@@ -275,6 +275,13 @@ impl Globals {
         }
     }
 
+    /// Lets go of all values.
+    fn clear(&self) {
+        let values: Vec<_> =
+            self.slots.lock().iter_mut().filter_map(|slot| slot.value.take()).collect();
+        drop(values);
+    }
+
     /// The value of a name, when it has been set and others may see it.
     pub(crate) fn named(&self, name: &str) -> Option<Owned> {
         let slots = self.slots.lock();
@@ -322,6 +329,17 @@ impl Units {
         // SAFETY: the value is live; the registry is dropped with the VM, after all its threads.
         unsafe { rc::make_immortal(value.as_raw(), &mut self.immortals.lock()) };
         value
+    }
+
+    /// Lets go of all counted values, at the end of the VM: channels, and so the threads that wait
+    /// in them. No code runs any more.
+    pub(crate) fn release(&self) {
+        let globals: Vec<_> =
+            self.modules.lock().iter().map(|module| module.globals.clone()).collect();
+        for globals in globals {
+            globals.clear();
+        }
+        drop(std::mem::take(&mut *self.held.lock()));
     }
 
     /// The file and line of an instruction, given by its address.

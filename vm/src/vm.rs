@@ -12,6 +12,8 @@
 //! too, [`VmShared::wait`] returns. An [exit request](VmShared::request_exit) ends it at once: all
 //! threads are told to stop and none of their cleanup runs.
 
+#![expect(unsafe_code, reason = "at its end the VM has all threads in hand")]
+
 use std::{
     collections::HashMap,
     io,
@@ -22,6 +24,7 @@ use crate::{
     atomics::{AtomicU8, AtomicUsize, Condvar, Mutex, Ordering},
     deadlock,
     input::Input,
+    interp,
     link::Units,
     methods::Methods,
     native::{FunctionDef, NativeDef},
@@ -328,7 +331,15 @@ impl VmShared {
             thread.set_flags(cancel::KILL);
         }
         self.scheduler.shutdown();
-        drop(self.registry.clear());
+        if interp::is_running() {
+            // Called by a native: the kernel threads are still there. The host calls it again.
+            return;
+        }
+        for thread in self.registry.clear() {
+            // SAFETY: the scheduler has ended, so nobody has the thread in hand, and nobody will.
+            interp::abandon(unsafe { &mut *thread.state() });
+        }
+        self.units.release();
         drop(self.program.take_failed());
         drop(std::mem::take(&mut *self.awaited.lock()));
     }

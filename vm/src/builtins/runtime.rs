@@ -139,8 +139,9 @@ fn dump(call: &mut Call<'_>) -> NativeResult {
 /// All LWPs and threads, one a line.
 pub(crate) fn describe(vm: &VmShared) -> String {
     let mut text = String::new();
-    // Writing to a string does not fail.
-    let mut line = |args: std::fmt::Arguments<'_>| drop(writeln!(text, "{args}"));
+    let mut line = |args: std::fmt::Arguments<'_>| {
+        writeln!(text, "{args}").expect("writing to a string");
+    };
     for lwp in vm.scheduler().lwps() {
         let (state, call) = state_of(lwp.state);
         let call = call.map_or(String::new(), |(name, time)| format!(" {name} for {time:.3}s"));

@@ -48,10 +48,6 @@ impl<T> Buffer<T> {
     pub(crate) fn is_full(&self) -> bool {
         self.items.len() >= self.capacity
     }
-
-    pub(crate) fn capacity(&self) -> usize {
-        self.capacity
-    }
 }
 
 #[cfg(test)]

@@ -263,11 +263,6 @@ impl<W: Waiter> Channel<W> {
         let state = self.lock();
         state.closed && state.buffer.is_empty()
     }
-
-    /// The most items it buffers.
-    pub(crate) fn capacity(&self) -> usize {
-        self.lock().buffer.capacity()
-    }
 }
 
 impl<W: Waiter> fmt::Debug for Channel<W> {

@@ -52,7 +52,7 @@ use std::sync::atomic::{AtomicI32, Ordering};
 
 pub(crate) use code::{CALL_DIRECT, JUMP_BACK_RANGE};
 pub(crate) use machine::proto_of;
-pub(crate) use run::{entry, registers_of};
+pub(crate) use run::{entry, is_running, registers_of};
 pub(crate) use unwind::abandon;
 
 use crate::{

@@ -2,7 +2,10 @@
 
 #![expect(unsafe_code, reason = "a slice has the thread's state to itself")]
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::{
+    cell::Cell,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
 
 use super::machine::{Exit, Machine, Step};
 use super::{code, execute, native, proto_of, proto_of_closure, unwind};
@@ -58,8 +61,19 @@ pub(crate) fn registers_of(callee: &Owned) -> usize {
     }
 }
 
+thread_local! {
+    /// Does this kernel thread run a user thread, or make a call for one?
+    static RUNNING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Does this kernel thread run a user thread, or make a call for one?
+pub(crate) fn is_running() -> bool {
+    RUNNING.get()
+}
+
 impl Runnable for ThreadRef {
     fn run(&self, context: &mut Context<'_, Self>) -> Outcome {
+        RUNNING.set(true);
         // SAFETY: the scheduler gives a thread to one LWP at a time.
         let state = unsafe { self.state() };
         // SAFETY: the record outlives the slice.
@@ -71,10 +85,12 @@ impl Runnable for ThreadRef {
             Err(panic) => broken(self, state, context, &*panic),
         };
         drop(entered);
+        RUNNING.set(false);
         outcome
     }
 
     fn call(&self) {
+        RUNNING.set(true);
         // SAFETY: as in `run`; the call touches nothing but its own record.
         let state = unsafe { &mut *self.state() };
         let Some(Pending { then: Then::Blocked(blocked), .. }) = state.pending.last_mut() else {
@@ -90,6 +106,7 @@ impl Runnable for ThreadRef {
             Box::new(move |_| Err(native::panicked(name, &text)))
         });
         *blocked = Blocked::Ended(finish);
+        RUNNING.set(false);
     }
 
     fn call_name(&self) -> &'static str {

@@ -25,7 +25,7 @@ struct Host {
 impl Host {
     fn new(processors: usize, seed: u64) -> Self {
         let config = Config { processors, seed: Some(seed), ..Config::default() };
-        let vm = VmShared::new(VmOptions::default(), config).unwrap();
+        let vm = VmShared::new(VmOptions::default(), config).expect("a scheduler starts");
         let heap = Heap::new(vm.heap.clone(), None);
         let host = Self { vm, heap };
         let tables: [&[FunctionDef]; 4] = [
@@ -54,7 +54,7 @@ impl Host {
         let options = Options { environment: &environment, session: None };
         let compiled = compile(&Source::new("test.lisle", text), &options);
         let Some(unit) = compiled.unit else { panic!("{:?}", compiled.diagnostics) };
-        link(&self.vm, &unit, Globals::new(false)).unwrap()
+        link(&self.vm, &unit, Globals::new(false)).expect("what compiles links")
     }
 
     fn start(&self, module: &Module) -> ThreadRef {
@@ -105,30 +105,44 @@ impl Drop for Host {
     }
 }
 
+const MACHINES: [(usize, u64); 4] = [(1, 1), (1, 2), (2, 3), (4, 4)];
+
+/// A program, in a function, so that each run has variables of its own.
+fn program(text: &str) -> String {
+    format!("{NEXT}fn program() {{\n{text}\n}}\nprogram()")
+}
+
+/// The program gives this each time, and later runs leave nothing behind.
 #[track_caller]
-fn check(text: &str, expected: Result<&str, &str>) {
-    for (processors, seed) in [(1, 1), (1, 2), (2, 3), (4, 4)] {
+fn gives(text: &str, expected: &str) {
+    for (processors, seed) in MACHINES {
         let host = Host::new(processors, seed);
-        // In a function, so that each run has variables of its own.
-        let module = host.load(&format!("{NEXT}fn program() {{\n{text}\n}}\nprogram()"));
+        let module = host.load(&program(text));
         let mut bytes = 0;
         for i in 0..3 {
             let result = host.run(module);
-            let result = result.as_deref().map_err(|e| &**e);
-            assert_eq!(result, expected, "{processors} processors, seed {seed}:\n{text}");
+            let given = result.as_deref().map_err(|e| &**e);
+            assert_eq!(given, Ok(expected), "{processors} processors, seed {seed}:\n{text}");
             if i == 0 {
                 bytes = host.bytes();
             }
         }
-        let same = host.settled(|| host.bytes() == bytes);
-        let more = host.bytes().wrapping_sub(bytes);
-        assert!(same, "{more} bytes more, {processors} processors, seed {seed}:\n{text}");
+        // Fewer when something of the first run went late.
+        let none_left = host.settled(|| host.bytes() <= bytes);
+        let more = host.bytes().saturating_sub(bytes);
+        assert!(none_left, "{more} bytes more, {processors} processors, seed {seed}:\n{text}");
     }
 }
 
+/// The program gives this. What a timer holds that is not due yet may be left.
 #[track_caller]
-fn gives(text: &str, expected: &str) {
-    check(text, Ok(expected));
+fn gives_in_time(text: &str, expected: &str) {
+    for (processors, seed) in MACHINES {
+        let host = Host::new(processors, seed);
+        let result = host.run(host.load(&program(text)));
+        let given = result.as_deref().map_err(|e| &**e);
+        assert_eq!(given, Ok(expected), "{processors} processors, seed {seed}:\n{text}");
+    }
 }
 
 /// A generator of choices for scripts: `next(seed)`.
@@ -255,14 +269,14 @@ for i in 0..3 {
         v = ch.recv() => v
         r = t.join() => r
         ch.send(2) if false => \"never\"
-        after 5 => \"late\"
+        after 30 => \"late\"
     }
     seen = seen + [what]
 }
 let late = select { v = done.recv() => v, after 0.001 => \"late\" }
 let now = select { v = done.recv() => v, after 0 => \"now\" }
 [seen, late, now]";
-    gives(text, "[[1, \"joined\", \"joined\"], \"late\", \"now\"]");
+    gives_in_time(text, "[[1, \"joined\", \"joined\"], \"late\", \"now\"]");
 }
 
 #[test]
@@ -394,34 +408,34 @@ g.wait()
 
 #[test]
 fn deadlines() {
-    gives("timeout_(5, || 1 + 1)", "2");
-    gives("try { timeout_(0.001, || { loop { } }) } catch e { e.kind }", "timeout");
-    gives("try { timeout_(0.001, || { sleep(9) }) } catch e { e.kind }", "timeout");
-    gives("try { timeout_(0, || 1) } catch e { e.kind }", "timeout");
+    gives_in_time("timeout_(30, || 1 + 1)", "2");
+    gives_in_time("try { timeout_(0.001, || { loop { } }) } catch e { e.kind }", "timeout");
+    gives_in_time("try { timeout_(0.001, || { sleep(30) }) } catch e { e.kind }", "timeout");
+    gives_in_time("try { timeout_(0, || 1) } catch e { e.kind }", "timeout");
     let text = "
 let log = channel(10)
 let k = try {
     timeout_(0.002, || {
         defer log.send(\"outer\")
-        try { timeout_(9, || { defer log.send(\"inner\"); sleep(9) }) } catch e { log.send(\"caught\") }
+        try { timeout_(30, || { defer log.send(\"inner\"); sleep(30) }) } catch e { log.send(\"caught\") }
     })
 } catch e { e.kind }
 log.close()
 var all = []
 for v in log { all = all + [v] }
 [k, all]";
-    gives(text, "[\"timeout\", [\"inner\", \"outer\"]]");
+    gives_in_time(text, "[\"timeout\", [\"inner\", \"outer\"]]");
     let text = "
-timeout_(9, || { let k = try { timeout_(0.001, || sleep(9)) } catch e { e.kind }; \"inner {k}\" })";
-    gives(text, "inner timeout");
+timeout_(30, || { let k = try { timeout_(0.001, || sleep(30)) } catch e { e.kind }; \"inner {k}\" })";
+    gives_in_time(text, "inner timeout");
     // A cancellation from outside is none.
     let text = "
 let ready = channel(1)
-let t = spawn { timeout_(9, || { ready.send(1); sleep(9) }) }
+let t = spawn { timeout_(30, || { ready.send(1); sleep(30) }) }
 ready.recv()
 t.cancel()
 try { t.join() } catch e { e.kind }";
-    gives(text, "cancelled");
+    gives_in_time(text, "cancelled");
 }
 
 #[test]
@@ -431,16 +445,16 @@ let t = ticker_(0.001)
 var n = 0
 for tick in t { n += 1; if n == 5 { t.close() } }
 let a = after_(0.001)
-let first = select { v = a.recv() => \"tick\", after 9 => \"late\" }
+let first = select { v = a.recv() => \"tick\", after 30 => \"late\" }
 [n, first, a.recv(), a.closed()]";
-    gives(text, "[5, \"tick\", nil, true]");
+    gives_in_time(text, "[5, \"tick\", nil, true]");
     let text = "
 let t = ticker_(0.001)
 let other = channel()
 var n = 0
 while n < 5 { select { v = t.recv() => n += 1, other.send(1) => n = 100 } }
 n";
-    gives(text, "5");
+    gives_in_time(text, "5");
 }
 
 #[test]

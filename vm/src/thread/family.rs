@@ -203,11 +203,6 @@ impl Scope {
         self.members.lock().failing
     }
 
-    /// How many threads are in it.
-    pub fn live(&self) -> usize {
-        self.members.lock().live
-    }
-
     /// Is the owner on its way out to this scope?
     pub fn unwinding(&self) -> bool {
         // Relaxed: owner-only.

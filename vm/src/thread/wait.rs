@@ -203,12 +203,6 @@ impl<D> Wait<D> {
         self.word.fetch_and(!NOTICE, Ordering::Acquire) & NOTICE != 0
     }
 
-    /// Is there a request that the thread has not looked at?
-    pub fn noticed(&self) -> bool {
-        // Relaxed: a hint; `take_notice` follows.
-        self.word.load(Ordering::Relaxed) & NOTICE != 0
-    }
-
     /// Takes what ended the wait. Only the thread itself calls this, when it runs again.
     pub fn end(&self) -> Option<D> {
         debug_assert_ne!(self.word.load(Ordering::Relaxed) & STATE, OPEN, "nobody ended the wait");
@@ -334,11 +328,6 @@ impl WaitToken {
     /// The thread that waits: to make it ready after a claim.
     pub fn into_thread(self) -> ThreadRef {
         self.thread
-    }
-
-    /// The number of the wait.
-    pub fn generation(&self) -> Generation {
-        self.generation
     }
 
     /// Ends the wait, if nobody has. On success the caller makes the thread ready.
@@ -503,7 +492,6 @@ mod tests {
         // Before a wait: it does not begin until the notice is taken.
         let wait = Wait::new();
         assert_eq!(wait.interrupt(0, 'x'), Interrupt::Noted);
-        assert!(wait.noticed());
         assert_eq!(wait.begin(0), Err(Noticed));
         assert!(wait.take_notice() && !wait.take_notice());
         // During a wait at a level that it reaches.
