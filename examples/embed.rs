@@ -82,8 +82,9 @@ fn main() -> Result<(), Error> {
     println!("counted: {counted}");
 
     // What a script throws is a value: kind, message, place, calls. Displayed, it is the report.
-    let error = vm.call::<i64>("order", (7,)).unwrap_err();
-    println!("{error}");
+    if let Err(error) = vm.call::<i64>("order", (7,)) {
+        println!("{error}");
+    }
 
     // Another VM, with nothing in common.
     let other = Vm::new()?;

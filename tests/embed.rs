@@ -1,6 +1,7 @@
 //! The embedding API, as a host uses it.
 
 #![forbid(unsafe_code)]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{
     collections::{BTreeMap, HashMap},

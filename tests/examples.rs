@@ -61,7 +61,7 @@ fn run_on_all(example: &str, args: &[&str]) -> String {
 
 /// The first `n` primes, by trial division.
 fn primes(n: usize) -> Vec<u32> {
-    let is_prime = |k: &u32| (2..).take_while(|d| d * d <= *k).all(|d| k % d != 0);
+    let is_prime = |k: &u32| !(2..).take_while(|d| d * d <= *k).any(|d| k.is_multiple_of(d));
     (2..).filter(is_prime).take(n).collect()
 }
 
@@ -105,6 +105,39 @@ fn computing_goes_on_beside_threads_blocked_in_the_kernel() {
              readers done, they read 12 characters\n",
             "on {lwps}"
         );
+    }
+}
+
+#[test]
+fn no_more_scripts_run_at_once_than_there_are_processors() {
+    for lwps in [1, 2, 4] {
+        let fifo = std::env::temp_dir().join(format!("lisle-most-{}-{lwps}", std::process::id()));
+        let made = Command::new("mkfifo").arg(&fifo).status().unwrap();
+        assert!(made.success());
+        let vm = lisle::Vm::builder().lwps(lwps).build().unwrap();
+        // Readers leave their processors to others and want them back all at once.
+        let (most, out): (i64, i64) = {
+            let source = format!(
+                "import fs\nimport runtime\n\
+                 fn fib(n) {{ if n < 2 {{ n }} else {{ fib(n - 1) + fib(n - 2) }} }}\n\
+                 fn read() {{ fs.read(\"{0}\"); fib(16) }}\n\
+                 let out = || runtime.lwps().filter(|l| \"call\" in l.state).len()\n\
+                 let readers = (0..16).map(|_| spawn read())\n\
+                 while out() < 16 {{ sleep(1ms) }}\n\
+                 let busy = (0..8).map(|_| spawn fib(20))\n\
+                 for t in busy {{ t.join() }}\n\
+                 let most_out = out()\n\
+                 fs.write(\"{0}\", \"x\")\n\
+                 for t in readers {{ t.join() }}\n\
+                 [runtime.stats().max_running, most_out]",
+                fifo.to_str().unwrap()
+            );
+            let found: Vec<i64> = vm.eval(&source).unwrap();
+            (found[0], found[1])
+        };
+        std::fs::remove_file(&fifo).unwrap();
+        assert_eq!(out, 16);
+        assert!((1..=lwps as i64).contains(&most), "{most} of {lwps}");
     }
 }
 

@@ -24,7 +24,7 @@ mod run;
 
 use std::{io::IsTerminal, process};
 
-use args::{Invocation, What};
+use args::What;
 
 fn main() {
     let invocation = args::parse();

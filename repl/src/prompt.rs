@@ -138,11 +138,11 @@ mod tests {
 
     use super::*;
 
-    struct Typed<'a>(std::vec::IntoIter<&'a str>);
+    struct Typed<'a>(std::slice::Iter<'a, &'a str>);
 
     impl Reader for Typed<'_> {
         fn read(&mut self) -> Line {
-            self.0.next().map_or(Line::End, |text| Line::Text(text.to_owned()))
+            self.0.next().map_or(Line::End, |text| Line::Text((*text).to_owned()))
         }
     }
 
@@ -170,7 +170,7 @@ mod tests {
             .unwrap();
         let session = vm.session();
         drop(vm);
-        let mut typed = Typed(lines.to_vec().into_iter());
+        let mut typed = Typed(lines.iter());
         let status = converse(&session, &mut typed, &mut paper.clone(), || {});
         drop(session);
         let bytes = paper.0.lock().unwrap().clone();

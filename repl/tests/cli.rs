@@ -1,5 +1,8 @@
 //! The command as a process: what it prints, and with what status it ends.
 
+#![forbid(unsafe_code)]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::{
     fs,
     io::{Read, Write},

@@ -1,6 +1,9 @@
 //! The documents' examples: each block marked `lisle` is a program that prints what its `# ->`
 //! comments say, in their order, and ends with status 0.
 
+#![forbid(unsafe_code)]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::{fs, path::Path, process::Command};
 
 /// The blocks of a document, each with the line it starts at.

@@ -171,11 +171,6 @@ impl Proto {
         unsafe { &(*self.module).source }
     }
 
-    /// True when the last parameter takes all further arguments.
-    pub(crate) fn has_rest(&self) -> bool {
-        self.params.last().is_some_and(|param| param.rest)
-    }
-
     /// How many registers it has besides what its calls need.
     pub(crate) fn registers(&self) -> usize {
         self.frame / SLOT
@@ -185,6 +180,10 @@ impl Proto {
 /// Linked code of one source text.
 pub(crate) struct Module {
     pub(crate) source: Source,
+    #[expect(
+        clippy::vec_box,
+        reason = "functions are referred to by address while the list grows"
+    )]
     pub(crate) protos: Vec<Box<Proto>>,
     pub(crate) globals: Arc<Globals>,
 }
@@ -288,23 +287,13 @@ impl Globals {
         let slot = slots.iter().rev().find(|slot| *slot.name == *name)?;
         slot.value.as_ref().map(Shared::to_owned)
     }
-
-    /// The names that are set, in the order of their slots.
-    pub(crate) fn names(&self) -> Vec<Box<str>> {
-        let slots = self.slots.lock();
-        slots.iter().filter(|slot| slot.value.is_some()).map(|slot| slot.name.clone()).collect()
-    }
-
-    /// May names be set again?
-    pub(crate) fn is_session(&self) -> bool {
-        self.session
-    }
 }
 
 /// All linked code of a VM, and the values that live as long as it.
 #[derive(Default)]
 pub(crate) struct Units {
     // In the order in which they are to be dropped: what refers to immortal values first.
+    #[expect(clippy::vec_box, reason = "modules are referred to by address while the list grows")]
     modules: Mutex<Vec<Box<Module>>>,
     /// What constants and globals refer to and is counted.
     held: Mutex<Vec<Shared>>,

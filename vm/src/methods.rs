@@ -31,6 +31,7 @@ type Table = Vec<Option<Method>>;
 pub(crate) struct Methods {
     tables: [AtomicPtr<Table>; tag::END as usize],
     /// Everything that `tables` has ever pointed to.
+    #[expect(clippy::vec_box, reason = "tables are referred to by address while the list grows")]
     kept: Mutex<Vec<Box<Table>>>,
 }
 

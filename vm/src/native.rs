@@ -7,8 +7,8 @@
 //!
 //! - [`Next::Return`]: the result;
 //! - [`Next::Park`]: it has entered the thread in some wait queue; when the thread is made ready
-//!   the *same* native is called again with the *same* arguments and receiver, and
-//!   [`Call::delivery`] holds what the waker brought. So a native that may park looks there first;
+//!   the *same* native is called again with the *same* arguments and receiver. So a native that may
+//!   park looks first whether it has been woken (see [`waiting`](crate::waiting));
 //! - [`Next::Block`]: a closure that may block in the kernel; it runs without the thread's state,
 //!   and what it returns (a [`Finish`]) is run back in the thread to give the result;
 //! - [`Next::Call`]: a function to call, and a [`Resume`] that gets its value or its error;
@@ -22,7 +22,7 @@ use std::{
 
 use crate::{
     sched::{Context, Handoff},
-    thread::{Delivery, ThreadRef, ThreadState},
+    thread::{ThreadRef, ThreadState},
     value::{NativeCode, Owned, Shared},
     vm::VmShared,
 };
@@ -178,7 +178,7 @@ impl NativeDef {
     ) -> Result<Self, String> {
         let (name, signature) = Signature::parse(signature)?;
         Ok(Self {
-            name: Cow::Owned(name.into()),
+            name: Cow::Owned(name),
             signature,
             doc: doc.into(),
             mutating: false,
@@ -440,11 +440,6 @@ impl<'a> Call<'a> {
         self.thread
     }
 
-    /// The calling thread's own data.
-    pub fn state(&mut self) -> &mut ThreadState {
-        self.state
-    }
-
     /// The scheduler, as seen from the running thread.
     pub fn context(&mut self) -> &mut Cx<'a> {
         self.context
@@ -454,12 +449,6 @@ impl<'a> Call<'a> {
     /// about the work of a short loop turn.
     pub fn charge(&mut self, work: usize) {
         self.charged = self.charged.saturating_add(work as u64);
-    }
-
-    /// What ended the wait that this native parked for; `None` on the first call, and when it asks
-    /// again.
-    pub fn delivery(&mut self) -> Option<Delivery> {
-        self.thread.wait.end()
     }
 }
 

@@ -62,11 +62,6 @@ impl Output {
         }
         Ok(())
     }
-
-    /// Appends, and flushes when it is time.
-    pub fn write(&self, bytes: &[u8]) -> io::Result<()> {
-        if self.append(bytes) { self.flush() } else { Ok(()) }
-    }
 }
 
 impl std::fmt::Debug for Output {

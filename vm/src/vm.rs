@@ -299,21 +299,6 @@ impl VmShared {
         ending.exit.unwrap_or(i32::from(ending.failed))
     }
 
-    /// Waits on the host's thread until `done` says so, after somebody has called
-    /// [`VmShared::notify`], or until the program's end is requested.
-    pub(crate) fn wait_until(&self, mut done: impl FnMut() -> bool) {
-        let mut ending = self.life.ending.lock();
-        while ending.exit.is_none() && !done() {
-            ending = self.life.changed.wait(ending);
-        }
-    }
-
-    /// Wakes the host threads that wait, to look again.
-    pub(crate) fn notify(&self) {
-        let _ending = self.life.ending.lock();
-        self.life.changed.notify_all();
-    }
-
     /// The status that was requested.
     pub(crate) fn exit_status(&self) -> Option<i32> {
         self.life.ending.lock().exit

@@ -1,6 +1,7 @@
 //! What a VM leaves behind: nothing. Alone in its process, since it counts the kernel threads.
 
 #![forbid(unsafe_code)]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![cfg(target_os = "linux")]
 
 use std::fs;

@@ -430,7 +430,11 @@ impl<'a> Pass<'a> {
         if ins.op == Op::CallMethod {
             let root = ins.ext[0].a;
             let in_path = ins.ext[2..].iter().any(|w| w.step() == super::unit::Step::Index(root));
-            if after.has(root) && !needed.has(root) && !in_path {
+            // What a handler reads must not be taken by a method that may throw afterwards: it is
+            // dropped once the call has succeeded.
+            let mut handlers = Set::new(self.draft.registers as usize);
+            self.add_handler_needs(ins, &mut handlers);
+            if after.has(root) && !needed.has(root) && !in_path && !handlers.has(root) {
                 ins.word.flags |= KILL_B;
                 after.remove(root);
             }

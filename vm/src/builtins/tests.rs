@@ -69,7 +69,10 @@ fn strings() {
         (r#""".is_empty()"#, "true"),
         (r#"" a ".trim_start()"#, r#""a ""#),
         (r#"" a ".trim_end()"#, r#"" a""#),
-        (r#""a b".split("")"#, "value: `separator` must not be empty; `chars` gives the characters"),
+        (
+            r#""a b".split("")"#,
+            "value: `separator` must not be empty; `chars` gives the characters",
+        ),
         (r#""a b".split(1)"#, "type: `separator` must be a string, not int"),
         (r#""aXbX".replace("X", "--")"#, r#""a--b--""#),
         (r#""abc".replace("", "-")"#, "value: `old` must not be empty"),
@@ -94,9 +97,15 @@ fn strings() {
 fn lists() {
     check(&[
         ("var xs = [1, 2]; xs.insert(-1, 9); xs", "[1, 9, 2]"),
-        ("var xs = [1, 2]; xs.insert(-3, 9); xs", "index: index -3 is out of range: the list has length 2"),
+        (
+            "var xs = [1, 2]; xs.insert(-3, 9); xs",
+            "index: index -3 is out of range: the list has length 2",
+        ),
         ("var xs = [1, 2]; xs.truncate(-1); xs", "value: `len` must not be negative, but is -1"),
-        ("var xs = [1, 2]; xs.swap(0, 2); xs", "index: index 2 is out of range: the list has length 2"),
+        (
+            "var xs = [1, 2]; xs.swap(0, 2); xs",
+            "index: index 2 is out of range: the list has length 2",
+        ),
         ("var xs = [1]; let ys = xs; xs.clear(); [xs, ys]", "[[], [1]]"),
         ("var xs = []; xs.extend(\"hé\"); xs.extend([a: 1]); xs", r#"["h", "é", "a"]"#),
         ("var xs = []; xs.extend(5); xs", "type: cannot walk int"),
@@ -128,12 +137,24 @@ fn lists() {
 #[test]
 fn maps() {
     check(&[
-        ("var m = [a: 1, b: 2]; [m.pop(), m.pop_first(), m.pop(), m]", r#"[["b", 2], ["a", 1], nil, [:]]"#),
-        ("let m = [a: 1, b: 2]; [m.first(), m.last(), [:].first()]", r#"[["a", 1], ["b", 2], nil]"#),
+        (
+            "var m = [a: 1, b: 2]; [m.pop(), m.pop_first(), m.pop(), m]",
+            r#"[["b", 2], ["a", 1], nil, [:]]"#,
+        ),
+        (
+            "let m = [a: 1, b: 2]; [m.first(), m.last(), [:].first()]",
+            r#"[["a", 1], ["b", 2], nil]"#,
+        ),
         ("var m = [a: 1]; let n = m; m.clear(); [m, n]", r#"[[:], ["a": 1]]"#),
         ("var m = [:]; m.extend([[\"a\", 1], [2, 3]]); m", r#"["a": 1, 2: 3]"#),
-        ("var m = [:]; m.extend([[1]]); m", "type: a map is extended by pairs [key, value], not by [1]"),
-        ("var m = [:]; m.extend(5); m", "type: a map is extended by a map or a list of pairs, not by int"),
+        (
+            "var m = [:]; m.extend([[1]]); m",
+            "type: a map is extended by pairs [key, value], not by [1]",
+        ),
+        (
+            "var m = [:]; m.extend(5); m",
+            "type: a map is extended by a map or a list of pairs, not by int",
+        ),
         ("[a: 1, b: 1].index_of(1)", "\"a\""),
         ("[a: 1, b: 1].count(1.0)", "2"),
         ("[a: 1, b: 2].reverse()", r#"["b": 2, "a": 1]"#),
@@ -146,7 +167,10 @@ fn maps() {
 #[test]
 fn ranges() {
     check(&[
-        ("(0..=9223372036854775807).len()", "overflow: the length 9223372036854775808 does not fit 64 bits"),
+        (
+            "(0..=9223372036854775807).len()",
+            "overflow: the length 9223372036854775808 does not fit 64 bits",
+        ),
         ("[(1..4).reverse(), (1..4).reverse().list()]", "[3..=1 by -1, [3, 2, 1]]"),
         ("(0..10 by 3).reverse().list()", "[9, 6, 3, 0]"),
         ("[(5..5).reverse().list(), (5..=5).reverse().list()]", "[[], [5]]"),
@@ -156,9 +180,15 @@ fn ranges() {
         ("(0..=9223372036854775807).sum()", "overflow: the sum does not fit 64 bits"),
         ("(5..=0 by -2).sum()", "9"),
         ("[(5..=0 by -2).min(), (5..=0 by -2).max(), (0..0).min()]", "[1, 5, nil]"),
-        ("[(0..10 by 3).index_of(6), (0..10 by 3).index_of(6.0), (0..10).index_of(10)]", "[2, 2, nil]"),
+        (
+            "[(0..10 by 3).index_of(6), (0..10 by 3).index_of(6.0), (0..10).index_of(10)]",
+            "[2, 2, nil]",
+        ),
         ("[(0..10).get(-1), (0..10).get(10, 5), (0..10).count(3)]", "[9, 5, 1]"),
-        ("[(0..4).chunks(3), (0..2).enumerate(), (0..2).zip(\"ab\")]", r#"[[[0, 1, 2], [3]], [[0, 0], [1, 1]], [[0, "a"], [1, "b"]]]"#),
+        (
+            "[(0..4).chunks(3), (0..2).enumerate(), (0..2).zip(\"ab\")]",
+            r#"[[[0, 1, 2], [3]], [[0, 0], [1, 1]], [[0, "a"], [1, "b"]]]"#,
+        ),
         ("(0..10).slice(2, -2)", "2..=7"),
     ]);
 }
@@ -166,7 +196,10 @@ fn ranges() {
 #[test]
 fn conversions() {
     check(&[
-        ("[int(2.9), int(-2.9), int(true), int(\"ff\", 16), int(\" -1_000 \"), int(\"z\", base: 36)]", "[2, -2, 1, 255, -1000, 35]"),
+        (
+            "[int(2.9), int(-2.9), int(true), int(\"ff\", 16), int(\" -1_000 \"), int(\"z\", base: 36)]",
+            "[2, -2, 1, 255, -1000, 35]",
+        ),
         ("int(\"12x\")", "value: \"12x\" is not the text of an int"),
         ("int(\"9223372036854775808\")", "value: \"9223372036854775808\" does not fit an int"),
         ("int(1e300)", "value: 1e300 does not fit an int"),
@@ -181,13 +214,19 @@ fn conversions() {
         ("[chr(233), ord(\"é\")]", "[\"é\", 233]"),
         ("chr(-1)", "value: -1 is not the code point of a character"),
         ("ord(\"\")", "value: `ord` needs a string of one character, not of 0"),
-        ("[min(2, 1.5), max([1, 5, 3]), min(3..9), max(\"a\", \"b\"), abs(-1.5)]", "[1.5, 5, 3, \"b\", 1.5]"),
+        (
+            "[min(2, 1.5), max([1, 5, 3]), min(3..9), max(\"a\", \"b\"), abs(-1.5)]",
+            "[1.5, 5, 3, \"b\", 1.5]",
+        ),
         ("min([])", "value: `min` of nothing"),
         ("min()", "arity: `min` needs at least one argument"),
         ("max(1)", "type: `max` of one argument needs a list, not int"),
         ("abs(\"x\")", "type: `abs` needs a number, not string"),
         ("[min(0.0 / 0.0, 1), [2, 0.0 / 0.0].max()]", "[1, nan]"),
-        ("[(2.5).round(), (-2.5).round(), (2.5).floor(), (2.1).ceil(), (-2.9).trunc(), (7).floor(), (-7).abs()]", "[3, -3, 2, 3, -2, 7, 7]"),
+        (
+            "[(2.5).round(), (-2.5).round(), (2.5).floor(), (2.1).ceil(), (-2.9).trunc(), (7).floor(), (-7).abs()]",
+            "[3, -3, 2, 3, -2, 7, 7]",
+        ),
         ("(1e300).floor()", "value: 1e300 has no int near it"),
         ("[(255).format(\"#x\"), (2.0).format(\".2\")]", r#"["0xff", "2.00"]"#),
         ("error(\"m\", kind: \"k\", data: [1])", r#"error("m", kind: "k", data: [1])"#),
@@ -308,7 +347,9 @@ fn sorting_survives_any_comparison() {
     let mut random = Random(23);
     for _ in 0..200 {
         let mut values: Vec<Owned> = (0..random.below(100))
-            .map(|_| list([float([f64::NAN, 1.0, 2.0][random.below(3)]), int(random.below(9) as i64)]))
+            .map(|_| {
+                list([float([f64::NAN, 1.0, 2.0][random.below(3)]), int(random.below(9) as i64)])
+            })
             .collect();
         let mut before: Vec<String> = values.iter().map(|v| format!("{v:?}")).collect();
         sort(&mut values, Direction::Up).unwrap();

@@ -5,8 +5,7 @@ use lisle_compiler::bytecode::Op;
 
 macro_rules! codes {
     ($($(#[$doc:meta])* $name:ident $variant:ident ($a:ident $b:ident $c:ident) $ext:literal [$($flag:ident)*];)*) => {
-        $($(#[$doc])* #[allow(dead_code, reason = "most are done outside the loop")]
-        pub(crate) const $variant: u8 = Op::$variant as u8;)*
+        $($(#[$doc])* pub(crate) const $variant: u8 = Op::$variant as u8;)*
     };
 }
 

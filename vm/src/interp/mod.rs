@@ -457,7 +457,7 @@ fn execute(m: &mut Machine<'_>) -> Outcome {
                         continue;
                     }
                 }
-                code::JUMP_BACK_RANGE => {
+                JUMP_BACK_RANGE => {
                     if fuel > 0 {
                         fuel -= 1;
                         range_turn!(pc.offset((*pc).wide_i32() as isize + 1));
@@ -695,7 +695,7 @@ fn execute(m: &mut Machine<'_>) -> Outcome {
                         }
                     }
                 }
-                code::CALL_DIRECT => {
+                CALL_DIRECT => {
                     let direct = constants.add((*pc).b as usize);
                     enter!((*direct).tag, with_exposed_provenance((*direct).bits as usize));
                 }

@@ -109,7 +109,7 @@ mod tests {
             error.as_error().map(|e| e.message().to_owned()).unwrap_or_default()
         };
         let (w, h) = (param("w", false, false), param("h", true, false));
-        assert_eq!(text(&[w.clone()], 3), "`f` takes 1 argument (w), 3 given");
+        assert_eq!(text(std::slice::from_ref(&w), 3), "`f` takes 1 argument (w), 3 given");
         assert_eq!(text(&[w.clone(), h], 0), "`f` takes 1 to 2 arguments (w, h?), 0 given");
         let rest = param("xs", false, true);
         assert_eq!(text(&[w, rest], 0), "`f` takes at least 1 argument (w, ...xs), 0 given");

@@ -129,10 +129,6 @@ impl Runnable for ThreadRef {
     fn timer_live(&self, token: u64) -> bool {
         (**self).timer_live(token)
     }
-
-    fn id(&self) -> u64 {
-        (**self).id()
-    }
 }
 
 /// Runs a thread until its slice ends.
@@ -319,8 +315,13 @@ pub(super) fn ended(m: &mut Machine<'_>, outcome: Result<Owned, Owned>) -> Outco
     let thread = m.thread;
     let state = m.state();
     state.place = Place::ENDED;
+    if let (Err(value), Some(thrown)) = (&outcome, state.thrown.take())
+        && thrown.value.same(value.as_raw())
+    {
+        // Set once: a thread ends once.
+        let _ = thread.thrown_at.set(thrown.trace.into());
+    }
     state.stack = Stack::new(0);
-    state.locals = Vec::new();
     m.limit = m.state().stack.end().cast();
     spawn::finish(m.context(), thread, outcome);
     Outcome::Done

@@ -122,7 +122,6 @@ pub(crate) fn abandon(state: &mut ThreadState) {
     drop(pending);
     state.parked = Default::default();
     state.scopes = Vec::new();
-    state.locals = Vec::new();
     drop(entered);
 }
 

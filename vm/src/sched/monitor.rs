@@ -48,8 +48,6 @@ const QUIET_LOOKS: u32 = 5;
 const SIGHTINGS_WITHOUT_WORK: u32 = 3;
 /// How late a timer may be before the monitor sees to it itself.
 const TIMER_GRACE: Duration = Duration::from_millis(1);
-/// A slice that lasts longer is asked to end.
-const LONG_SLICE: Duration = Duration::from_millis(10);
 
 /// `Monitor::sleeps_until` while it does not sleep.
 const AWAKE: u64 = 0;
@@ -164,8 +162,6 @@ struct Memory {
     call: Option<Sighting>,
     sightings: u32,
     filling: Option<Filling>,
-    slices: u64,
-    slice_since: Time,
     calls: u64,
 }
 
@@ -287,7 +283,6 @@ impl<R: Runnable> Shared<R> {
             }
             let Ownership::InCall(call) = state else {
                 memory.call = None;
-                self.watch_slice(number, memory, state, now);
                 continue;
             };
             self.lwps[call.lwp()].published.seen(self.clock.now());
@@ -351,17 +346,6 @@ impl<R: Runnable> Shared<R> {
         }
         self.end_hold();
         moved
-    }
-
-    /// Asks a slice that lasts to end.
-    fn watch_slice(&self, number: usize, memory: &mut Memory, state: Ownership, now: Time) {
-        let processor = &self.processors[number];
-        let slices = processor.counts.slices.get();
-        if slices != memory.slices || !matches!(state, Ownership::Running(_)) {
-            (memory.slices, memory.slice_since) = (slices, now);
-        } else if now.since(memory.slice_since) >= LONG_SLICE {
-            processor.request_preempt();
-        }
     }
 
     fn overdue(&self, now: Time) -> bool {

@@ -118,7 +118,8 @@ impl ParkWord {
         }
     }
 
-    /// Is the thread parked at this moment? For listings.
+    /// Is the thread parked at this moment?
+    #[cfg(test)]
     pub fn is_parked(&self) -> bool {
         self.0.load(Ordering::Relaxed) == PARKED
     }

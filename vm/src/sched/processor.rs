@@ -14,7 +14,6 @@ use super::report::Counter;
 use super::run::Runnable;
 use super::slot::NextSlot;
 use super::timer::Timers;
-use crate::atomics::{AtomicBool, Ordering};
 
 /// How many threads in a row may run from the next-slot before the queue has its turn.
 const JUMPS_MAX: u8 = 3;
@@ -61,8 +60,6 @@ pub(super) struct Processor<R> {
     pub(super) thief: Thief<R>,
     /// Any LWP, and the monitor.
     pub(super) timers: Timers<R>,
-    /// Set by the monitor, cleared by the owner.
-    preempt: AtomicBool,
     pub(super) counts: Counts,
 }
 
@@ -77,26 +74,13 @@ impl<R: Runnable> Processor<R> {
             slot: NextSlot::new(),
             thief,
             timers: Timers::new(),
-            preempt: AtomicBool::new(false),
             counts: Counts::default(),
         }
-    }
-
-    pub(super) fn preempt_requested(&self) -> bool {
-        // Relaxed: a hint.
-        self.preempt.load(Ordering::Relaxed)
-    }
-
-    pub(super) fn request_preempt(&self) {
-        self.preempt.store(true, Ordering::Relaxed);
     }
 
     /// A slice begins.
     pub(super) fn begin_slice(&self) {
         self.counts.slices.bump();
-        if self.preempt_requested() {
-            self.preempt.store(false, Ordering::Relaxed);
-        }
     }
 
     /// Is there a thread here that an LWP which holds another processor may take at once? A filled

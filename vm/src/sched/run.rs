@@ -46,9 +46,6 @@ pub trait Runnable: Clone + Send + Sync + 'static {
     /// Is the wait that `token` names still waiting? A timer of a wait that is over is no reason to
     /// wait, and is thrown away. Called under a lock: a plain look at an atomic.
     fn timer_live(&self, token: u64) -> bool;
-
-    /// A number that names the thread to people.
-    fn id(&self) -> u64;
 }
 
 /// Why a thread stopped running.
@@ -152,31 +149,15 @@ impl<R: Runnable> Context<'_, R> {
     }
 
     /// The scheduler, to be kept by what outlives the slice.
+    #[cfg(test)]
     pub fn scheduler(&self) -> &Scheduler<R> {
         self.scheduler
-    }
-
-    /// The number of the processor that is held.
-    pub fn processor_id(&self) -> usize {
-        self.processor
-    }
-
-    /// The number of the LWP.
-    pub fn lwp_id(&self) -> usize {
-        self.lwp
     }
 
     /// Does this run go on with the slice that a call interrupted? Then what is left of the
     /// slice's budget applies, not a fresh one.
     pub fn continues(&self) -> bool {
         self.continues
-    }
-
-    /// Would the scheduler like this slice to end early? A hint: the slice was long, or the
-    /// scheduler shuts down.
-    pub fn preempt_requested(&self) -> bool {
-        let shared = &*self.scheduler.shared;
-        shared.processors[self.processor].preempt_requested() || shared.closing()
     }
 }
 

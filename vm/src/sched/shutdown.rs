@@ -79,9 +79,6 @@ impl<R: Runnable> Scheduler<R> {
         // Step 1.
         shared.closing.store(true, Ordering::SeqCst);
         fence(Ordering::SeqCst);
-        for processor in shared.processors.iter() {
-            processor.request_preempt();
-        }
         // Step 2.
         let sleepers = {
             let mut lists = shared.idle.lock();

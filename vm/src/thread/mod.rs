@@ -26,9 +26,12 @@ mod trace;
 pub(crate) mod wait;
 pub(crate) mod waitq;
 
-use std::{any::Any, cell::UnsafeCell, sync::Arc};
+use std::{
+    cell::UnsafeCell,
+    sync::{Arc, OnceLock},
+};
 
-pub use completion::{Completion, End, Ended, Joining};
+pub use completion::{Completion, End, Joining};
 pub use family::{Ripple, Scope, Start, Wake, level_of};
 pub use program::Program;
 pub(crate) use registry::Registry;
@@ -46,7 +49,7 @@ use crate::{
     native::{Finish, NativeDef, Resume},
     rc::Heap,
     sched::ParkWord,
-    value::{Owned, Raw, Shared},
+    value::{Owned, Raw, Shared, TraceEntry},
     vm::VmShared,
 };
 
@@ -112,6 +115,8 @@ pub struct UserThread {
     flags: AtomicU8,
     /// Its result and who waits for it.
     pub(crate) done: Completion,
+    /// Where the value was thrown that ended it, when that is no Error and so cannot say it.
+    pub(crate) thrown_at: OnceLock<Box<[TraceEntry]>>,
     /// The scope it was spawned in.
     pub(crate) scope: Option<Arc<Scope>>,
     vm: Arc<VmShared>,
@@ -175,6 +180,7 @@ impl ThreadRef {
             wait: Wait::new(),
             flags: AtomicU8::new(0),
             done: Completion::new(),
+            thrown_at: OnceLock::new(),
             scope: options.scope,
             vm: vm.clone(),
             state: UnsafeCell::new(state),
@@ -355,8 +361,6 @@ pub struct ThreadState {
     pub scopes: Vec<Arc<Scope>>,
     /// The trace of the value on its way, when that is no Error and so cannot keep it itself.
     pub(crate) thrown: Option<Box<Thrown>>,
-    /// Data of natives that is the thread's own: a random generator, say.
-    pub locals: Vec<Box<dyn Any + Send>>,
 }
 
 /// The trace of a thrown value that is no Error.
@@ -364,7 +368,7 @@ pub(crate) struct Thrown {
     /// Which value: its tag and payload.
     pub(crate) value: Raw,
     /// Where it was first thrown.
-    pub(crate) trace: Vec<crate::value::TraceEntry>,
+    pub(crate) trace: Vec<TraceEntry>,
 }
 
 impl ThreadState {
@@ -377,6 +381,7 @@ impl ThreadState {
         let count = arguments.len();
         let registers = crate::interp::registers_of(callee);
         let stack = Stack::new(ENTRY_ARGS + registers.max(count) + 1);
+        let memory_limit = options.memory_limit.or(vm.options.thread_memory_limit);
         let write = |slot: usize, value: Owned| {
             let value = Shared::new(value).into_owned().into_raw();
             // SAFETY: the stack has room for the callee, the link, and all arguments.
@@ -387,7 +392,7 @@ impl ThreadState {
             write(ENTRY_ARGS + i, argument);
         }
         Self {
-            heap: Heap::new(vm.heap.clone(), options.memory_limit),
+            heap: Heap::new(vm.heap.clone(), memory_limit),
             stack,
             place: Place { pc: crate::interp::entry(), base: 0, constants: std::ptr::null() },
             pending: Vec::new(),
@@ -401,7 +406,6 @@ impl ThreadState {
             spent: false,
             scopes: Vec::new(),
             thrown: None,
-            locals: Vec::new(),
         }
     }
 
@@ -412,18 +416,6 @@ impl ThreadState {
             Some(&Then::Called(_, count)) => count,
             Some(Then::Again | Then::Blocked(_)) | None => self.entry_args as usize,
         }
-    }
-
-    /// The thread's own datum of type `T`, made when it is first asked for.
-    pub fn local<T: Any + Send>(&mut self, make: impl FnOnce() -> T) -> &mut T {
-        let i = match self.locals.iter().position(|datum| datum.is::<T>()) {
-            Some(i) => i,
-            None => {
-                self.locals.push(Box::new(make()));
-                self.locals.len() - 1
-            }
-        };
-        self.locals[i].downcast_mut().expect("the position was found by type")
     }
 }
 

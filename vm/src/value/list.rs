@@ -83,7 +83,10 @@ impl ListObject {
         if self.skipped > self.len {
             self.unskip();
         } else {
-            self.with_vec(|vec| vec.reserve(1));
+            // Past what unskipping alone would free: a queue as long as its buffer would else move
+            // all its elements at every push.
+            let more = self.skipped + 1;
+            self.with_vec(|vec| vec.reserve(more));
         }
     }
 

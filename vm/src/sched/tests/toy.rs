@@ -17,13 +17,10 @@ pub(super) struct Inner {
     /// The token of the wait that is on; 0 for none.
     pub(super) wait: AtomicU64,
     running: AtomicBool,
-    id: u64,
 }
 
 #[derive(Clone)]
 pub(super) struct Toy(pub(super) Arc<Inner>);
-
-static IDS: AtomicU64 = AtomicU64::new(1);
 
 impl Toy {
     pub(super) fn new(body: impl FnMut(Cx<'_, '_>, &Toy) -> Outcome + Send + 'static) -> Self {
@@ -40,7 +37,6 @@ impl Toy {
             call: Mutex::new(Box::new(call)),
             wait: AtomicU64::new(0),
             running: AtomicBool::new(false),
-            id: IDS.fetch_add(1, SeqCst),
         }))
     }
 
@@ -91,10 +87,6 @@ impl Runnable for Toy {
 
     fn timer_live(&self, token: u64) -> bool {
         self.0.wait.load(SeqCst) == token
-    }
-
-    fn id(&self) -> u64 {
-        self.0.id
     }
 }
 
