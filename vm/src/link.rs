@@ -356,13 +356,18 @@ impl Units {
 
 /// Makes a unit ready to run. `globals` are those of the session it belongs to, or new ones.
 ///
-/// The unit is one that the compiler made or the verifier passed: what is found wrong here is a
-/// name that this VM does not know, or something too large.
+/// The unit is one that the compiler made: what is found wrong here is a name that this VM does not
+/// know, or something too large. Builds with debug assertions have the verifier look at it as well,
+/// so that every test is a test of the compiler.
 pub(crate) fn link<'vm>(
     vm: &'vm VmShared,
     unit: &Unit,
     globals: Arc<Globals>,
 ) -> Result<&'vm Module, String> {
+    #[cfg(debug_assertions)]
+    if let Err(error) = lisle_compiler::bytecode::verify::verify(unit) {
+        return Err(format!("the compiler made a mistake: {error}"));
+    }
     globals.extend(&unit.globals);
     let mut module = Box::new(Module { source: unit.source.clone(), protos: Vec::new(), globals });
     let address = &raw const *module;

@@ -364,7 +364,9 @@ pub(super) fn report_failure(thread: &ThreadRef, thrown: &Shared, colored: bool)
 fn failure(thread: &ThreadRef, thrown: &Shared) -> Error {
     let vm = thread.vm();
     within(Some(vm), || {
-        Error::from_thrown_with(thrown.to_owned(), &[], Some(thread.name()), Some(vm))
+        // Where a value that is no error was thrown is kept by its thread.
+        let trace = thread.thrown_at.get().map_or(&[][..], |trace| trace);
+        Error::from_thrown_with(thrown.to_owned(), trace, Some(thread.name()), Some(vm))
     })
 }
 
