@@ -45,6 +45,19 @@ fn random_programs_do_the_same_everywhere() {
 }
 
 #[test]
+fn loops_inside_try_drop_what_they_replace() {
+    // What the handler reads is live at the jump back, and dead at the head of the loop.
+    let vm = lisle::Vm::builder().lwps(1).memory_limit(4_000_000).build().unwrap();
+    let found: i64 = vm
+        .eval(
+            "fn f(n) {\n var r = nil\n var i = 0\n try {\n while true {\n r = [i, i, i, i, i]\n i += 1\n \
+             if i > n { throw r } } } catch e { r[0] } }\nf(100_000)",
+        )
+        .unwrap();
+    assert_eq!(found, 100_000);
+}
+
+#[test]
 fn random_programs_leave_nothing_behind() {
     // A function is called again and again in one VM: what it leaves behind would add up.
     for seed in 2000..2040 {

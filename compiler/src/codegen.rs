@@ -31,6 +31,9 @@ use crate::{Compiled, Environment, Options, Session, Signature};
 
 use func::{Func, Reg};
 
+/// The most diagnostics that one text gets.
+const MAX_DIAGNOSTICS: usize = 100;
+
 /// Where the value of an expression goes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Dest {
@@ -105,6 +108,13 @@ pub(crate) fn generate(
     diagnostics.sort_by_key(|d| d.span.start);
     // A defer is compiled once for every way out of its block, with the same findings.
     diagnostics.dedup_by(|a, b| a.span == b.span && a.message == b.message);
+    let unseen = diagnostics.len().saturating_sub(MAX_DIAGNOSTICS);
+    if unseen > 0 {
+        diagnostics.truncate(MAX_DIAGNOSTICS);
+        let last = diagnostics[MAX_DIAGNOSTICS - 1].span;
+        let message = format!("{unseen} more errors and warnings follow");
+        diagnostics.push(Diagnostic::error(Code::TooMany, last, message));
+    }
     let failed = diagnostics.iter().any(Diagnostic::is_error);
     let functions: Option<Vec<Function>> = codegen.functions.into_iter().collect();
     let unit = match functions {

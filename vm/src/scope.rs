@@ -109,9 +109,23 @@ fn deadlock(thread: &ThreadRef) -> Owned {
 }
 
 /// Opens a scope.
-pub(crate) fn enter(waits: &mut Waits<'_, '_>) {
+pub(crate) fn enter(waits: &mut Waits<'_, '_>) -> Result<(), Owned> {
+    may_nest(waits)?;
     let level = level_of(waits.state.shield);
     waits.state.scopes.push(Scope::new(waits.thread.clone(), level).into());
+    Ok(())
+}
+
+/// The most scopes and time limits that a thread may have open.
+const MOST_OPEN: usize = 5_000;
+
+/// Whoever looks for a request looks through all open scopes: there is an end to nesting them.
+fn may_nest(waits: &Waits<'_, '_>) -> Result<(), Owned> {
+    if waits.state.scopes.len() < MOST_OPEN {
+        return Ok(());
+    }
+    let text = format!("more than {MOST_OPEN} scopes and time limits are open in one thread");
+    Err(error(Kind::Stack, text))
 }
 
 /// The body has ended well: waits for the threads of the innermost scope and closes it. Throws the
@@ -281,6 +295,7 @@ pub(crate) fn with_deadline(
     if span.is_zero() {
         return Err(timeout(span));
     }
+    may_nest(waits)?;
     let scope = Arc::new(Scope::deadline(waits.thread.clone(), level_of(waits.state.shield)));
     waits.state.scopes.push(scope.clone());
     let number = waits.thread.vm().program.number();

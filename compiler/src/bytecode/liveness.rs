@@ -352,8 +352,9 @@ impl<'a> Pass<'a> {
             // target's head.
             if let (true, Some(label), Some(target)) = (is_last, ins.target, block.jump) {
                 let dying = after.clone().minus(&jump);
-                if block.next.is_some() && !dying.is_empty() {
-                    if self.blocks[target].predecessors == 1 {
+                if !dying.is_empty() {
+                    // (A jump back may throw, so a handler's needs can die on its only way out.)
+                    if block.next.is_some() && self.blocks[target].predecessors == 1 {
                         debug_assert_eq!(heads[target], dying);
                     } else {
                         detours.push((dying.iter().collect(), label, ins.clone()));

@@ -329,7 +329,7 @@ macro_rules! for_each_op {
             /// A cleanup handler ends.
             shield_end ShieldEnd (None None None) 0 [];
             /// Opens a scope for threads.
-            scope_enter ScopeEnter (None None None) 0 [];
+            scope_enter ScopeEnter (None None None) 0 [throws];
             /// Waits for the threads of the innermost scope and closes it; throws the first
             /// failure.
             scope_leave ScopeLeave (None None None) 0 [throws];

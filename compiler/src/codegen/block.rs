@@ -9,6 +9,9 @@ use crate::source::Span;
 /// How deep defers may stand inside defers: each level is compiled once for every way out.
 const MAX_DEFER_DEPTH: u32 = 5;
 
+/// How many defers of one function may wait at a place: the rest of the block is inside of each.
+const MAX_DEFERS: usize = 100;
+
 impl<'a> Codegen<'a> {
     /// The body of a function: its value is returned.
     pub(super) fn function_body(&mut self, body: &'a Block) {
@@ -196,6 +199,14 @@ impl<'a> Codegen<'a> {
         if self.func().defer_depth >= MAX_DEFER_DEPTH {
             let message = format!("defers nest more than {MAX_DEFER_DEPTH} deep");
             self.error(Code::TooLarge, span, message);
+            return;
+        }
+        let waiting =
+            self.func().controls.iter().filter(|c| matches!(c, Control::Defer { .. })).count();
+        if waiting >= MAX_DEFERS {
+            let message = format!("more than {MAX_DEFERS} defers wait at once here");
+            self.error(Code::TooLarge, span, message).help =
+                Some("let one defer clean up a list of things".to_owned());
             return;
         }
         let names = self.func().locals.len();

@@ -13,6 +13,9 @@ use crate::source::Span;
 /// The most registers that one literal takes at once; longer ones are built in steps.
 const CHUNK: usize = 32;
 
+/// The most parameters of a function.
+const MAX_PARAMETERS: usize = 200;
+
 impl<'a> Codegen<'a> {
     /// Evaluates `e` to `dest`.
     pub(super) fn eval(&mut self, e: &'a Expr, dest: Dest) {
@@ -418,6 +421,12 @@ impl<'a> Codegen<'a> {
 
     /// Declares parameters in the first registers, and fills in defaults.
     pub(super) fn parameters(&mut self, params: &'a [Param]) {
+        if let Some(param) = params.get(MAX_PARAMETERS) {
+            let message = format!("a function takes {MAX_PARAMETERS} parameters at most");
+            self.error(Code::TooLarge, param.span, message).help =
+                Some("take a list or a map".to_owned());
+            return;
+        }
         let first = self.func().alloc_n(params.len() as u16);
         for (i, param) in params.iter().enumerate() {
             let PatternKind::Binding(name) = &param.pattern.kind else {

@@ -218,6 +218,14 @@ impl<'a> Codegen<'a> {
         let (result, error) = (func.alloc(), func.alloc());
         let handler = func.label();
         func.open_region(handler, error, true);
+        // Inside: when one cannot be taken, those that were taken go back.
+        let taken = self.func().alloc();
+        for &(reg, slot) in &vars {
+            if self.func().locals.iter().any(|local| local.reg == reg) {
+                self.func().push(Op::TakeGlobal, taken, slot, 0);
+                self.func().push(Op::Copy, reg, taken, 0);
+            }
+        }
         self.statements(&program.stmts, Dest::Into(result));
         self.func().close_region();
         self.put_back(&vars);
@@ -256,11 +264,9 @@ impl<'a> Codegen<'a> {
             let Some((Item::SessionVar { slot }, _)) = self.items.get(name) else { continue };
             let slot = *slot;
             let reg = self.func().alloc();
+            self.func().push(Op::LoadNil, reg, 0, 0);
             if session.globals.get(slot as usize).is_some_and(|g| g.kind == GlobalKind::Var) {
-                self.func().push(Op::TakeGlobal, reg, slot, 0);
                 self.func().declare(name, reg, LocalKind::Var);
-            } else {
-                self.func().push(Op::LoadNil, reg, 0, 0);
             }
             self.session_vars.insert(name.into(), reg);
             vars.push((reg, slot));

@@ -68,5 +68,6 @@ codes! {
     MisplacedDeclaration "E0212" "A declaration stands where it cannot.";
     BadParameter "E0213" "A parameter is declared in a way that cannot work.";
     IntegerRange "E0214" "An integer literal does not fit 64 bits.";
+    TooMany "E0215" "There are more errors than are shown.";
     LooksContinued "W0100" "A line looks like the continuation of the one above, and is not.";
 }

@@ -139,11 +139,7 @@ fn slice(
 ) -> Outcome {
     let continues = context.continues();
     let mut m = Machine::new(thread, state, context);
-    let place = {
-        let state = m.state();
-        state.held = None;
-        state.place
-    };
+    let place = m.state().place;
     if place.pc.is_null() {
         return Outcome::Done;
     }
@@ -154,8 +150,10 @@ fn slice(
         m.look_soon();
     }
     if thread.flags() & cancel::KILL != 0 {
+        // What the thread stopped with in its hands is dropped with the rest.
         return kill(&mut m);
     }
+    m.state().held = None;
     let outcome = execute(&mut m);
     if outcome == Outcome::Done {
         return outcome;

@@ -67,7 +67,7 @@ pub(super) fn shield_end(m: &mut Machine<'_>) -> Step {
 
 /// Opens a scope.
 pub(super) fn scope_enter(m: &mut Machine<'_>) -> Step {
-    scope::enter(&mut m.waits());
+    scope::enter(&mut m.waits())?;
     m.next(1)
 }
 

@@ -64,21 +64,30 @@ pub(crate) fn add(a: &Owned, b: &Owned) -> Result<Owned, Owned> {
     }
     match (a.view(), b.view()) {
         (View::Str(a), View::Str(b)) => {
-            room(a.byte_len() + b.byte_len())?;
-            let mut text = String::with_capacity(a.byte_len() + b.byte_len());
+            let bytes = a.byte_len() + b.byte_len();
+            room(bytes)?;
+            let mut text = String::new();
+            text.try_reserve_exact(bytes).map_err(|_| no_memory())?;
             text.push_str(a.as_str());
             text.push_str(b.as_str());
             Ok(Owned::string(text))
         }
         (View::List(a), View::List(b)) => {
-            room((a.len() + b.len()) * size_of::<Owned>())?;
-            let mut items = Vec::with_capacity(a.len() + b.len());
+            let mut items = Vec::new();
+            reserve(&mut items, a.len() + b.len())?;
             items.extend_from_slice(a);
             items.extend_from_slice(b);
             Ok(Owned::list(items))
         }
         _ => Err(mismatch("add", a, b)),
     }
+}
+
+/// Makes room in `items` for so many more, or throws.
+fn reserve(items: &mut Vec<Owned>, more: usize) -> Result<(), Owned> {
+    let bytes = more.saturating_mul(size_of::<Owned>());
+    room(bytes)?;
+    items.try_reserve(more).map_err(|_| no_memory())
 }
 
 /// `a += b`: strings and lists grow in place when nobody else has them.
@@ -93,7 +102,11 @@ pub(crate) fn add_assign(a: &mut Owned, b: &Owned) -> Result<(), Owned> {
         View::List(more) if a.as_list().is_some() => {
             room(size_of_val(&**more))?;
             if let Some(list) = a.list_mut() {
-                list.extend(more.iter().cloned());
+                list.with_vec(|items| {
+                    reserve(items, more.len())?;
+                    items.extend_from_slice(more);
+                    Ok::<(), Owned>(())
+                })?;
             }
         }
         _ => *a = add(a, b)?,
