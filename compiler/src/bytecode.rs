@@ -9,8 +9,10 @@ pub(crate) mod assemble;
 pub(crate) mod liveness;
 mod unit;
 
+pub(crate) use unit::places_of;
+
 pub use op::{Op, Operand};
 pub use unit::{
-    Arm, Constant, Function, Global, GlobalKind, Handler, LiveMap, Parameter, Receiver, Step, Unit,
-    Word,
+    Arm, Constant, Function, Global, GlobalKind, Handler, LiveMap, MAX_PLACES, Parameter, Receiver,
+    Step, TypeBody, TypeDecl, TypeFunction, Unit, VariantDecl, Word,
 };

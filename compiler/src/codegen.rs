@@ -16,15 +16,17 @@ mod expr;
 mod func;
 mod names;
 mod operators;
+mod params;
 mod place;
 mod threads;
 mod toplevel;
+mod walk;
 
 use std::collections::{BTreeMap, HashMap};
 
 use crate::ast;
 use crate::bytecode::liveness;
-use crate::bytecode::{Function, Global, Op, Unit, assemble};
+use crate::bytecode::{Function, Global, Op, TypeDecl, Unit, assemble};
 use crate::diagnostics::{Code, Diagnostic};
 use crate::source::{Source, Span};
 use crate::{Compiled, Environment, Options, Session, Signature};
@@ -76,6 +78,8 @@ struct Codegen<'a> {
     /// Registers of the session's variables that this text names.
     session_vars: HashMap<Box<str>, Reg>,
     globals: Vec<Global>,
+    /// The structs and enums of this text.
+    types: Vec<TypeDecl>,
     /// Where a `?.` that finds nil goes, while the chain it stands in is compiled.
     chain: Option<liveness::Label>,
     /// How many blocks stand around the current statement.
@@ -99,6 +103,7 @@ pub(crate) fn generate(
         items: HashMap::new(),
         session_vars: HashMap::new(),
         globals: Vec::new(),
+        types: Vec::new(),
         chain: None,
         block_depth: 0,
         diagnostics,
@@ -119,7 +124,8 @@ pub(crate) fn generate(
     let functions: Option<Vec<Function>> = codegen.functions.into_iter().collect();
     let unit = match functions {
         Some(functions) if !failed => {
-            Some(Unit { source: source.clone(), functions, globals: codegen.globals.clone() })
+            let (source, globals) = (source.clone(), codegen.globals.clone());
+            Some(Unit { source, functions, types: codegen.types, globals })
         }
         _ => None,
     };

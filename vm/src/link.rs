@@ -261,8 +261,10 @@ impl Globals {
         let mut slots = self.slots.lock();
         let slot = &mut slots[slot];
         let value = match slot.kind {
-            GlobalKind::Let | GlobalKind::Fn if !self.session => units.keep(value),
-            GlobalKind::Let | GlobalKind::Fn | GlobalKind::Var => value,
+            GlobalKind::Let | GlobalKind::Fn | GlobalKind::Type if !self.session => {
+                units.keep(value)
+            }
+            GlobalKind::Let | GlobalKind::Fn | GlobalKind::Type | GlobalKind::Var => value,
         };
         let old = slot.value.replace(Shared::new(value));
         drop(slots);
@@ -509,6 +511,10 @@ impl Linker<'_> {
                 Some(known) if known.closure.is_heap() => known.closure,
                 _ => return Err(format!("function {index} is no constant")),
             },
+            Constant::Type(_) | Constant::Variant { .. } | Constant::UnitVariant { .. } => {
+                return Err("types are not linked".into());
+            }
+            Constant::Foreign { name, .. } => return Err(format!("`{name}` is not linked")),
             Constant::Builtin(name) => {
                 let value =
                     self.vm.builtin(name).ok_or_else(|| format!("unknown name `{name}`"))?;

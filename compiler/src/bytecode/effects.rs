@@ -2,7 +2,7 @@
 //! that calls, constructors and loops touch beyond their operands.
 
 use super::op::{self, FRAME, Op, Operand};
-use super::unit::{Arm, Receiver, Step, Word};
+use super::unit::{Arm, MAX_PLACES, Receiver, Step, Word};
 
 /// What happens to one register.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -38,13 +38,47 @@ pub fn extension_len(words: &[Word]) -> Option<usize> {
     let op = Op::from_code(word.op)?;
     let fixed = op.fixed_extension();
     let more = match op {
-        Op::GetPath | Op::SetPath | Op::UpdatePath | Op::PathVacant | Op::Select => {
-            usize::from(word.c)
+        Op::GetPath
+        | Op::SetPath
+        | Op::UpdatePath
+        | Op::PathVacant
+        | Op::PlaceStart
+        | Op::PlaceTake
+        | Op::PlaceBack
+        | Op::Select => usize::from(word.c),
+        Op::CallMethod => {
+            let receiver = words.get(1)?;
+            let steps = usize::from(receiver.flags);
+            steps + places_len(words.get(1 + fixed + steps..)?, receiver.b)?
         }
-        Op::CallMethod => usize::from(words.get(1)?.flags),
+        Op::CallPlaces => places_len(words.get(1 + fixed..)?, words.get(2)?.b)?,
         _ => 0,
     };
     (words.len() > fixed + more).then_some(fixed + more)
+}
+
+/// The number of words of `count` places at the start of `words`.
+fn places_len(words: &[Word], count: u16) -> Option<usize> {
+    let mut length = 0;
+    for _ in 0..count {
+        length += 1 + usize::from(words.get(length)?.flags);
+    }
+    Some(length)
+}
+
+/// The places among the arguments of a call: the root word and the path of each.
+pub fn places<'a>(ins: Decoded<'a>) -> impl Iterator<Item = (Word, &'a [Word])> {
+    let mut words: &'a [Word] = match ins.op {
+        Op::CallPlaces => &ins.ext[2..],
+        Op::CallMethod => &ins.ext[2 + usize::from(ins.ext[0].flags)..],
+        _ => &[],
+    };
+    std::iter::from_fn(move || {
+        let (root, rest) = words.split_first()?;
+        let (path, rest) = rest.split_at(usize::from(root.flags));
+        words = rest;
+        Some((*root, path))
+    })
 }
 
 /// Calls `visit` with every register that the instruction touches; `captures` is the number of
@@ -84,15 +118,46 @@ pub fn visit_registers(
             }
         }
     };
+    let arguments = |first: u16, visit: &mut dyn FnMut(u16, Access)| {
+        let mut is_place = [false; MAX_PLACES];
+        for (root, path) in places(ins) {
+            if let Some(is_place) = is_place.get_mut(usize::from(root.c)) {
+                *is_place = true;
+            }
+            visit(root.b, Access::Place);
+            steps(path, visit);
+        }
+        for i in 0..word.c {
+            if is_place.get(usize::from(i)) != Some(&true) {
+                visit(first.saturating_add(i), Access::Take);
+            }
+        }
+    };
     match op {
+        Op::CallPlaces => arguments(word.a + FRAME, &mut visit),
+        Op::RetPlaces => {
+            let mask = ext[0].wide_u32();
+            let places = (0..MAX_PLACES as u16).filter(|i| mask >> i & 1 != 0);
+            places.for_each(|register| visit(register, Access::Take));
+        }
+        Op::NewRecord => range(ext[0].a, word.c, &mut visit),
+        Op::PlaceStart => steps(ext, &mut visit),
+        Op::PlaceTake => {
+            steps(ext, &mut visit);
+            visit(word.a + 1, Access::Write);
+        }
+        Op::PlaceBack => {
+            steps(ext, &mut visit);
+            visit(word.a + 1, Access::Take);
+        }
         Op::Call | Op::CallConst | Op::CallWith | Op::Spawn => {
             range(word.a + FRAME, word.c, &mut visit);
         }
         Op::CallMethod => {
-            range(word.a + FRAME + 1, word.c, &mut visit);
+            arguments(word.a + FRAME + 1, &mut visit);
             let place = Receiver::from_code(ext[0].op) == Some(Receiver::Var);
             visit(ext[0].a, if place { Access::Place } else { Access::Read });
-            steps(&ext[2..], &mut visit);
+            steps(&ext[2..2 + usize::from(ext[0].flags)], &mut visit);
         }
         Op::Closure => range(word.c, captures(word.b), &mut visit),
         Op::NewList | Op::Concat => range(word.b, word.c, &mut visit),

@@ -10,12 +10,15 @@
 //!   dies, unless it cannot hold an object;
 //! - a function's live map is the set of live registers less those the instruction consumes.
 //!
+//! `mut` parameters go back to the caller however the function is left, so every instruction that may
+//! throw needs them.
+//!
 //! A throw is an edge from every instruction that may throw to its handlers: what a handler reads
 //! stays owned until the last instruction that may go there.
 
-use super::effects::{Access, Decoded, is_scalar_result, visit_registers};
+use super::effects::{Access, Decoded, is_scalar_result, places, visit_registers};
 use super::op::{KILL_A, KILL_B, KILL_C, Op, Operand};
-use super::unit::{LiveMap, Receiver, Word};
+use super::unit::{LiveMap, MAX_PLACES, Receiver, Word};
 use crate::source::Span;
 
 /// A place in the code that jumps name.
@@ -57,6 +60,8 @@ pub(crate) struct Draft<'a> {
     pub(crate) regions: Vec<Region>,
     pub(crate) registers: u16,
     pub(crate) parameters: u16,
+    /// The parameters that are `mut`: bit `i` for parameter `i`.
+    pub(crate) places: u32,
     /// Registers that borrow from the closure: never copied from by moving, never dropped.
     pub(crate) borrowed: Vec<u16>,
     /// Captures of each function of the unit, for `Closure`.
@@ -238,7 +243,12 @@ impl<'a> Pass<'a> {
 
     /// What an exception at `ins` needs.
     fn add_handler_needs(&self, ins: &Ins, live: &mut Set) {
-        if ins.op.effects().throws && ins.region.is_some() {
+        if !ins.op.effects().throws {
+            return;
+        }
+        let places = self.draft.places;
+        (0..MAX_PLACES as u16).filter(|i| places >> i & 1 != 0).for_each(|i| live.add(i));
+        if ins.region.is_some() {
             for region in self.handlers(ins.region) {
                 let mut needs = self.live_in[self.label_block(region.handler)].clone();
                 needs.remove(region.register);
@@ -430,7 +440,10 @@ impl<'a> Pass<'a> {
         let registers = [ins.word.a, ins.word.b, ins.word.c];
         if ins.op == Op::CallMethod {
             let root = ins.ext[0].a;
-            let in_path = ins.ext[2..].iter().any(|w| w.step() == super::unit::Step::Index(root));
+            let own = &ins.ext[2..2 + usize::from(ins.ext[0].flags)];
+            let is_root = |w: &Word| w.step() == super::unit::Step::Index(root);
+            let in_path = own.iter().any(is_root)
+                || places(ins.decoded()).any(|(r, path)| r.b == root || path.iter().any(is_root));
             // What a handler reads must not be taken by a method that may throw afterwards: it is
             // dropped once the call has succeeded.
             let mut handlers = Set::new(self.draft.registers as usize);

@@ -29,6 +29,13 @@
 //! in words relative to the *next* instruction, `s` the index of a constant string that names a
 //! field, method or global.
 //!
+//! # Places of calls
+//!
+//! A call that hands over places (`&x`, or the receiver of a `mut self` method) moves them into the
+//! callee's parameters and back when it ends, however it ends. The places are operands of the call
+//! instruction: whoever pops the callee's frame finds them there, so nothing of it shows in the
+//! caller's code.
+//!
 //! # Calls
 //!
 //! `CALL a b n`: the callee is borrowed from `b`; arguments stand in `a + FRAME ..` and are
@@ -118,6 +125,13 @@ macro_rules! for_each_op {
             get_global GetGlobal (W N None) 0 [throws];
             /// Sets module slot `b` to `a`; the value is shared from then on.
             set_global SetGlobal (M N None) 0 [];
+            /// `a = ` the value of a `let` of another module, which constant `b` names
+            /// ([`Constant::Foreign`](super::Constant::Foreign)); throws `name` when it has not
+            /// been set.
+            get_foreign GetForeign (W K None) 0 [throws];
+            /// Runs the module that constant `a` names (a string), unless that was done; waits
+            /// while another thread does it.
+            import Import (None K None) 0 [throws];
             /// REPL: moves the value of module slot `b` out, to be changed by this line.
             take_global TakeGlobal (W N None) 0 [throws];
             /// `a = ` captured value `b`, borrowed from the closure: never dropped or moved.
@@ -177,9 +191,9 @@ macro_rules! for_each_op {
             /// `a = not b`
             not Not (W R None) 0 [kills scalar];
             /// `a = b == c`
-            eq Eq (W R R) 0 [kills scalar];
+            eq Eq (W R R) 0 [throws kills scalar];
             /// `a = b != c`
-            ne Ne (W R R) 0 [kills scalar];
+            ne Ne (W R R) 0 [throws kills scalar];
             /// `a = b < c`
             lt Lt (W R R) 0 [throws kills scalar];
             /// `a = b <= c`
@@ -188,6 +202,14 @@ macro_rules! for_each_op {
             contains In (W R R) 0 [throws kills scalar];
             /// `a = b is T`; constant `c` names the built-in type, as `type(v)` spells it.
             is_type IsType (W R K) 0 [kills scalar];
+            /// `a = b is T`, where `c` holds the type: a struct, an enum, or one of its variants.
+            is_record IsRecord (W R R) 0 [throws scalar];
+            /// `a = ` the type of variant `c` (a name) of the enum type in `b`.
+            get_variant GetVariant (W R K) 0 [throws];
+            /// `a = b` is a list of exactly `c` elements; of at least as many with `flags & OPEN`.
+            match_list MatchList (W R N) 0 [scalar];
+            /// `a = b` is a map of exactly `c` entries; of at least as many with `flags & OPEN`.
+            match_map MatchMap (W R N) 0 [scalar];
 
             /// Jumps.
             jump Jump (None J32 None) 0 [ends];
@@ -212,9 +234,9 @@ macro_rules! for_each_op {
             /// Jumps when not `a <= b`.
             jump_not_le JumpNotLe (R R J) 0 [throws kills];
             /// Jumps when `a == b`.
-            jump_eq JumpEq (R R J) 0 [kills];
+            jump_eq JumpEq (R R J) 0 [throws kills];
             /// Jumps when `a != b`.
-            jump_ne JumpNe (R R J) 0 [kills];
+            jump_ne JumpNe (R R J) 0 [throws kills];
             /// Jumps when `a < immediate`.
             jump_lt_imm JumpLtImm (R I J) 0 [throws kills];
             /// Jumps when `a <= immediate`.
@@ -260,6 +282,9 @@ macro_rules! for_each_op {
             list_append ListAppend (X M None) 0 [];
             /// `a = ` a map of the `c` pairs (key, value) from register `b` on, consumed.
             new_map NewMap (W N N) 0 [throws];
+            /// `a = ` a value of the struct or variant that constant `b` names, with the `c` fields
+            /// that stand from the register in `a` of the extension word on; they are consumed.
+            new_record NewRecord (W K N) 1 [];
             /// Spreads the consumed map `b` into the map being built in `a`.
             map_extend MapExtend (X M None) 0 [throws];
             /// Inserts key `b`, value `c`, both consumed, into the map being built in `a`.
@@ -291,6 +316,15 @@ macro_rules! for_each_op {
             /// `place op= b` (consumed) at the end of the path of `c` steps from `a`; the operator
             /// is in the extension word.
             update_path UpdatePath (X M N) 1 [throws];
+            /// Starts a walk over places, `for &x in`: `a = ` the number of elements of the list
+            /// (or entries of the map) at the end of the path of `c` steps from `b`. Throws `type`
+            /// when it is neither.
+            place_start PlaceStart (W R N) 0 [throws scalar];
+            /// Moves element `a` (a position) of the list or map at the end of the path of `c`
+            /// steps from the place `b` out to `a + 1`.
+            place_take PlaceTake (R X N) 0 [throws];
+            /// Puts the consumed `a + 1` back as element `a`, where `PlaceTake` took it from.
+            place_back PlaceBack (R X N) 0 [];
             /// `b = ` the end of the path of `c` steps from `a` is nil or its last key missing.
             path_vacant PathVacant (R W N) 0 [throws scalar];
 
@@ -309,6 +343,16 @@ macro_rules! for_each_op {
             /// method's name and the names of named arguments; then the path. `flags & SPREAD` as
             /// for `CallWith`.
             call_method CallMethod (W None N) 2 [throws];
+            /// As `CallWith`, with places among the arguments: extension word 1 as there, word 2 is
+            /// [`Word::places`](super::Word::places), then follows each place in the order of its
+            /// argument: a word [`Word::place_root`](super::Word::place_root) and its path. The
+            /// registers of those arguments are dead before and after; what they stand for is
+            /// moved out of its place for the time of the call, and back however that ends.
+            call_places CallPlaces (W R N) 2 [throws];
+            /// Returns the consumed `a` from a function with `mut` parameters, which are consumed
+            /// with it and go back to where they came from: the wide operand of the extension word has a
+            /// bit for each.
+            ret_places RetPlaces (M None None) 1 [ends];
             /// Returns the consumed `a`.
             ret Ret (M None None) 0 [ends];
             /// Returns nil.
@@ -395,6 +439,11 @@ pub const INCLUSIVE: u8 = 8;
 pub const NUMBER: u8 = 64;
 /// Flag of `IterNext`: two names are bound.
 pub const PAIR: u8 = 16;
+/// Flag of `MatchList` and `MatchMap`: more are fine.
+pub const OPEN: u8 = 8;
+/// Flag of path instructions that change something: the root may not be changed, so a cell must
+/// stand on the way.
+pub const READ_ROOT: u8 = 128;
 /// Flag of calls: the first argument register holds a list of all positional arguments.
 pub const SPREAD: u8 = 32;
 

@@ -56,9 +56,22 @@ impl Word {
         if self.op == Step::INDEX { Step::Index(self.a) } else { Step::Field(self.wide_u32()) }
     }
 
-    /// Extension word 1 of `CallMethod`.
-    pub fn receiver(kind: Receiver, root: u16, steps: u8) -> Self {
-        Self { op: kind as u8, flags: steps, a: root, b: 0, c: 0 }
+    /// Extension word 1 of `CallMethod`; `places` is how many places are among the arguments. The
+    /// receiver's path stands after word 2, the places after that.
+    pub fn receiver(kind: Receiver, root: u16, steps: u8, places: u16) -> Self {
+        Self { op: kind as u8, flags: steps, a: root, b: places, c: 0 }
+    }
+
+    /// Extension word 2 of `CallPlaces`: how many places follow.
+    pub fn places(count: u16) -> Self {
+        Self { op: 0, flags: 0, a: 0, b: count, c: 0 }
+    }
+
+    /// The start of a place among arguments: the register `root`, what may be done with it, the
+    /// number of path steps that follow, and which argument it is (counted from 0, without the
+    /// receiver).
+    pub fn place_root(kind: Receiver, root: u16, steps: u8, argument: u16) -> Self {
+        Self { op: kind as u8, flags: steps, a: 0, b: root, c: argument }
     }
 
     /// Extension word of `CallWith` and extension word 2 of `CallMethod`: the method's name
@@ -159,6 +172,29 @@ pub enum Constant {
     Names(Box<[Box<str>]>),
     /// A function of this unit that captures nothing.
     Function(u32),
+    /// Type `0` of this unit, as a value.
+    Type(u32),
+    /// A variant of an enum of this unit, as a type.
+    Variant {
+        /// The enum, an index of the unit's types.
+        ty: u32,
+        /// The variant, counted from 0.
+        variant: u32,
+    },
+    /// The value of a variant without fields of an enum of this unit.
+    UnitVariant {
+        /// The enum, an index of the unit's types.
+        ty: u32,
+        /// The variant, counted from 0.
+        variant: u32,
+    },
+    /// A name of another file's module.
+    Foreign {
+        /// The module, by the name under which it was compiled.
+        module: Box<str>,
+        /// A function or a type, or a `let` (for `GetForeign`).
+        name: Box<str>,
+    },
     /// A name that is built in everywhere (`print`).
     Builtin(Box<str>),
     /// A member of a standard module (`math.sqrt`).
@@ -179,7 +215,12 @@ pub struct Parameter {
     pub optional: bool,
     /// It takes all further positional arguments as a list.
     pub rest: bool,
+    /// It is `mut`: the call hands over a place.
+    pub mutable: bool,
 }
+
+/// How many parameters from the first on may be `mut`.
+pub const MAX_PLACES: usize = 32;
 
 /// Where a throw goes. Of several that cover an instruction the first in the list counts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -276,10 +317,74 @@ impl Function {
         self.parameters.iter().filter(|p| !p.optional && !p.rest).count()
     }
 
+    /// The parameters that are `mut`: bit `i` for parameter `i`.
+    pub fn places(&self) -> u32 {
+        places_of(&self.parameters)
+    }
+
     /// True when the last parameter takes all further arguments.
     pub fn has_rest(&self) -> bool {
         self.parameters.last().is_some_and(|p| p.rest)
     }
+}
+
+/// The parameters that are `mut`: bit `i` for parameter `i`.
+pub(crate) fn places_of(parameters: &[Parameter]) -> u32 {
+    let first = parameters.iter().take(MAX_PLACES).enumerate();
+    first.filter(|(_, p)| p.mutable).fold(0, |mask, (i, _)| mask | 1 << i)
+}
+
+/// A struct or enum of a unit.
+#[derive(Clone, PartialEq, Debug)]
+pub struct TypeDecl {
+    /// Its name.
+    pub name: Box<str>,
+    /// What it is made of.
+    pub body: TypeBody,
+    /// Its functions, methods and operators in order.
+    pub functions: Vec<TypeFunction>,
+    /// In a session: the module slot of its name.
+    pub slot: Option<u16>,
+    /// Where it is declared.
+    pub span: Span,
+    /// The `## ` lines above it.
+    pub doc: Option<Box<str>>,
+}
+
+/// What a type is made of.
+#[derive(Clone, PartialEq, Debug)]
+pub enum TypeBody {
+    /// A struct.
+    Struct {
+        /// The names of its fields in order.
+        fields: Vec<Box<str>>,
+        /// The function of the unit that makes a value of its fields.
+        constructor: u32,
+    },
+    /// An enum: its variants in order.
+    Enum(Vec<VariantDecl>),
+}
+
+/// A variant of an enum.
+#[derive(Clone, PartialEq, Debug)]
+pub struct VariantDecl {
+    /// Its name.
+    pub name: Box<str>,
+    /// The names of its fields in order.
+    pub fields: Vec<Box<str>>,
+    /// The function of the unit that makes a value of its fields; none when there are none.
+    pub constructor: Option<u32>,
+}
+
+/// A function of a type.
+#[derive(Clone, PartialEq, Debug)]
+pub struct TypeFunction {
+    /// Its name, or the operator as it is written: `push`, `+`, `[]`, `str`.
+    pub name: Box<str>,
+    /// The function of the unit; it captures nothing.
+    pub function: u32,
+    /// Its first parameter is `self`; else it is called on the type.
+    pub takes_self: bool,
 }
 
 /// What a module-level name is.
@@ -289,6 +394,8 @@ pub enum GlobalKind {
     Let,
     /// `fn`
     Fn,
+    /// A struct or enum of a session: set when the text is linked.
+    Type,
     /// `var` of a session: each line moves it out and back.
     Var,
 }
@@ -309,6 +416,8 @@ pub struct Unit {
     pub source: Source,
     /// Its functions; the first is its top-level code, without parameters.
     pub functions: Vec<Function>,
+    /// Its structs and enums.
+    pub types: Vec<TypeDecl>,
     /// All module-level names; in a session those of earlier lines come first, in their slots.
     pub globals: Vec<Global>,
 }

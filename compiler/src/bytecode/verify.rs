@@ -5,9 +5,11 @@
 //! a register that some path leaves dead, and none consumes one twice**. An error means a mistake
 //! in the compiler or a damaged file, never a mistake of the user.
 
-use super::effects::{Access, Decoded, extension_len, jump_offset, visit_registers};
+use super::effects::{Access, Decoded, extension_len, jump_offset, places, visit_registers};
 use super::op::{KILL_A, KILL_B, KILL_C, Op, Operand};
-use super::unit::{Arm, Constant, Function, Handler, Receiver, Step, Unit, Word};
+use super::unit::{
+    Arm, Constant, Function, Handler, MAX_PLACES, Receiver, Step, TypeBody, Unit, Word,
+};
 
 /// What is wrong with a unit, and where.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -103,11 +105,19 @@ impl Verifier<'_> {
                 return bad("no such constant");
             }
         }
-        for (word, step) in ins.ext.iter().zip(path_steps(ins)) {
-            if let (Step::Field(name), true) = (word.step(), step)
+        for word in path_steps(ins) {
+            if let Step::Field(name) = word.step()
                 && !matches!(self.constant(name), Some(Constant::Str(_)))
             {
                 return bad("a field has no name");
+            }
+        }
+        for (root, _) in places(ins) {
+            if Receiver::from_code(root.op).is_none() {
+                return bad("unknown kind of place");
+            }
+            if root.c >= word.c.min(MAX_PLACES as u16) {
+                return bad("a place stands for no argument");
             }
         }
         match op {
@@ -126,6 +136,15 @@ impl Verifier<'_> {
                 return bad("no such module slot");
             }
             Op::GetCapture if word.b >= self.function.captures => return bad("no such capture"),
+            Op::Ret | Op::RetNil if self.function.places() != 0 => {
+                return bad("`mut` parameters are not returned");
+            }
+            Op::RetPlaces if ins.ext[0].wide_u32() != self.function.places() => {
+                return bad("other `mut` parameters are returned than there are");
+            }
+            Op::NewRecord if self.fields_of(word.b) != Some(word.c as usize) => {
+                return bad("a value of a type has other fields than the type");
+            }
             _ => {}
         }
         let mut highest = 0;
@@ -146,6 +165,20 @@ impl Verifier<'_> {
             return bad("the code has no end");
         }
         Ok(next)
+    }
+
+    /// How many fields the struct or variant has that a constant names.
+    fn fields_of(&self, constant: u16) -> Option<usize> {
+        let (ty, wanted) = match self.constant(constant.into())? {
+            &Constant::Type(ty) => (ty, None),
+            &Constant::Variant { ty, variant } => (ty, Some(variant)),
+            _ => return None,
+        };
+        match (&self.unit.types.get(ty as usize)?.body, wanted) {
+            (TypeBody::Struct { fields, .. }, None) => Some(fields.len()),
+            (TypeBody::Enum(variants), Some(i)) => Some(variants.get(i as usize)?.fields.len()),
+            (TypeBody::Struct { .. }, Some(_)) | (TypeBody::Enum(_), None) => None,
+        }
     }
 
     fn constant(&self, index: u32) -> Option<&Constant> {
@@ -240,6 +273,12 @@ impl Verifier<'_> {
             return Err((pc, format!("register {r} is dead here")));
         }
         let thrown = held.clone();
+        // Whoever leaves the frame finds the `mut` parameters there.
+        let places = self.function.places();
+        let lost = (0..MAX_PLACES as u16).find(|i| places >> i & 1 != 0 && !thrown[*i as usize]);
+        if let (Some(r), true) = (lost, ins.op.effects().throws) {
+            return Err((pc, format!("`mut` parameter {r} is dead here")));
+        }
         for register in killed(ins) {
             held[register as usize] = false;
         }
@@ -280,15 +319,20 @@ fn killed(ins: Decoded<'_>) -> Vec<u16> {
         .collect()
 }
 
-/// Which extension words of an instruction are path steps.
-fn path_steps(ins: Decoded<'_>) -> impl Iterator<Item = bool> {
-    let first = match ins.op {
-        Op::CallMethod => Some(2),
-        Op::UpdatePath => Some(1),
-        Op::GetPath | Op::SetPath | Op::PathVacant => Some(0),
-        _ => None,
+/// The path steps of an instruction.
+fn path_steps<'a>(ins: Decoded<'a>) -> impl Iterator<Item = Word> + 'a {
+    let own: &[Word] = match ins.op {
+        Op::CallMethod => &ins.ext[2..2 + usize::from(ins.ext[0].flags)],
+        Op::UpdatePath => &ins.ext[1..],
+        Op::GetPath
+        | Op::SetPath
+        | Op::PathVacant
+        | Op::PlaceStart
+        | Op::PlaceTake
+        | Op::PlaceBack => ins.ext,
+        _ => &[],
     };
-    (0..ins.ext.len()).map(move |i| first.is_some_and(|first| i >= first))
+    own.iter().copied().chain(places(ins).flat_map(|(_, path)| path.iter().copied()))
 }
 
 const _: () = assert!(size_of::<Word>() == 8);

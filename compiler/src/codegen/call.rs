@@ -2,7 +2,7 @@
 
 use super::func::{LocalKind, Reg};
 use super::names::Resolved;
-use super::place::may_write;
+use super::walk::may_write;
 use super::{Code, Codegen, Dest, Item};
 use crate::Signature;
 use crate::ast::{Arg, ArgKind, Expr, ExprKind, Ident, Index};
@@ -269,7 +269,7 @@ impl<'a> Codegen<'a> {
         let layout = self.arguments(args, span);
         let method = self.func().string(&name.name);
         let mut ext = vec![
-            Word::receiver(place.kind, place.root, place.steps.len() as u8),
+            Word::receiver(place.kind, place.root, place.steps.len() as u8, 0),
             Word::names(method, layout.names),
         ];
         ext.extend_from_slice(&place.steps);

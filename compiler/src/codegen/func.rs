@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use crate::ast;
 use crate::bytecode::liveness::{Draft, Ins, Label, Region};
 use crate::bytecode::op::Operand;
-use crate::bytecode::{Constant, Op, Parameter, Receiver, Step, Word};
+use crate::bytecode::{Constant, Op, Parameter, Receiver, Step, Word, places_of};
 use crate::source::Span;
 
 /// A register.
@@ -130,6 +130,10 @@ enum ConstantKey {
     Str(Box<str>),
     Names(Box<[Box<str>]>),
     Function(u32),
+    Type(u32),
+    Variant(u32, u32),
+    UnitVariant(u32, u32),
+    Foreign(Box<str>, Box<str>),
     Builtin(Box<str>),
     Member(Box<str>, Box<str>),
 }
@@ -212,6 +216,12 @@ impl<'a> Func<'a> {
             Constant::Str(s) => ConstantKey::Str(s.clone()),
             Constant::Names(n) => ConstantKey::Names(n.clone()),
             Constant::Function(f) => ConstantKey::Function(*f),
+            Constant::Type(t) => ConstantKey::Type(*t),
+            Constant::Variant { ty, variant } => ConstantKey::Variant(*ty, *variant),
+            Constant::UnitVariant { ty, variant } => ConstantKey::UnitVariant(*ty, *variant),
+            Constant::Foreign { module, name } => {
+                ConstantKey::Foreign(module.clone(), name.clone())
+            }
             Constant::Builtin(n) => ConstantKey::Builtin(n.clone()),
             Constant::Member { module, name } => ConstantKey::Member(module.clone(), name.clone()),
         };
@@ -351,6 +361,7 @@ impl<'a> Func<'a> {
             regions: self.regions,
             registers: self.most + shift,
             parameters,
+            places: places_of(&self.parameters),
             borrowed: (parameters..parameters + shift).collect(),
             captures,
         };
@@ -392,9 +403,19 @@ fn map_registers(ins: &mut Ins, map: &impl Fn(Reg) -> Reg) {
     match ins.op {
         Op::CallMethod => {
             ins.ext[0].a = map(ins.ext[0].a);
-            map_steps(&mut ins.ext[2..], map);
+            let steps = usize::from(ins.ext[0].flags);
+            let (path, places) = ins.ext[2..].split_at_mut(steps);
+            map_steps(path, map);
+            map_places(places, map);
         }
-        Op::GetPath | Op::SetPath | Op::PathVacant => map_steps(&mut ins.ext, map),
+        Op::CallPlaces => map_places(&mut ins.ext[2..], map),
+        Op::NewRecord => ins.ext[0].a = map(ins.ext[0].a),
+        Op::GetPath
+        | Op::SetPath
+        | Op::PathVacant
+        | Op::PlaceStart
+        | Op::PlaceTake
+        | Op::PlaceBack => map_steps(&mut ins.ext, map),
         Op::UpdatePath => map_steps(&mut ins.ext[1..], map),
         Op::Select => {
             for arm in &mut ins.ext {
@@ -402,6 +423,15 @@ fn map_registers(ins: &mut Ins, map: &impl Fn(Reg) -> Reg) {
             }
         }
         _ => {}
+    }
+}
+
+fn map_places(mut words: &mut [Word], map: &impl Fn(Reg) -> Reg) {
+    while let Some((root, rest)) = words.split_first_mut() {
+        root.b = map(root.b);
+        let (path, rest) = rest.split_at_mut(usize::from(root.flags));
+        map_steps(path, map);
+        words = rest;
     }
 }
 

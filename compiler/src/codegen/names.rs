@@ -181,6 +181,7 @@ impl Codegen<'_> {
             Some((Item::Function { .. }, _)) => "a function",
             Some((Item::Slot { slot, .. }, _)) => match self.globals[*slot as usize].kind {
                 GlobalKind::Fn => "a function",
+                GlobalKind::Type => "a type",
                 GlobalKind::Let | GlobalKind::Var => "a `let`",
             },
             Some((Item::Module(_) | Item::Member { .. }, _)) => "imported",

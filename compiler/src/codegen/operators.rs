@@ -2,7 +2,7 @@
 //! with the jump that uses them, `and`, `or`, `??`, `not`, `is`.
 
 use super::func::Reg;
-use super::place::may_write;
+use super::walk::may_write;
 use super::{Codegen, Dest};
 use crate::ast::{BinaryOp, Cond, Expr, ExprKind, LogicOp, PatternKind, TypePath, UnaryOp};
 use crate::bytecode::liveness::Label;

@@ -83,7 +83,8 @@ impl<'a> Codegen<'a> {
         let first = func.alloc_n(count + 1);
         for i in 0..=count {
             let name = format!("argument {i}").into();
-            let parameter = crate::bytecode::Parameter { name, optional: false, rest: false };
+            let parameter =
+                crate::bytecode::Parameter { name, optional: false, rest: false, mutable: false };
             func.parameters.push(parameter);
         }
         let call = func.alloc_n(FRAME + 1 + count);
@@ -92,7 +93,7 @@ impl<'a> Codegen<'a> {
         }
         let method = func.string(&name.name);
         let ext = vec![
-            Word::receiver(crate::bytecode::Receiver::Temporary, first, 0),
+            Word::receiver(crate::bytecode::Receiver::Temporary, first, 0, 0),
             Word::names(method, None),
         ];
         func.push_ext(Op::CallMethod, call, 0, count, ext);

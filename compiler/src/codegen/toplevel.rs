@@ -51,7 +51,7 @@ impl<'a> Codegen<'a> {
             let slot = slot as u16;
             let item = match global.kind {
                 GlobalKind::Var => Item::SessionVar { slot },
-                GlobalKind::Let | GlobalKind::Fn => {
+                GlobalKind::Let | GlobalKind::Fn | GlobalKind::Type => {
                     Item::Slot { slot, signature: session.signatures.get(&global.name).cloned() }
                 }
             };
@@ -253,7 +253,7 @@ impl<'a> Codegen<'a> {
         }
         let mut named = HashSet::new();
         for stmt in &program.stmts {
-            super::place::names_in_stmt(stmt, &mut |name| {
+            super::walk::names_in_stmt(stmt, &mut |name| {
                 named.insert(name);
             });
         }
@@ -312,7 +312,7 @@ fn names_in_functions(program: &Program) -> HashSet<&str> {
     let mut names = HashSet::new();
     for stmt in &program.stmts {
         if let StmtKind::Fn(_) = &stmt.kind {
-            super::place::names_in_stmt(stmt, &mut |name| {
+            super::walk::names_in_stmt(stmt, &mut |name| {
                 names.insert(name);
             });
         }

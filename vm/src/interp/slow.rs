@@ -136,6 +136,19 @@ fn operate(m: &mut Machine<'_>) -> Step {
         Op::ScopeAbort => threads::scope_abort(m),
         Op::Select => threads::select(m),
 
+        Op::GetForeign
+        | Op::Import
+        | Op::IsRecord
+        | Op::GetVariant
+        | Op::MatchList
+        | Op::MatchMap
+        | Op::NewRecord
+        | Op::PlaceStart
+        | Op::PlaceTake
+        | Op::PlaceBack
+        | Op::CallPlaces
+        | Op::RetPlaces => unreachable!("nothing emits `{}`", op.name()),
+
         Op::Move
         | Op::LoadNil
         | Op::LoadBool

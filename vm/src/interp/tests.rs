@@ -462,6 +462,7 @@ fn function(name: &str, parameters: u16, registers: u16, code: Vec<Word>) -> Fun
                 name: format!("p{i}").into(),
                 optional: false,
                 rest: false,
+                mutable: false,
             })
             .collect(),
         registers,
@@ -485,7 +486,8 @@ fn live(runs: &[(u32, &[u16])]) -> LiveMap {
 
 #[track_caller]
 fn run_unit(functions: Vec<Function>, expected: Result<&str, &str>) {
-    let unit = Unit { source: Source::new("hand", ""), functions, globals: Vec::new() };
+    let unit =
+        Unit { source: Source::new("hand", ""), functions, types: Vec::new(), globals: Vec::new() };
     let machine = Machine::new();
     let module = link(&machine.vm, &unit, Globals::new(false)).unwrap();
     let mut bytes = 0;
@@ -568,7 +570,12 @@ fn what_does_not_link_says_why() {
     let mut main =
         function("main", 0, 8, vec![Word::wide(Op::LoadConst, 0, 0), Word::abc(Op::Ret, 0, 0, 0)]);
     main.constants = vec![Constant::Builtin("nothing".into())];
-    let unit = Unit { source: Source::new("hand", ""), functions: vec![main], globals: Vec::new() };
+    let unit = Unit {
+        source: Source::new("hand", ""),
+        functions: vec![main],
+        types: Vec::new(),
+        globals: Vec::new(),
+    };
     let result = link(&machine.vm, &unit, Globals::new(false)).map(|_| ());
     assert_eq!(result, Err("main: unknown name `nothing`".to_owned()));
 }

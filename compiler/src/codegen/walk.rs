@@ -1,0 +1,217 @@
+//! Walks over the tree before it is compiled: what an expression may change, which names it mentions.
+
+use crate::ast::{
+    ArgKind, Block, Cond, Element, Expr, ExprKind, Index, MapElement, SelectKind, Stmt, StmtKind,
+    StrPart,
+};
+
+/// True when evaluating `e` may change a local variable of the function it stands in.
+pub(super) fn may_write(e: &Expr) -> bool {
+    match &e.kind {
+        ExprKind::Nil
+        | ExprKind::Bool(_)
+        | ExprKind::Int(_)
+        | ExprKind::Float(_)
+        | ExprKind::Str(_)
+        | ExprKind::Name(_)
+        | ExprKind::TypeName(_)
+        | ExprKind::SelfRef
+        | ExprKind::Lambda(_)
+        | ExprKind::Error
+        | ExprKind::Continue => false,
+        ExprKind::Interpolated(parts) => parts.iter().any(|p| match p {
+            StrPart::Text(_) => false,
+            StrPart::Expr { value, .. } => may_write(value),
+        }),
+        ExprKind::List(items) => items.iter().any(|i| match i {
+            Element::Value(e) | Element::Spread(e) => may_write(e),
+        }),
+        ExprKind::Map(items) => items.iter().any(|i| match i {
+            MapElement::Entry { key, value } => may_write(key) || may_write(value),
+            MapElement::Spread(e) => may_write(e),
+        }),
+        ExprKind::Range { start, end, step, .. } => {
+            may_write(start) || may_write(end) || step.as_deref().is_some_and(may_write)
+        }
+        ExprKind::Unary { operand: e, .. }
+        | ExprKind::Is { value: e, .. }
+        | ExprKind::Field { object: e, .. }
+        | ExprKind::Paren(e)
+        | ExprKind::Throw(e) => may_write(e),
+        ExprKind::Binary { left, right, .. } | ExprKind::Logic { left, right, .. } => {
+            may_write(left) || may_write(right)
+        }
+        ExprKind::Index { object, index } => {
+            may_write(object)
+                || match &**index {
+                    Index::At(e) => may_write(e),
+                    Index::Open { start, end, .. } => {
+                        [start, end].into_iter().flatten().any(may_write)
+                    }
+                }
+        }
+        ExprKind::Call { callee, args } => {
+            may_write(callee)
+                || args.iter().any(|a| a.kind == ArgKind::Place || may_write(&a.value))
+        }
+        // A method may change the variable it is called on; the rest may hold assignments.
+        ExprKind::Method { .. }
+        | ExprKind::Block(_)
+        | ExprKind::If { .. }
+        | ExprKind::Match { .. }
+        | ExprKind::Try { .. }
+        | ExprKind::While { .. }
+        | ExprKind::Loop { .. }
+        | ExprKind::For { .. }
+        | ExprKind::Scope { .. }
+        | ExprKind::Select { .. }
+        | ExprKind::Spawn(_)
+        | ExprKind::Return(_)
+        | ExprKind::Break(_) => true,
+    }
+}
+
+/// Visits every name that a statement mentions, at any depth.
+pub(super) fn names_in_stmt<'e>(stmt: &'e Stmt, visit: &mut impl FnMut(&'e str)) {
+    match &stmt.kind {
+        StmtKind::Expr(e) => names_in(e, visit),
+        StmtKind::Let { value, .. } => names_in(value, visit),
+        StmtKind::Assign { place, value, .. } => {
+            names_in(place, visit);
+            names_in(value, visit);
+        }
+        StmtKind::Defer(body) => names_in_stmt(body, visit),
+        StmtKind::Fn(decl) => {
+            decl.params.iter().filter_map(|p| p.default.as_ref()).for_each(|e| names_in(e, visit));
+            names_in_block(&decl.body, visit);
+        }
+        StmtKind::Struct(_) | StmtKind::Enum(_) | StmtKind::Import(_) | StmtKind::Error => {}
+    }
+}
+
+fn names_in_block<'e>(block: &'e Block, visit: &mut impl FnMut(&'e str)) {
+    block.stmts.iter().for_each(|s| names_in_stmt(s, visit));
+}
+
+fn names_in_cond<'e>(cond: &'e Cond, visit: &mut impl FnMut(&'e str)) {
+    match cond {
+        Cond::Expr(e) | Cond::Let { value: e, .. } => names_in(e, visit),
+    }
+}
+
+fn names_in<'e>(e: &'e Expr, visit: &mut impl FnMut(&'e str)) {
+    match &e.kind {
+        ExprKind::Nil
+        | ExprKind::Bool(_)
+        | ExprKind::Int(_)
+        | ExprKind::Float(_)
+        | ExprKind::Str(_)
+        | ExprKind::TypeName(_)
+        | ExprKind::SelfRef
+        | ExprKind::Continue
+        | ExprKind::Error => {}
+        ExprKind::Name(name) => visit(name),
+        ExprKind::Interpolated(parts) => {
+            for part in parts {
+                if let StrPart::Expr { value, .. } = part {
+                    names_in(value, visit);
+                }
+            }
+        }
+        ExprKind::List(items) => items.iter().for_each(|i| match i {
+            Element::Value(e) | Element::Spread(e) => names_in(e, visit),
+        }),
+        ExprKind::Map(items) => items.iter().for_each(|i| match i {
+            MapElement::Entry { key, value } => {
+                names_in(key, visit);
+                names_in(value, visit);
+            }
+            MapElement::Spread(e) => names_in(e, visit),
+        }),
+        ExprKind::Range { start, end, step, .. } => {
+            names_in(start, visit);
+            names_in(end, visit);
+            if let Some(step) = step {
+                names_in(step, visit);
+            }
+        }
+        ExprKind::Unary { operand: e, .. }
+        | ExprKind::Is { value: e, .. }
+        | ExprKind::Field { object: e, .. }
+        | ExprKind::Paren(e)
+        | ExprKind::Spawn(e)
+        | ExprKind::Throw(e) => names_in(e, visit),
+        ExprKind::Binary { left, right, .. } | ExprKind::Logic { left, right, .. } => {
+            names_in(left, visit);
+            names_in(right, visit);
+        }
+        ExprKind::Index { object, index } => {
+            names_in(object, visit);
+            match &**index {
+                Index::At(e) => names_in(e, visit),
+                Index::Open { start, end, .. } => {
+                    [start, end].into_iter().flatten().for_each(|e| names_in(e, visit));
+                }
+            }
+        }
+        ExprKind::Call { callee: e, args } | ExprKind::Method { object: e, args, .. } => {
+            names_in(e, visit);
+            args.iter().for_each(|a| names_in(&a.value, visit));
+        }
+        ExprKind::Block(block)
+        | ExprKind::Loop { body: block }
+        | ExprKind::Scope { body: block } => {
+            names_in_block(block, visit);
+        }
+        ExprKind::If { cond, then, otherwise } => {
+            names_in_cond(cond, visit);
+            names_in_block(then, visit);
+            if let Some(e) = otherwise {
+                names_in(e, visit);
+            }
+        }
+        ExprKind::Match { value, arms } => {
+            names_in(value, visit);
+            for arm in arms {
+                if let Some(guard) = &arm.guard {
+                    names_in(guard, visit);
+                }
+                names_in_stmt(&arm.body, visit);
+            }
+        }
+        ExprKind::Try { body, handler, .. } => {
+            names_in_block(body, visit);
+            names_in_block(handler, visit);
+        }
+        ExprKind::While { cond, body } => {
+            names_in_cond(cond, visit);
+            names_in_block(body, visit);
+        }
+        ExprKind::For { iterable, body, .. } => {
+            names_in(iterable, visit);
+            names_in_block(body, visit);
+        }
+        ExprKind::Select { arms } => {
+            for arm in arms {
+                match &arm.kind {
+                    SelectKind::Call { call: e, .. } | SelectKind::After(e) => names_in(e, visit),
+                    SelectKind::Else => {}
+                }
+                if let Some(guard) = &arm.guard {
+                    names_in(guard, visit);
+                }
+                names_in_stmt(&arm.body, visit);
+            }
+        }
+        ExprKind::Lambda(lambda) => {
+            let defaults = lambda.params.iter().filter_map(|p| p.default.as_ref());
+            defaults.for_each(|e| names_in(e, visit));
+            names_in_stmt(&lambda.body, visit);
+        }
+        ExprKind::Return(value) | ExprKind::Break(value) => {
+            if let Some(e) = value {
+                names_in(e, visit);
+            }
+        }
+    }
+}
