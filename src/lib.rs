@@ -48,11 +48,12 @@
 
 use std::ops::Deref;
 
+pub use lisle_stdlib::FileLoader;
 pub use lisle_vm::{
-    Args, Arguments, BlockingFunction, BlockingMethod, Color, Context, Entries, Error, ErrorKind,
-    Frame, FromArgument, FromValue, Guard, HostFunction, HostMethod, HostObject, HostType,
-    Interrupt, IntoValue, Local, ModuleBuilder, Object, Place, Reply, Session, Stdin, Stream,
-    Value, ValueRef, is_incomplete, reason,
+    Args, Arguments, BlockingFunction, BlockingMethod, Checked, Color, Context, Entries, Entry, Error,
+    ErrorKind, Frame, FromArgument, FromValue, Guard, HostFunction, HostMethod, HostObject, HostType,
+    Interrupt, IntoValue, Library, Loader, Local, Module, ModuleBuilder, Object, Place, Reply, Section, Session, Stdin, Stream,
+    Value, ValueRef, diagnostic_codes, is_incomplete, reason,
 };
 
 /// A virtual machine with the standard library in it. All it does is [`lisle_vm::Vm`]'s.
@@ -74,7 +75,7 @@ impl Vm {
     }
 
     /// A VM to be configured, without the standard library: a module that a script shall not have
-    /// is one that is not added.
+    /// is one that is not added. Nor can scripts import files, unless it is given a [`Loader`].
     pub fn bare() -> VmBuilder {
         lisle_vm::Vm::builder_of()
     }

@@ -1,6 +1,6 @@
-//! Runs every program below `tests/programs`, and every example, through the public API, once for
-//! each number of processors its comments name, as a test of its own such as
-//! `threads/channel/close_wakes_receivers@lwps=4`.
+//! Runs every program below `tests/programs`, every example, and the benchmarks at a small size,
+//! through the public API, once for each number of processors its comments name, as a test of its own
+//! such as `threads/channel/close_wakes_receivers@lwps=4`.
 //!
 //! A program runs in this process, on a kernel thread of its own that a watchdog gives up on: one
 //! that hangs fails by name and the others go on. What it prints is compared with its comments
@@ -28,7 +28,8 @@ use expect::{Expectations, Outcome};
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Where programs are, and what the names of their tests start with.
-const PROGRAMS: [(&str, &str); 2] = [("tests/programs", ""), ("examples", "examples/")];
+const PROGRAMS: [(&str, &str); 3] =
+    [("tests/programs", ""), ("examples", "examples/"), ("benches", "benches/")];
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();

@@ -10,6 +10,8 @@ fn copies(body: &str) -> i64 {
     let source = format!(
         "import runtime\n\
          fn id(x) {{ x }}\n\
+         struct Box {{ items = []; fn push(mut self, x) {{ self.items.push(x) }} }}\n\
+         enum Tree {{ Leaf(xs), Node(left, right) }}\n\
          fn f() {{\n{body}\n}}\n\
          let before = runtime.stats().copies\n\
          f()\n\
@@ -51,6 +53,26 @@ fn the_last_use_hands_over() {
          var d = (spawn { [1, 2].map(|x| x) }).join()\nd.push(3)",
         // A value that a failed attempt gives back.
         "var a = [1]\na.push(2)\ntry { a.push(3); throw 1 } catch { a.push(4) }\na.push(5)",
+    ] {
+        assert_eq!(copies(body), 0, "{body}");
+    }
+}
+
+#[test]
+fn what_is_taken_apart_is_handed_over() {
+    for body in [
+        // Fields are places, and so is what a method changes.
+        "var b = Box()\nfor i in 0..100 { b.push(i); b.items[0] = i; b.items.push(i) }",
+        // Once everything that is named has been read, the whole is let go.
+        "var b = Box()\nb.push(1)\nlet Box(items) = b\nvar xs = items\nxs.push(2)",
+        "var b = Box()\nb.push(1)\nfor i in 0..100 { match b { Box(items) => { var xs = items; xs.push(2); b = Box(xs) } } }",
+        "var a = [[1], [2]]\na[0].push(1)\na[1].push(1)\nlet [b, ...] = a\nvar c = b\nc.push(3)",
+        "var a = [x: [1]]\na.x.push(1)\nif let [x: x, ...] = a { var b = x; b.push(3) }",
+        "var xs = [1]\nxs.push(1)\nvar t = Tree.Node(Tree.Leaf(xs), 1)\nxs = []\n\
+         match t { Tree.Node(Tree.Leaf(ys), _) => { var zs = ys; zs.push(1); id(zs) }, _ => nil }",
+        "var xs = [1]\nxs.push(1)\nlet f = |[a, b]| { var c = a; c.push(1); c }\nf([xs, 1])",
+        // An arm that was tried and not taken keeps nothing.
+        "var xs = [1]\nxs.push(1)\nmatch [xs, 2] { [a, 1] => a, [a, n] if n > 2 => a, [a, _] => { var b = a; b.push(1); b } }",
     ] {
         assert_eq!(copies(body), 0, "{body}");
     }

@@ -12,6 +12,7 @@
 //! | `expect error: text` | compiling reports an error on this line that contains `text` |
 //! | `expect warning: text` | compiling reports a warning on this line that contains `text` |
 //! | `expect runtime error: kind: text` | an error of this kind is reported on this line and its message contains `text`; `: text` may be left out |
+//! | `expect error at FILE line N: text`, the same for warnings and run-time errors | it is reported there: in a module that the program imports |
 //! | `expect trace: function` | the report names this function among the calls; several in this order |
 //! | `expect deadlock` | the program ends with a deadlock report |
 //! | `expect stderr: text` | a line of stderr contains `text` |
@@ -21,7 +22,7 @@
 //! | `procs: 1,2,8` | the numbers of processors to run with; without it 1 and 4 |
 //! | `skip: reason` | the program is listed and not run |
 //! | `known wrong: reason` | nothing: a note that the promises beside it describe a defect |
-//! | `not a test` | the file is not listed |
+//! | `not a test` | the file is not listed: it is a module that programs import |
 //!
 //! A program prints nothing that it has not promised: a further line of stdout, an error or a
 //! warning that no comment announces, and any stderr without a promise about stderr fail the test.
@@ -60,6 +61,8 @@ enum Sort {
 #[derive(Debug, PartialEq)]
 struct Expected {
     sort: Sort,
+    /// The end of the name of a file that is not the program.
+    file: Option<String>,
     line: usize,
     /// For a run-time error, what stands before the message; else empty.
     kind: String,
@@ -134,8 +137,17 @@ impl Expectations {
         let (name, rest) = comment.split_once(':').ok_or_else(unknown)?;
         let exact = rest.strip_prefix(' ').unwrap_or(rest);
         let text = rest.trim();
+        let (name, place) = placed(name);
+        let (file, line) = match place {
+            None => (None, line),
+            Some(place) => {
+                let (file, line) = place.split_once(" line ").ok_or_else(unknown)?;
+                (Some(format!("/{file}")), number(line)?)
+            }
+        };
         let mut report = |sort, kind: &str, text: &str| {
-            self.reports.push(Expected { sort, line, kind: kind.into(), text: text.into() });
+            let (file, kind, text) = (file.clone(), kind.into(), text.into());
+            self.reports.push(Expected { sort, file, line, kind, text });
         };
         match name {
             "expect" => self.ordered.push(exact.into()),
@@ -255,7 +267,11 @@ impl Expected {
         };
         let kind = self.kind.is_empty()
             || report.head.split(": ").any(|part| part.trim_end_matches(':') == self.kind);
-        sort && kind && report.line == Some(self.line) && report.text.contains(&self.text)
+        let file = self.file.as_ref().is_none_or(|file| report.file.ends_with(file));
+        sort && kind
+            && file
+            && report.line == Some(self.line)
+            && report.text.contains(&self.text)
     }
 }
 
@@ -267,6 +283,8 @@ struct Report {
     head: String,
     /// The first line, labels and notes, without the lines quoted from the program.
     text: String,
+    /// The file that the first ` --> file:line:column` names.
+    file: String,
     /// The line of the program that the first ` --> file:line:column` names.
     line: Option<usize>,
     /// The functions of the call stack, innermost first.
@@ -289,7 +307,10 @@ impl Report {
             let Some(report) = reports.last_mut() else { continue };
             let trimmed = line.trim_start();
             if let Some(place) = trimmed.strip_prefix("--> ") {
-                report.line = report.line.or_else(|| line_of(place));
+                if report.line.is_none() {
+                    report.line = line_of(place);
+                    report.file = file_of(place).into();
+                }
             } else if let Some(call) = trimmed.strip_prefix("in ") {
                 report.calls.push(call.split(" (").next().unwrap_or(call).into());
             } else if !is_quoted(trimmed) {
@@ -317,6 +338,19 @@ fn line_of(place: &str) -> Option<usize> {
     let mut parts = place.trim_end().rsplit(':');
     parts.next()?;
     parts.next()?.parse().ok()
+}
+
+/// The file in `file:line:column`.
+fn file_of(place: &str) -> &str {
+    place.rsplitn(3, ':').nth(2).unwrap_or_default()
+}
+
+/// `expect error` and `util.lisle line 2` of `expect error at util.lisle line 2`.
+fn placed(name: &str) -> (&str, Option<&str>) {
+    match name.split_once(" at ") {
+        Some((name, place)) => (name, Some(place)),
+        None => (name, None),
+    }
 }
 
 /// A line such as `12 | let x = 1`, which repeats the program and with it the promise itself.
@@ -357,7 +391,7 @@ fn is_promise(comment: &str) -> bool {
     ];
     comment == "not a test"
         || comment == "expect deadlock"
-        || comment.split_once(':').is_some_and(|(name, _)| NAMES.contains(&name))
+        || comment.split_once(':').is_some_and(|(name, _)| NAMES.contains(&placed(name).0))
 }
 
 fn looks_like_one(comment: &str) -> bool {
@@ -457,6 +491,12 @@ pub(crate) mod checks {
         };
         report("error: key: no key `nme`", 2)?;
         report("error: thread 7: key: no key `nme`", 2)?;
+        let elsewhere = |file| {
+            let text = format!("# expect error at {file} line 2: no");
+            Expectations::parse(&text)?.check(&outcome("", "error: no\n --> a/b.lisle:2:1\n", 2))
+        };
+        elsewhere("b.lisle")?;
+        that(elsewhere("c.lisle").is_err(), "file")?;
         that(report("error: key: no key `nme`", 3).is_err(), "line")?;
         that(report("error: value: no key `nme`", 2).is_err(), "kind")?;
         that(report("error: key: no key `name`", 2).is_err(), "text")?;

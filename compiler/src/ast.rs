@@ -152,7 +152,7 @@ pub enum ExprKind {
     If { cond: Box<Cond>, then: Block, otherwise: Option<Box<Expr>> },
     /// `match e { arms }`
     Match { value: Box<Expr>, arms: Vec<MatchArm> },
-    /// `try { } catch e { }`
+    /// `try { } catch p { }`
     Try { body: Block, name: Option<Box<Pattern>>, handler: Box<Block> },
     /// `while c { }`
     While { cond: Box<Cond>, body: Block },

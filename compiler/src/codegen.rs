@@ -11,30 +11,39 @@
 
 mod block;
 mod call;
+mod construct;
 mod control;
 mod expr;
+mod for_place;
 mod func;
+mod hand_over;
+mod imports;
+mod matching;
 mod names;
 mod operators;
 mod params;
+mod pattern;
+mod pattern_type;
+mod pattern_value;
 mod place;
 mod threads;
 mod toplevel;
+mod type_names;
+mod types;
 mod walk;
 
 use std::collections::{BTreeMap, HashMap};
 
 use crate::ast;
 use crate::bytecode::liveness;
-use crate::bytecode::{Function, Global, Op, TypeDecl, Unit, assemble};
-use crate::diagnostics::{Code, Diagnostic};
+use crate::bytecode::{Function, Global, TypeDecl, Unit, assemble};
+use crate::diagnostics::{Code, Diagnostic, review};
+use crate::lint;
+use crate::parse::Doubt;
 use crate::source::{Source, Span};
-use crate::{Compiled, Environment, Options, Session, Signature};
+use crate::{Compiled, Environment, ModuleName, Options, Session, Signature};
 
 use func::{Func, Reg};
-
-/// The most diagnostics that one text gets.
-const MAX_DIAGNOSTICS: usize = 100;
 
 /// Where the value of an expression goes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -54,18 +63,24 @@ enum Item {
     Function { index: u32, signature: Signature },
     /// A module slot.
     Slot { slot: u16, signature: Option<Signature> },
+    /// A struct or enum.
+    Type(types::KnownType),
     /// A variable of the top-level code of a program; functions cannot see it.
     TopVar,
     /// A variable of a session: a local of the line that is being compiled.
     SessionVar { slot: u16 },
-    /// A standard module.
-    Module(Box<str>),
-    /// A member of a standard module.
-    Member { module: Box<str>, name: Box<str> },
+    /// A module.
+    Module(ModuleName),
+    /// A member of a module.
+    Member { module: ModuleName, name: Box<str> },
+    /// Part of a module that is wrong itself: nothing is known of it.
+    Broken,
 }
 
 struct Codegen<'a> {
     environment: &'a Environment,
+    /// What the text may import.
+    files: imports::Files<'a>,
     /// True when top-level names outlive this unit.
     is_session: bool,
     /// Functions being compiled, the innermost last.
@@ -87,15 +102,19 @@ struct Codegen<'a> {
     diagnostics: Vec<Diagnostic>,
 }
 
-/// Compiles a parsed program. Diagnostics of the parser are in `diagnostics` already.
+/// Compiles a parsed program. Diagnostics of the parser are in `diagnostics` already; what they
+/// leave open is in `doubt`.
 pub(crate) fn generate(
     source: &Source,
     program: &ast::Program,
     diagnostics: Vec<Diagnostic>,
+    doubt: &Doubt,
     options: &Options<'_>,
 ) -> Compiled {
+    let syntax = diagnostics.len();
     let mut codegen = Codegen {
         environment: options.environment,
+        files: imports::Files::new(options),
         is_session: options.session.is_some(),
         funcs: Vec::new(),
         functions: Vec::new(),
@@ -109,18 +128,13 @@ pub(crate) fn generate(
         diagnostics,
     };
     let imports = codegen.program(source, program, options.session);
-    let mut diagnostics = codegen.diagnostics;
-    diagnostics.sort_by_key(|d| d.span.start);
-    // A defer is compiled once for every way out of its block, with the same findings.
-    diagnostics.dedup_by(|a, b| a.span == b.span && a.message == b.message);
-    let unseen = diagnostics.len().saturating_sub(MAX_DIAGNOSTICS);
-    if unseen > 0 {
-        diagnostics.truncate(MAX_DIAGNOSTICS);
-        let last = diagnostics[MAX_DIAGNOSTICS - 1].span;
-        let message = format!("{unseen} more errors and warnings follow");
-        diagnostics.push(Diagnostic::error(Code::TooMany, last, message));
+    if !codegen.diagnostics.iter().any(Diagnostic::is_error) {
+        codegen.diagnostics.extend(lint::warnings(program, options));
     }
-    let failed = diagnostics.iter().any(Diagnostic::is_error);
+    let diagnostics = review(source, codegen.diagnostics, syntax, doubt);
+    let failed = codegen.files.broken || diagnostics.iter().any(Diagnostic::is_error);
+    let interface = (options.is_module && !failed)
+        .then(|| imports::interface(source, &codegen.items, &codegen.globals));
     let functions: Option<Vec<Function>> = codegen.functions.into_iter().collect();
     let unit = match functions {
         Some(functions) if !failed => {
@@ -139,9 +153,17 @@ pub(crate) fn generate(
                 _ => None,
             })
             .collect(),
+        types: codegen
+            .items
+            .iter()
+            .filter_map(|(name, (item, _))| match item {
+                Item::Type(ty) => Some((name.clone(), ty.shape.clone())),
+                _ => None,
+            })
+            .collect(),
         imports: before.imports.clone().into_iter().chain(imports).collect::<BTreeMap<_, _>>(),
     });
-    Compiled { unit, diagnostics, session, incomplete: false }
+    Compiled { unit, diagnostics, session, interface, incomplete: false }
 }
 
 impl<'a> Codegen<'a> {
@@ -161,10 +183,6 @@ impl<'a> Codegen<'a> {
         &mut self.diagnostics[last]
     }
 
-    fn not_supported(&mut self, span: Span, what: &str) {
-        self.error(Code::NotSupported, span, format!("{what} are not part of this version yet"));
-    }
-
     /// Starts a function; it is the innermost until [`Self::end_function`].
     fn begin_function(&mut self, name: &str, span: Span) {
         self.funcs.push(Func::new(name, span));
@@ -174,8 +192,9 @@ impl<'a> Codegen<'a> {
     fn end_function(&mut self, index: u32) -> Vec<func::Capture> {
         let Some(mut func) = self.funcs.pop() else { return Vec::new() };
         if !func.is_dead_end() {
-            func.push(Op::RetNil, 0, 0, 0);
+            func.push_return_nil();
         }
+        func.push_mismatches();
         if func.overflow {
             let span = func.span;
             self.error(Code::TooLarge, span, "this function needs too many variables at once")

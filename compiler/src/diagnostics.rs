@@ -6,11 +6,13 @@
 
 pub mod codes;
 mod render;
+mod review;
 
 use crate::source::Span;
 
 pub use codes::Code;
 pub use render::{render, render_at};
+pub(crate) use review::review;
 
 /// Whether a program with it may run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -14,6 +14,7 @@
 //!   expression. The lexer never fails.
 
 mod brackets;
+mod foreign;
 pub(crate) mod literal;
 mod strings;
 
@@ -71,6 +72,8 @@ pub(crate) fn tokenize(text: &str) -> Lexed {
         doc: None,
         too_deep: false,
         bad: None,
+        joined: false,
+        foreign_comment_end: None,
         line: 0,
         indent: 0,
         suspect: None,
@@ -109,6 +112,10 @@ struct Lexer<'s> {
     too_deep: bool,
     /// Where the last character was that means nothing.
     bad: Option<u32>,
+    /// The next newline is to be read as a space.
+    joined: bool,
+    /// Where the last comment in another language's form ended.
+    foreign_comment_end: Option<u32>,
     /// Offset of the first byte of this line.
     line: u32,
     /// Bytes of white space before the first token of the line.
@@ -138,17 +145,15 @@ impl Lexer<'_> {
                 self.string(token, span);
             }
             Token::AmpAmp => self.foreign(span, "`&&` is written `and`", Some(Token::And)),
-            Token::Bang => self.foreign(span, "`!` is written `not`", Some(Token::Not)),
+            Token::Bang => self.bang(span),
+            Token::Dot => self.dot(span),
+            Token::Slash | Token::SlashSlash if self.foreign_comment(token, span) => {}
             Token::TripleEq => self.foreign(span, "`===` is written `==`", Some(Token::EqEq)),
             Token::NotDoubleEq => self.foreign(span, "`!==` is written `!=`", Some(Token::NotEq)),
             Token::LessGreater => self.foreign(span, "`<>` is written `!=`", Some(Token::NotEq)),
             Token::PlusPlus => self.foreign(span, "there is no `++`: write `x += 1`", None),
             Token::ThinArrow => self.thin_arrow(span),
-            Token::Question => self.foreign(
-                span,
-                "there is no `?` operator: write `if a { b } else { c }` to choose, `a ?? b` for nil",
-                Some(Token::Error),
-            ),
+            Token::Question => self.question(span),
             _ if token.is_keyword() => self.keyword(token, span),
             _ => self.emit(token, span),
         }
@@ -244,7 +249,8 @@ impl Lexer<'_> {
         if self.one_line > 0 {
             self.close_one_line(span);
         }
-        if !self.inside(Bracket::is_newline_blind) {
+        let joined = std::mem::take(&mut self.joined);
+        if !joined && !self.inside(Bracket::is_newline_blind) {
             self.newline_token(span);
         }
         // A doc comment belongs to a declaration only if no empty line parts the two.
@@ -281,55 +287,6 @@ impl Lexer<'_> {
             let start = self.doc.map_or(span.start, |doc| doc.start);
             self.doc = Some(Span { start, end: span.end });
         }
-    }
-
-    /// Another language's spelling: reported, and read as `meant`.
-    fn foreign(&mut self, span: Span, message: &str, meant: Option<Token>) {
-        self.report(span.start, Diagnostic::error(Code::ForeignSyntax, span, message));
-        if let Some(token) = meant {
-            self.emit(token, span);
-        }
-    }
-
-    fn thin_arrow(&mut self, span: Span) {
-        let message = if self.last == Token::RParen {
-            "`->` means nothing here: functions declare no result type, arms are written with `=>`"
-        } else {
-            "`->` means nothing here: lambdas are written `|x| x + 1`, arms with `=>`"
-        };
-        self.foreign(span, message, Some(Token::FatArrow));
-    }
-
-    /// Characters the language does not have; those on one line are one error.
-    fn bad_character(&mut self, span: Span) {
-        let last = self.bad.replace(span.start);
-        if last.is_some_and(|last| last >= self.line) {
-            return self.emit(Token::Error, span);
-        }
-        let text = &self.text[span.start as usize..span.end as usize];
-        let character = text.chars().next().unwrap_or_default();
-        let shown = if character.is_control() || character.is_whitespace() {
-            format!("U+{:04X}", u32::from(character))
-        } else {
-            format!("`{character}`")
-        };
-        let mut error = Diagnostic::error(
-            Code::BadCharacter,
-            span,
-            format!("the character {shown} means nothing here"),
-        );
-        error.help = match character {
-            '\u{201C}' | '\u{201D}' | '\u{2018}' | '\u{2019}' => {
-                Some("strings are written with straight quotes: `\"text\"`".into())
-            }
-            '`' => Some("strings are written `\"text\"`, with `{expression}` inside".into()),
-            '$' => Some("in a string, `\"{name}\"` inserts a value".into()),
-            '@' => Some("there are no decorators".into()),
-            '\\' => Some("a line goes on after an operator, a comma or an open bracket".into()),
-            _ => None,
-        };
-        self.report(span.start, error);
-        self.emit(Token::Error, span);
     }
 
     fn finish(&mut self) {

@@ -13,20 +13,26 @@
 pub mod ast;
 pub mod bytecode;
 pub mod diagnostics;
+pub mod graph;
 pub mod source;
 
 mod codegen;
+mod familiar;
+mod interface;
 mod layout;
 mod lexer;
+mod lint;
 mod parse;
+mod spelling;
 mod token;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use bytecode::{Global, Unit};
 use diagnostics::Diagnostic;
 use source::Source;
 
+pub use interface::{Hidden, Interface, Located, Member, ModuleName};
 pub use parse::{Parsed, parse};
 
 /// How a function may be called: for checks at compile time.
@@ -36,8 +42,48 @@ pub struct Signature {
     pub parameters: Vec<Box<str>>,
     /// How many of them must be given (those without a default; they may stand anywhere).
     pub optional: Vec<bool>,
+    /// Which of them are `mut`: the call hands over a place.
+    pub mutable: Vec<bool>,
     /// It takes any number of further positional arguments.
     pub rest: bool,
+}
+
+/// What is known of a struct or enum where it is used.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TypeShape {
+    /// What its values are made of.
+    pub body: ShapeBody,
+    /// Its functions, methods and operators.
+    pub functions: BTreeMap<Box<str>, FunctionShape>,
+}
+
+/// What the values of a type are made of.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum ShapeBody {
+    /// A struct: its fields, as its constructor takes them.
+    Struct(Signature),
+    /// An enum: its variants in order.
+    Enum(Vec<VariantShape>),
+}
+
+/// A variant of an enum.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct VariantShape {
+    /// Its name.
+    pub name: Box<str>,
+    /// Its fields, as its constructor takes them.
+    pub fields: Signature,
+}
+
+/// A function of a type.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct FunctionShape {
+    /// How it may be called; `self` is not among the parameters.
+    pub signature: Signature,
+    /// It is called on a value, not on the type.
+    pub takes_self: bool,
+    /// It may change the value it is called on.
+    pub changes_self: bool,
 }
 
 /// What exists besides the source: built-in names and standard modules.
@@ -56,8 +102,10 @@ pub struct Session {
     pub globals: Vec<Global>,
     /// How the functions among them may be called.
     pub signatures: BTreeMap<Box<str>, Signature>,
+    /// What is known of the structs and enums among them.
+    pub types: BTreeMap<Box<str>, Arc<TypeShape>>,
     /// Imported names: the module, and the member where one was named.
-    pub imports: BTreeMap<Box<str>, (Box<str>, Option<Box<str>>)>,
+    pub imports: BTreeMap<Box<str>, (ModuleName, Option<Box<str>>)>,
 }
 
 /// How to compile.
@@ -68,6 +116,28 @@ pub struct Options<'a> {
     /// `None`: the text is a whole program. Else it goes on from what earlier texts defined, and
     /// its top-level names stay for later ones.
     pub session: Option<&'a Session>,
+    /// Where the paths lead that the text imports.
+    pub paths: &'a BTreeMap<Box<str>, Located>,
+    /// The file modules that it may name, by their names.
+    pub modules: &'a BTreeMap<Box<str>, Arc<Interface>>,
+    /// The text is a module: its top-level names are for others as well.
+    pub is_module: bool,
+}
+
+static NO_PATHS: BTreeMap<Box<str>, Located> = BTreeMap::new();
+static NO_MODULES: BTreeMap<Box<str>, Arc<Interface>> = BTreeMap::new();
+
+impl<'a> Options<'a> {
+    /// A program of one file.
+    pub fn new(environment: &'a Environment) -> Self {
+        let (paths, modules) = (&NO_PATHS, &NO_MODULES);
+        Self { environment, session: None, paths, modules, is_module: false }
+    }
+
+    /// The next text of a session of texts without files.
+    pub fn in_session(environment: &'a Environment, session: &'a Session) -> Self {
+        Self { session: Some(session), ..Self::new(environment) }
+    }
 }
 
 /// The outcome of [`compile`].
@@ -79,20 +149,26 @@ pub struct Compiled {
     pub diagnostics: Vec<Diagnostic>,
     /// In a session: what is defined after this text, when there was no error.
     pub session: Option<Session>,
+    /// Of a module: what others may know of it, when there was no error.
+    pub interface: Option<Interface>,
     /// The text ends in the middle of something that more text could complete.
     pub incomplete: bool,
 }
 
 /// Compiles a source text.
 pub fn compile(source: &Source, options: &Options<'_>) -> Compiled {
-    let parsed = parse(source);
+    compile_parsed(source, parse(source), options)
+}
+
+/// Compiles what was parsed.
+fn compile_parsed(source: &Source, parsed: Parsed, options: &Options<'_>) -> Compiled {
     let incomplete = parsed.incomplete;
-    if parsed.diagnostics.iter().any(Diagnostic::is_error) {
-        // What a statement that could not be read declares is not known: judging the rest would
-        // blame it for that.
+    if parsed.doubt.total && parsed.diagnostics.iter().any(Diagnostic::is_error) {
+        // Where blocks begin and end is not known: judging names would blame them for that.
         let diagnostics = parsed.diagnostics;
-        return Compiled { unit: None, diagnostics, session: None, incomplete };
+        return Compiled { unit: None, diagnostics, session: None, interface: None, incomplete };
     }
-    let compiled = codegen::generate(source, &parsed.program, parsed.diagnostics, options);
+    let Parsed { program, diagnostics, doubt, .. } = parsed;
+    let compiled = codegen::generate(source, &program, diagnostics, &doubt, options);
     Compiled { incomplete, ..compiled }
 }

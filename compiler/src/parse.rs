@@ -6,6 +6,7 @@
 //! mistake gives one error, all others are in the tree, and no error is a consequence of another.
 //! The lexer has balanced the brackets, so where a statement ends is known without parsing it.
 
+mod doubt;
 mod explain;
 mod statement;
 #[cfg(test)]
@@ -20,6 +21,7 @@ use crate::layout;
 use crate::lexer::{self, Problem};
 use crate::source::{MAX_SOURCE, Source, Span};
 use crate::token::{Lexeme, Token};
+pub(crate) use doubt::Doubt;
 use explain::Unexpected;
 
 lalrpop_mod!(
@@ -39,9 +41,12 @@ lalrpop_mod!(
     grammar
 );
 
-/// Syntax errors reported at most: each costs another parse of its top-level statement, and whoever
-/// has more will come back before having read them all.
-const MAX_ERRORS: usize = 20;
+/// Syntax errors reported at most: whoever has more will come back before having read them all.
+const MAX_ERRORS: usize = 60;
+
+/// Tokens parsed again after errors at most: each error costs another parse of its top-level
+/// statement, which may be the whole text.
+const MAX_REPEATED: usize = 2_000_000;
 
 /// Diagnostics reported at most.
 const MAX_DIAGNOSTICS: usize = 100;
@@ -55,6 +60,8 @@ pub struct Parsed {
     pub diagnostics: Vec<Diagnostic>,
     /// The text ends in the middle of something: more lines could complete it.
     pub incomplete: bool,
+    /// What the errors leave open.
+    pub(crate) doubt: Doubt,
 }
 
 /// Parses a source text. Never fails: what cannot be parsed is reported and left out.
@@ -63,7 +70,8 @@ pub fn parse(source: &Source) -> Parsed {
     if text.len() > MAX_SOURCE {
         let message = format!("a source text has {MAX_SOURCE} bytes at most");
         let diagnostics = vec![Diagnostic::error(Code::SourceTooLong, Span::default(), message)];
-        return Parsed { program: Program::default(), diagnostics, incomplete: false };
+        let doubt = Doubt::total();
+        return Parsed { program: Program::default(), diagnostics, incomplete: false, doubt };
     }
     let mut lexed = lexer::tokenize(text);
     layout::apply(&mut lexed);
@@ -73,15 +81,19 @@ pub fn parse(source: &Source) -> Parsed {
         generated: grammar::TopLevelParser::new(),
         builder: Builder::new(text, &lexed.docs, too_deep),
         problems: lexed.problems,
+        doubt: Doubt::default(),
+        keywords: Vec::new(),
         syntax_errors: 0,
+        repeated: 0,
     };
     let mut program = Program::default();
     let mut rest = lexed.tokens.as_slice();
-    while !rest.is_empty() && parser.syntax_errors < MAX_ERRORS {
+    while !rest.is_empty() && !parser.gives_up() {
         let (statement, behind) = rest.split_at(statement::len(rest));
         program.stmts.extend(parser.top_level(statement, behind.is_empty()));
         rest = behind;
     }
+    parser.doubt.total |= !rest.is_empty();
     parser.builder.warn_continued(&program.stmts);
     let first = parser.problems.iter().min_by_key(|problem| problem.found_at);
     let built = !parser.builder.diagnostics.iter().any(Diagnostic::is_error);
@@ -90,7 +102,9 @@ pub fn parse(source: &Source) -> Parsed {
     diagnostics.extend(parser.problems.into_iter().map(|problem| problem.diagnostic));
     diagnostics.sort_by_key(|diagnostic| diagnostic.span.start);
     diagnostics.truncate(MAX_DIAGNOSTICS);
-    Parsed { program, diagnostics, incomplete }
+    let mut doubt = parser.doubt;
+    doubt.about(text, &lexed.tokens, &diagnostics);
+    Parsed { program, diagnostics, incomplete, doubt }
 }
 
 struct Parser<'s> {
@@ -98,10 +112,23 @@ struct Parser<'s> {
     generated: grammar::TopLevelParser,
     builder: Builder<'s>,
     problems: Vec<Problem>,
+    doubt: Doubt,
+    /// Keywords that were taken for names.
+    keywords: Vec<&'s str>,
     syntax_errors: usize,
+    /// Tokens that were parsed again.
+    repeated: usize,
 }
 
-impl Parser<'_> {
+impl<'s> Parser<'s> {
+    /// True when the trouble is a keyword that a declaration took for a name: that was said there.
+    fn names_keyword(&self, tokens: &[Lexeme], at: usize) -> bool {
+        let around = tokens.iter().skip(at.saturating_sub(1)).take(2);
+        around.filter(|lexeme| lexeme.token.is_keyword()).any(|lexeme| {
+            self.keywords.contains(&&self.text[lexeme.start as usize..lexeme.end as usize])
+        })
+    }
+
     /// Parses one top-level statement with its terminator; `last` if nothing stands behind it.
     fn top_level(&mut self, tokens: &[Lexeme], last: bool) -> Option<Stmt> {
         let mark = self.builder.mark();
@@ -113,14 +140,24 @@ impl Parser<'_> {
         loop {
             self.builder.rewind(mark);
             self.report(&tokens, &found, last);
-            if self.syntax_errors >= MAX_ERRORS || !statement::replace(&mut tokens, found.at) {
+            let replaced = statement::replace(&mut tokens, found.at);
+            if let Some(replaced) = &replaced {
+                self.doubt.broken(self.text, replaced);
+            }
+            if self.gives_up() || replaced.is_none() {
+                self.doubt.broken(self.text, &tokens);
                 return None;
             }
+            self.repeated += tokens.len();
             match self.attempt(&tokens) {
                 Ok(stmt) => return Some(stmt),
                 Err(next) => found = next,
             }
         }
+    }
+
+    fn gives_up(&self) -> bool {
+        self.syntax_errors >= MAX_ERRORS || self.repeated > MAX_REPEATED
     }
 
     fn attempt(&mut self, tokens: &[Lexeme]) -> Result<Stmt, Unexpected> {
@@ -159,7 +196,24 @@ impl Parser<'_> {
             // The lexer has said what is wrong here, and this is what comes of it.
             return;
         }
+        if self.names_keyword(tokens, found.at) {
+            return;
+        }
         let diagnostic = explain::explain(self.text, tokens, found);
+        if diagnostic.code == Code::UnclosedString {
+            // A quote inside of a string: what is left of the string at the end of the line is no
+            // second mistake.
+            let start = diagnostic.span.start as usize;
+            let line = self.text[start..].find('\n').map_or(self.text.len(), |at| start + at);
+            self.problems.retain(|problem| {
+                let at = problem.diagnostic.span.start as usize;
+                problem.diagnostic.code != Code::UnclosedString || !(start..line).contains(&at)
+            });
+        }
+        if diagnostic.code == Code::KeywordAsName {
+            let Span { start, end } = diagnostic.span;
+            self.keywords.push(&self.text[start as usize..end as usize]);
+        }
         let at_end = last && found.at == tokens.len();
         let found_at = if at_end { self.text.len() as u32 } else { to };
         self.problems.push(Problem { found_at, at_end, diagnostic });

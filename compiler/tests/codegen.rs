@@ -5,7 +5,7 @@ mod generate;
 use lisle_compiler::bytecode::{disasm, verify};
 use lisle_compiler::diagnostics::render;
 use lisle_compiler::source::Source;
-use lisle_compiler::{Compiled, Environment, Options, Session, compile};
+use lisle_compiler::{Compiled, Environment, Options, Session, Signature, compile};
 
 fn environment() -> Environment {
     let mut environment = Environment::default();
@@ -14,6 +14,8 @@ fn environment() -> Environment {
     for name in builtins.split_whitespace() {
         environment.builtins.insert(name.into(), None);
     }
+    let print = Signature { rest: true, ..Signature::default() };
+    environment.builtins.insert("print".into(), Some(print));
     let modules = [
         (
             "math",
@@ -39,7 +41,7 @@ fn environment() -> Environment {
 
 fn compile_text(text: &str, session: Option<&Session>) -> Compiled {
     let source = Source::new("test.lisle", text);
-    compile(&source, &Options { environment: &environment(), session })
+    compile(&source, &Options { session, ..Options::new(&environment()) })
 }
 
 fn listing(text: &str) -> String {
@@ -88,6 +90,38 @@ fn last_use_moves() {
 }
 
 #[test]
+fn values_of_structs_are_made_in_place() {
+    let text = "struct P { x; y = 0 }\nfn f(a, b) { P(a, b) }\nfn g(a, b) { P(y: a, x: b) }\n\
+                fn h(a) { P(a) }\n";
+    let text = listing(text);
+    assert_eq!(operations(&text, "f"), ["mov", "mov", "new_record", "ret"]);
+    assert_eq!(operations(&text, "g"), ["mov", "mov", "new_record", "ret"]);
+    assert_eq!(operations(&text, "h"), ["mov", "call_const", "ret"]);
+    assert_eq!(operations(&text, "P"), ["jump_if_given", "load_int", "new_record", "ret"]);
+}
+
+#[test]
+fn a_match_lets_go_of_its_value_before_the_arm() {
+    let text = "enum E { A(xs), B }\nfn f(e) { match e { E.A(xs) => { var ys = xs\nys.push(1)\nys }\n\
+                E.B => nil } }\n";
+    let text = listing(text);
+    let ops = operations(&text, "f");
+    let expected = [
+        "load_const",
+        "is_record",
+        "jump_if_not",
+        "get_field",
+        "drop",
+        "mov",
+        "load_int",
+        "call_method",
+        "drop",
+        "ret",
+    ];
+    assert_eq!(ops[..expected.len()], expected, "{text}");
+}
+
+#[test]
 fn what_a_handler_reads_is_kept() {
     let text = "fn g(x) { x }\nfn f(a) { try { g(a) } catch { a } }\n";
     let ops = operations(&listing(text), "f");
@@ -123,6 +157,30 @@ fn programs_of_all_shapes_verify() {
     for program in programs {
         listing(program);
     }
+}
+
+#[test]
+fn sessions_keep_types() {
+    let mut session = Session::default();
+    for line in [
+        "struct P { x; y = 0; fn of(x) { P(x) }; fn sum(self) { self.x + self.y } }",
+        "enum E { A(r), B; fn b() { E.B } }",
+        "let p = P(1)\np.sum() + P.of(2).x",
+        "fn f(e) { match e { E.A(r) => r, E.B => 0, P(x, ...) => x, _ => E } }",
+        "[f(E.A(1)), f(E.B), E.b, P.of, E.A, P, p is P, p is E.A]",
+        "var [a, b] = [1, P(2, y: 3)]; b.x += a",
+        "let P(x, y) = b\nx + y + a",
+        "struct P { z }",
+        "P(z: 1)",
+    ] {
+        let compiled = compile_text(line, Some(&session));
+        let text = render(&compiled.diagnostics, &Source::new("line", line), false);
+        let unit = compiled.unit.unwrap_or_else(|| panic!("{line}:\n{text}"));
+        verify::verify(&unit).unwrap_or_else(|e| panic!("{e}\n{}", disasm::disassemble(&unit)));
+        session = compiled.session.unwrap_or_default();
+    }
+    let wrong = compile_text("P(x: 1)", Some(&session)).diagnostics;
+    assert_eq!(wrong[0].message, "`P` has no field `x`");
 }
 
 #[test]

@@ -5,13 +5,22 @@
 
 use std::{ffi::OsString, num::NonZeroUsize, path::PathBuf};
 
-use clap::{CommandFactory, Parser, error::ErrorKind};
+use clap::{CommandFactory, Parser, Subcommand, error::ErrorKind};
 
 /// Runs Lisle programs. Without a program: a conversation on a terminal, else the program is read
 /// from standard input.
 #[derive(Parser, Debug)]
-#[command(name = "lisle", version, disable_help_subcommand = true)]
+#[command(
+    name = "lisle",
+    version,
+    disable_help_subcommand = true,
+    subcommand_negates_reqs = true,
+    args_conflicts_with_subcommands = true
+)]
 struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+
     /// Run this text instead of a file
     #[arg(short = 'e', long = "eval", value_name = "CODE")]
     code: Option<String>,
@@ -23,6 +32,21 @@ struct Cli {
     /// The program (`-` for standard input), and its arguments
     #[arg(value_name = "FILE] [ARGS", trailing_var_arg = true, allow_hyphen_values = true)]
     rest: Vec<OsString>,
+}
+
+/// What else there is to do than to run a program. A file of such a name is run as `./NAME`.
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Say what is wrong with programs, without running them
+    Check {
+        /// Count warnings as errors
+        #[arg(long)]
+        deny_warnings: bool,
+
+        /// The programs (`-` for standard input)
+        #[arg(value_name = "FILE", required = true)]
+        files: Vec<PathBuf>,
+    },
 }
 
 /// What to do.
@@ -45,6 +69,13 @@ pub(crate) enum What {
     Code(String),
     /// `lisle -`
     Stdin,
+    /// `lisle check FILE...`
+    Check {
+        /// The programs.
+        files: Vec<PathBuf>,
+        /// Warnings are errors.
+        deny_warnings: bool,
+    },
     /// `lisle`
     Nothing,
 }
@@ -56,6 +87,10 @@ pub(crate) fn parse() -> Invocation {
 }
 
 fn interpret(cli: Cli) -> Result<Invocation, clap::Error> {
+    if let Some(Command::Check { files, deny_warnings }) = cli.command {
+        let what = What::Check { files, deny_warnings };
+        return Ok(Invocation { what, args: Vec::new(), lwps: cli.lwps });
+    }
     let mut rest = cli.rest.into_iter().peekable();
     let what = if let Some(code) = cli.code {
         What::Code(code)
@@ -114,6 +149,19 @@ mod tests {
         let found = read(&["-", "x"]).unwrap();
         assert!(matches!(found.what, What::Stdin));
         assert_eq!(found.args, ["x"]);
+    }
+
+    #[test]
+    fn check_takes_files() {
+        let found = read(&["check", "a.lisle", "b.lisle"]).unwrap();
+        assert!(matches!(found.what, What::Check { files, .. } if files.len() == 2));
+        assert_eq!(read(&["check"]).unwrap_err().exit_code(), 2);
+        let found = read(&["a.lisle", "check"]).unwrap();
+        assert!(matches!(found.what, What::File(path) if path == *"a.lisle"));
+        assert_eq!(found.args, ["check"]);
+        let found = read(&["-e", "1", "check"]).unwrap();
+        assert!(matches!(found.what, What::Code(_)));
+        assert_eq!(found.args, ["check"]);
     }
 
     #[test]

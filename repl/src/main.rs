@@ -3,6 +3,7 @@
 //! | file | lives here |
 //! |---|---|
 //! | [`args`] | what the command line says |
+//! | [`check`] | what is wrong with programs, without running them |
 //! | [`run`] | a program, from its bytes to an exit status |
 //! | [`prompt`] | the conversation: read, evaluate, print |
 //! | [`edit`] | line editing and history, the only file that knows `rustyline` |
@@ -17,6 +18,7 @@
 #![expect(clippy::print_stderr, clippy::exit, reason = "this is the command")]
 
 mod args;
+mod check;
 mod edit;
 mod output;
 mod prompt;
@@ -32,6 +34,7 @@ fn main() {
         What::File(path) => run::file(path, &invocation),
         What::Code(code) => run::text("<code>", code.as_bytes(), &invocation),
         What::Stdin => run::stdin(&invocation),
+        What::Check { files, deny_warnings } => check::files(files, *deny_warnings, &invocation),
         What::Nothing if std::io::stdin().is_terminal() => prompt::talk(&invocation),
         What::Nothing => run::stdin(&invocation),
     };

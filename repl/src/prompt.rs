@@ -27,7 +27,8 @@ const HELP: &str = "\
 Type an expression or a statement; lines go on while something is unfinished.
 
   :help        this text
-  :help NAME   about a module (math), a member (math.sqrt), a built-in function (print)
+  :help NAME   about a function (print), a type (list), a method (list.push), a module (math),
+               a member (math.sqrt), or what you have defined, with its doc comment
   :quit        leave (or Ctrl-D)
 
 Ctrl-C stops an evaluation, or clears the line. Names last for the session:
@@ -91,8 +92,7 @@ fn converse(
                 continue;
             }
             command if let Some(name) = command.strip_prefix(":help ") => {
-                let about = session.vm().help(name.trim());
-                let about = about.unwrap_or_else(|| format!("nothing is known about `{name}`\n"));
+                let (Ok(about) | Err(about)) = session.vm().help(name.trim());
                 let _ = out.write_all(about.as_bytes());
                 continue;
             }

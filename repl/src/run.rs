@@ -11,7 +11,7 @@ use lisle::{Color, Error, Vm, VmBuilder};
 use crate::{args::Invocation, output};
 
 /// The command line or the program's text is wrong.
-const MISUSE: i32 = 2;
+pub(crate) const MISUSE: i32 = 2;
 
 /// Runs the program in a file.
 pub(crate) fn file(path: &Path, invocation: &Invocation) -> i32 {
@@ -72,7 +72,7 @@ pub(crate) fn no_vm(error: &Error) -> i32 {
     MISUSE
 }
 
-fn read(path: &Path) -> io::Result<Vec<u8>> {
+pub(crate) fn read(path: &Path) -> io::Result<Vec<u8>> {
     let mut file = File::open(path)?;
     if file.metadata()?.is_dir() {
         // Said here, since not every system does when one reads.

@@ -64,6 +64,9 @@ pub(crate) fn module() -> ModuleBuilder {
             "Opens a file to read (r), write (w), append (a); with + for both.",
             |path: String, mode: String| File::open(&path, &mode).map(Object),
         )
+        .object::<File>("An open file.")
+        .object::<Lines>("The lines of a file, for `for`.")
+        .object::<Walk>("The paths below a directory, for `for`.")
 }
 
 /// What failed, on what, and why: `read notes.txt: No such file or directory`.

@@ -2,10 +2,12 @@
 //!
 //! One file for each module, and one row for each in [`modules`]. What can be said in the language
 //! itself is said there, in `prelude.lisle`: the methods that call functions. A module never looks
-//! into another one, keeps no global state, and whatever may wait in the kernel says so.
+//! into another one, keeps no global state, and whatever may wait in the kernel says so. Where
+//! modules that are files are found is in `files.rs`.
 
 #![forbid(unsafe_code)]
 
+mod files;
 mod fs;
 mod math;
 mod os;
@@ -13,13 +15,16 @@ mod time;
 
 use lisle_vm::{ModuleBuilder, Vm, VmBuilder, builtin};
 
+pub use files::FileLoader;
+
 /// Methods written in Lisle.
 const PRELUDE: &str = include_str!("prelude.lisle");
 
-/// Gives a VM the standard library.
+/// Gives a VM the standard library, and scripts the files that they import.
 #[must_use]
 pub fn install<V: From<Vm>>(builder: VmBuilder<V>) -> VmBuilder<V> {
-    modules().into_iter().fold(builder.methods(PRELUDE), VmBuilder::module)
+    let builder = builder.methods(PRELUDE).loader(FileLoader);
+    modules().into_iter().fold(builder, VmBuilder::module)
 }
 
 /// All standard modules, in the order of their names.
@@ -30,7 +35,7 @@ fn modules() -> Vec<ModuleBuilder> {
         os::module(),
         builtin::runtime(),
         builtin::sync(),
-        builtin::thread(),
+        builtin::thread().script(include_str!("thread.lisle")),
         time::module(),
     ]
 }

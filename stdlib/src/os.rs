@@ -30,6 +30,8 @@ pub(crate) fn module() -> ModuleBuilder {
             thread::available_parallelism().map_or(1, usize::from)
         })
         .function("hostname()", "The name of this machine.", hostname)
+        .object::<Out>("What `os.stdout` and `os.stderr` are.")
+        .object::<Stdin>("What `os.stdin` is.")
 }
 
 /// Names that are no variable's are as good as unset; a value that is no text has its bad bytes

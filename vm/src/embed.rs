@@ -29,14 +29,20 @@
 //! no [`Guard`] exists. Whoever shares one handle among kernel threads takes a guard.
 
 mod builder;
+mod check;
 mod help;
 mod host;
+mod library;
+mod load;
 mod session;
 
 use std::{fmt, sync::Arc};
 
 pub use builder::VmBuilder;
+pub use check::{Checked, diagnostic_codes};
 pub use host::Guard;
+pub use load::Loader;
+pub use library::{Entry, Library, Module, Section};
 pub use session::{Interrupt, Session, is_incomplete};
 
 use crate::{
@@ -116,6 +122,11 @@ impl Vm {
         host::run(&self.host, name, source.as_ref())
     }
 
+    /// Says what is wrong with a program, and with the modules it imports, without running it.
+    pub fn check(&self, name: &str, source: impl AsRef<[u8]>) -> Checked {
+        check::check(&self.host, name, source.as_ref())
+    }
+
     /// Names of their own, for texts that come one after the other: see [`Session`].
     pub fn session(&self) -> Session {
         Session::new(self.clone())
@@ -126,10 +137,16 @@ impl Vm {
         self.host.guard()
     }
 
-    /// What there is to say about a module (`math`), a member (`math.sqrt`), or a name that is
-    /// built in everywhere (`print`).
-    pub fn help(&self, name: &str) -> Option<String> {
-        help::about(&self.host, name)
+    /// What there is to say about a function (`print`), a type (`list`), a method (`list.push`), a
+    /// module (`math`), a member (`math.sqrt`), or a name that a text has defined. The error says
+    /// that there is nothing, and which name may be meant.
+    pub fn help(&self, name: &str) -> Result<String, String> {
+        help::about(&self.host, &self.names, name)
+    }
+
+    /// All that is built in, with the lines that [`help`](Self::help) shows.
+    pub fn library(&self) -> Library {
+        library::library(self.host.shared(), self.host.docs())
     }
 
     /// Asks all threads to stop, without waiting for them.

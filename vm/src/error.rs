@@ -198,8 +198,8 @@ struct Inner {
     thread: Option<Arc<str>>,
     /// What came after it.
     also: Vec<Error>,
-    /// What is wrong with a text, and that text.
-    diagnostics: Option<(Source, Vec<Diagnostic>)>,
+    /// What is wrong with texts, each with the text.
+    diagnostics: Vec<(Source, Vec<Diagnostic>)>,
     /// The host's own error behind it.
     cause: Option<Box<dyn StdError + Send + Sync>>,
 }
@@ -215,7 +215,7 @@ impl Error {
             trace: Vec::new(),
             thread: None,
             also: Vec::new(),
-            diagnostics: None,
+            diagnostics: Vec::new(),
             cause: None,
         }))
     }
@@ -292,12 +292,18 @@ impl Error {
 
     /// What a text that does not compile gives.
     pub(crate) fn from_diagnostics(source: Source, diagnostics: Vec<Diagnostic>) -> Self {
-        let first = diagnostics.iter().find(|d| d.is_error()).or(diagnostics.first());
-        let message = first.map_or("", |d| d.message.as_str()).to_owned();
-        let place = first.map(|d| Place::new(source.clone(), d.span));
+        Self::from_findings(vec![(source, diagnostics)])
+    }
+
+    /// What texts give that do not compile.
+    pub(crate) fn from_findings(findings: Vec<(Source, Vec<Diagnostic>)>) -> Self {
+        let all = findings.iter().flat_map(|(source, list)| list.iter().map(move |d| (source, d)));
+        let first = all.clone().find(|(_, d)| d.is_error()).or(all.clone().next());
+        let message = first.map_or("", |(_, d)| d.message.as_str()).to_owned();
+        let place = first.map(|(source, d)| Place::new(source.clone(), d.span));
         let mut error = Self::new(ErrorKind::Syntax, message);
         error.0.place = place;
-        error.0.diagnostics = Some((source, diagnostics));
+        error.0.diagnostics = findings;
         error
     }
 
@@ -402,12 +408,7 @@ impl Error {
         self.0.trace = trace
             .iter()
             .map(|entry| Frame {
-                function: if built_in(entry) {
-                    // `list_map` of the prelude is the method `list.map`.
-                    entry.function.replacen('_', ".", 1)
-                } else {
-                    entry.function.to_string()
-                },
+                function: entry.function.to_string(),
                 place: (!built_in(entry)).then(|| Place::new(entry.source.clone(), entry.span)),
             })
             .collect();
@@ -424,8 +425,10 @@ impl Error {
 
     fn report_into(&self, text: &mut String, color: Color) {
         let color = color == Color::Terminal;
-        if let Some((source, list)) = &self.0.diagnostics {
+        for (source, list) in &self.0.diagnostics {
             text.push_str(&diagnostics::render(list, source, color));
+        }
+        if !self.0.diagnostics.is_empty() {
             return;
         }
         match &self.0.place {

@@ -12,6 +12,7 @@ mod convert;
 mod deadlock;
 mod embed;
 mod error;
+mod files;
 mod input;
 mod interp;
 mod link;
@@ -37,7 +38,9 @@ pub use convert::{
     Args, Arguments, BlockingFunction, BlockingMethod, Entries, FromArgument, FromValue,
     HostFunction, HostMethod, IntoValue, Local, Value, ValueRef,
 };
-pub use embed::{Guard, Interrupt, Session, Vm, VmBuilder, is_incomplete};
+pub use embed::{
+    Checked, Entry, Guard, Interrupt, Library, Loader, Module, Section, Session, Vm, VmBuilder, diagnostic_codes, is_incomplete,
+};
 pub use error::{Color, Error, ErrorKind, Frame, Place, reason};
 pub use module::{
     Context, HostObject, HostType, ModuleBuilder, Object, Reply, Stdin, Stream, builtin,

@@ -17,20 +17,30 @@
 //! - `GetGlobal` of a name that is set once reads a *cell*: a slot behind the function's constants
 //!   that the first run of the instruction fills. Until then its tag is `ABSENT` and its payload the
 //!   global's slot. In a session, where names are set anew, it has the flag [`DIRECT`] instead.
+//! - `GetForeign` becomes a `GetGlobal`, whose cell says by [`FOREIGN`] which of the function's
+//!   foreign slots it is for.
 //! - `CallConst` with the right number of arguments becomes an operation of the interpreter's own,
 //!   whose operand is a slot behind the constants with the closure and the [`Proto`].
 //! - `JumpBack` to a `RangeLoop` becomes an operation of the interpreter's own.
 //! - `IsType` has in `c` the lowest and in the high byte of `c` the highest tag of its type.
 //! - `LoadConst` of a value that is counted (a handle) has the flag [`DIRECT`].
 //!
+//! # Types
+//!
+//! A struct, an enum and each variant become a [`TypeInfo`], before the constants that name them.
+//! Their functions are set when all functions of the unit exist.
+//!
 //! The word before a function's first constant is its header: a pointer to its [`Proto`] and one to
 //! its [`Module`].
 
 #![expect(unsafe_code, reason = "constants are shared by raw address for the life of the VM")]
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 pub(crate) use lisle_compiler::bytecode::Word;
@@ -44,13 +54,18 @@ use lisle_compiler::{
 
 use crate::{
     atomics::Mutex,
-    interp::{CALL_DIRECT, JUMP_BACK_RANGE, is_uncounted},
+    files::{self, Foreign},
+    interp::{CALL_DIRECT, JUMP_BACK_RANGE, is_uncounted, proto_of_closure},
     native::Param,
     rc::{self, Immortals},
     symbols::Symbol,
-    value::{Closure, Code, Owned, Raw, Shared, tag},
+    value::{Closure, Code, Owned, Raw, Shared, TypeInfo, tag},
     vm::VmShared,
 };
+
+mod types;
+
+use types::LinkedType;
 
 /// Bytes of a register.
 pub(crate) const SLOT: usize = size_of::<Raw>();
@@ -59,6 +74,8 @@ pub(crate) const LINK: usize = op::FRAME as usize * SLOT;
 
 /// Flag of `GetGlobal` and `LoadConst`: leave the fast path.
 pub(crate) const DIRECT: u8 = 128;
+/// In the payload of a cell that has not been filled: the rest is the number of a foreign slot.
+pub(crate) const FOREIGN: u64 = 1 << 32;
 /// Flag of `Landing`, which only the interpreter's own code has: the first instruction of a thread.
 pub(crate) const START: u8 = 1;
 /// Flag of `Landing`: the last instruction of a thread.
@@ -84,9 +101,15 @@ pub(crate) struct Proto {
     pub(crate) frame: usize,
     /// The number of arguments that need no binding, or [`NEVER_EXACT`].
     pub(crate) exact: u32,
+    /// No parameter may be left out, and none takes several arguments.
+    pub(crate) plain: bool,
     /// How many of its parameters must be given.
     pub(crate) required: u32,
     pub(crate) params: Box<[Param]>,
+    /// The parameters that are `mut`: bit `i` for parameter `i`. It returns with `RetPlaces` then.
+    pub(crate) places: u32,
+    /// Its parameters are the fields of the type that it makes a value of.
+    pub(crate) constructs: bool,
     /// How many values a closure of it captures.
     pub(crate) captures: u16,
     pub(crate) handlers: Box<[Handler]>,
@@ -98,6 +121,8 @@ pub(crate) struct Proto {
     pub(crate) names: Box<[Box<[Box<str>]>]>,
     /// Its method calls with named arguments.
     pub(crate) sites: Box<[CallSite]>,
+    /// The `let`s of other modules that it reads.
+    pub(crate) foreign: Box<[files::Slot]>,
     pub(crate) module: *const Module,
     /// The function as a value, when it captures nothing. Immortal.
     pub(crate) function: Raw,
@@ -185,6 +210,8 @@ pub(crate) struct Module {
         reason = "functions are referred to by address while the list grows"
     )]
     pub(crate) protos: Vec<Box<Proto>>,
+    /// Its structs and enums.
+    types: Vec<LinkedType>,
     pub(crate) globals: Arc<Globals>,
 }
 
@@ -194,9 +221,9 @@ impl Module {
         self.function(0).expect("top-level code captures nothing")
     }
 
-    /// All functions by name, those that capture nothing as values.
-    pub(crate) fn functions(&self) -> impl Iterator<Item = (&str, Option<Owned>)> {
-        self.protos.iter().enumerate().map(|(i, proto)| (&*proto.name.name, self.function(i)))
+    /// A struct or enum as a value.
+    pub(crate) fn type_value(&self, index: usize) -> Option<Owned> {
+        self.types.get(index).map(LinkedType::owned)
     }
 
     /// A function as a value, when it captures nothing.
@@ -240,6 +267,11 @@ impl Globals {
                 }
             }
         }
+    }
+
+    /// The slot of a name.
+    pub(crate) fn slot(&self, name: &str) -> Option<usize> {
+        self.slots.lock().iter().rposition(|slot| *slot.name == *name)
     }
 
     /// The value of a slot, counted; or its name when it has not been set.
@@ -300,6 +332,11 @@ pub(crate) struct Units {
     /// What constants and globals refer to and is counted.
     held: Mutex<Vec<Shared>>,
     immortals: Mutex<Immortals>,
+    /// The names of fields: immortal strings, the same for all types and all code.
+    names: Mutex<HashMap<Box<str>, Raw>>,
+    // Last: records refer to them.
+    #[expect(clippy::vec_box, reason = "types are referred to by address while the list grows")]
+    types: Mutex<Vec<Box<TypeInfo>>>,
 }
 
 // SAFETY: modules are immutable once linked (but for cells, which are atomic, and global slots,
@@ -320,6 +357,12 @@ impl Units {
         // SAFETY: the value is live; the registry is dropped with the VM, after all its threads.
         unsafe { rc::make_immortal(value.as_raw(), &mut self.immortals.lock()) };
         value
+    }
+
+    /// An immortal string: the one that names fields, if there is such a field.
+    fn text(&self, text: &str) -> Raw {
+        let known = self.names.lock().get(text).copied();
+        known.unwrap_or_else(|| self.keep(Owned::str(text)).into_raw())
     }
 
     /// Lets go of all counted values, at the end of the VM: channels, and so the threads that wait
@@ -371,7 +414,8 @@ pub(crate) fn link<'vm>(
         return Err(format!("the compiler made a mistake: {error}"));
     }
     globals.extend(&unit.globals);
-    let mut module = Box::new(Module { source: unit.source.clone(), protos: Vec::new(), globals });
+    let (source, protos) = (unit.source.clone(), Vec::new());
+    let mut module = Box::new(Module { source, protos, types: Vec::new(), globals });
     let address = &raw const *module;
     // All functions first: constants refer to them.
     for function in &unit.functions {
@@ -383,12 +427,29 @@ pub(crate) fn link<'vm>(
         }
         module.protos.push(proto);
     }
+    let types = types::declare(vm, unit);
+    types::define(vm, unit, &types, &mut module.protos)?;
     let functions: Vec<Known> = module.protos.iter().map(|proto| Known::new(proto)).collect();
     for (proto, function) in module.protos.iter_mut().zip(&unit.functions) {
         let session = module.globals.session;
-        let linker = Linker { vm, session, functions: &functions, function, extras: Vec::new() };
+        let linker = Linker {
+            vm,
+            session,
+            functions: &functions,
+            types: &types,
+            function,
+            extras: Vec::new(),
+            foreign: Vec::new(),
+        };
         linker.fill(proto).map_err(|what| format!("{}: {what}", function.name))?;
     }
+    // A session sees its types under their new meaning only when all of the text is linked.
+    for (decl, linked) in unit.types.iter().zip(&types) {
+        if let Some(slot) = decl.slot {
+            module.globals.set(slot.into(), linked.owned(), &vm.units);
+        }
+    }
+    module.types = types;
     vm.units.modules.lock().push(module);
     // SAFETY: the module is boxed in a list that only grows and lives as long as the VM.
     Ok(unsafe { &*address })
@@ -408,9 +469,12 @@ fn outline(function: &Function, module: *const Module) -> Proto {
         code: std::ptr::null(),
         constants: std::ptr::null(),
         frame: (usize::from(function.registers) + 2 * usize::from(op::FRAME)) * SLOT,
-        exact: if plain { params.len() as u32 } else { NEVER_EXACT },
+        plain,
+        exact: if plain && function.places() == 0 { params.len() as u32 } else { NEVER_EXACT },
         required: function.required() as u32,
         params,
+        places: function.places(),
+        constructs: false,
         captures: function.captures,
         handlers: function.handlers.clone().into(),
         live: function.live.clone(),
@@ -419,6 +483,7 @@ fn outline(function: &Function, module: *const Module) -> Proto {
         doc: function.doc.clone(),
         names: Box::default(),
         sites: Box::default(),
+        foreign: Box::default(),
         module,
         function: Raw::NIL,
         words: Box::default(),
@@ -431,9 +496,12 @@ struct Linker<'a> {
     vm: &'a VmShared,
     session: bool,
     functions: &'a [Known],
+    types: &'a [LinkedType],
     function: &'a Function,
     /// What stands behind the constants.
     extras: Vec<Extra>,
+    /// The `let`s of other modules among the constants.
+    foreign: Vec<files::Slot>,
 }
 
 /// A function of the unit, as its calls see it.
@@ -457,6 +525,8 @@ impl Known {
 enum Extra {
     /// The cell of a global slot.
     Global(u16),
+    /// The cell of a foreign slot.
+    Foreign(u64),
     /// A function that is called directly: its closure and its [`Proto`].
     Direct { closure: u64, proto: u64 },
 }
@@ -483,10 +553,12 @@ impl Linker<'_> {
         Self::fuse(&mut words, &starts);
         constants.extend(self.extras.iter().map(|extra| match *extra {
             Extra::Global(slot) => Raw { tag: tag::ABSENT, bits: slot.into() },
+            Extra::Foreign(index) => Raw { tag: tag::ABSENT, bits: FOREIGN | index },
             Extra::Direct { closure, proto } => Raw { tag: closure, bits: proto },
         }));
         proto.names = names.into();
         proto.sites = sites.into();
+        proto.foreign = self.foreign.into();
         proto.words = words.into();
         proto.code = proto.words.as_ptr();
         proto.table = constants.into_iter().map(Cell::from).collect();
@@ -495,14 +567,14 @@ impl Linker<'_> {
     }
 
     fn constant(
-        &self,
+        &mut self,
         constant: &Constant,
         names: &mut Vec<Box<[Box<str>]>>,
     ) -> Result<Raw, String> {
         Ok(match constant {
             &Constant::Int(int) => Raw::int(int),
             &Constant::Float(float) => Raw::float(float),
-            Constant::Str(text) => self.vm.units.keep(Owned::str(text)).into_raw(),
+            Constant::Str(text) => self.vm.units.text(text),
             Constant::Names(list) => {
                 names.push(list.clone());
                 Raw::int(names.len() as i64 - 1)
@@ -511,10 +583,15 @@ impl Linker<'_> {
                 Some(known) if known.closure.is_heap() => known.closure,
                 _ => return Err(format!("function {index} is no constant")),
             },
-            Constant::Type(_) | Constant::Variant { .. } | Constant::UnitVariant { .. } => {
-                return Err("types are not linked".into());
+            &Constant::Type(ty) => self.linked_type(ty)?.value,
+            &Constant::Variant { ty, variant } => {
+                self.linked_type(ty)?.variants.get(variant as usize).ok_or("no such variant")?.value
             }
-            Constant::Foreign { name, .. } => return Err(format!("`{name}` is not linked")),
+            &Constant::UnitVariant { ty, variant } => {
+                let variant = self.linked_type(ty)?.variants.get(variant as usize);
+                variant.and_then(|variant| variant.unit).ok_or("no such value of a variant")?
+            }
+            Constant::Foreign { module, name } => self.foreign(module, name)?,
             Constant::Builtin(name) => {
                 let value =
                     self.vm.builtin(name).ok_or_else(|| format!("unknown name `{name}`"))?;
@@ -527,6 +604,10 @@ impl Linker<'_> {
                 self.vm.units.hold(value)
             }
         })
+    }
+
+    fn linked_type(&self, index: u32) -> Result<&LinkedType, &'static str> {
+        self.types.get(index as usize).ok_or("no such type")
     }
 
     /// Links an instruction, given with its extension words.
@@ -564,20 +645,31 @@ impl Linker<'_> {
                 word.flags = if counted { DIRECT } else { 0 };
             }
             Op::GetGlobal => self.get_global(word),
-            Op::CallConst => self.call_const(word),
+            Op::GetForeign => self.get_foreign(word, constant(word.b.into())?),
+            Op::CallConst => self.call_const(word, constant(word.b.into())?),
             Op::IsType => {
                 let name = self.text(u32::from(word.c))?;
                 let (low, high) =
                     tags_of_type(name).ok_or_else(|| format!("unknown type `{name}`"))?;
                 word.c = low as u16 | (high as u16) << 8;
             }
-            Op::CallWith => {
+            Op::NewRecord => {
+                if constant(word.b.into())?.tag != tag::TYPE {
+                    return Err("a record of what is no type".into());
+                }
+                ext[0].a = scaled(ext[0].a)?;
+            }
+            Op::CallWith | Op::CallPlaces => {
                 let names = match ext[0].argument_names() {
                     Some(index) => constant(index.into())?.bits as u32,
                     None => 0,
                 };
                 let flags = u8::from(ext[0].argument_names().is_some());
                 ext[0] = extension(0, flags, word.a, names);
+                if let [_, count, words @ ..] = ext {
+                    count.a = word.a;
+                    places(words, word.a)?;
+                }
             }
             Op::CallMethod => {
                 let symbol = self.vm.symbols.intern(self.text(Word { a: 0, ..ext[1] }.wide_u32())?);
@@ -591,9 +683,17 @@ impl Linker<'_> {
                 let flags = u8::from(ext[1].argument_names().is_some());
                 ext[0].a = scaled(ext[0].a)?;
                 ext[1] = extension(0, flags, word.a, detail);
-                steps(&mut ext[2..], word.a)?;
+                let own = usize::from(ext[0].flags);
+                let (path, handed) = ext[2..].split_at_mut(own);
+                steps(path, word.a)?;
+                places(handed, word.a)?;
             }
-            Op::GetPath | Op::SetPath | Op::PathVacant => steps(ext, 0)?,
+            Op::GetPath
+            | Op::SetPath
+            | Op::PathVacant
+            | Op::PlaceStart
+            | Op::PlaceTake
+            | Op::PlaceBack => steps(ext, 0)?,
             Op::UpdatePath => steps(&mut ext[1..], 0)?,
             Op::Select => {
                 for arm in &mut *ext {
@@ -614,13 +714,15 @@ impl Linker<'_> {
         };
         match op {
             Op::Call | Op::CallWith => below(word.b)?,
+            Op::CallPlaces => {
+                below(word.b)?;
+                borrowed_below(&ext[2..], below)?;
+            }
             Op::CallMethod => {
                 below(ext[0].a)?;
-                for word in &ext[2..] {
-                    if let LinkedStep::Index(register) = step(*word) {
-                        below(register)?;
-                    }
-                }
+                let (path, handed) = ext[2..].split_at(usize::from(ext[0].flags));
+                path_below(path, below)?;
+                borrowed_below(handed, below)?;
             }
             _ => {}
         }
@@ -649,14 +751,41 @@ impl Linker<'_> {
         }
     }
 
+    /// What a name of another module stands for: a constant, or the number of a foreign slot.
+    fn foreign(&mut self, module: &str, name: &str) -> Result<Raw, String> {
+        let found = self.vm.files.member(module, name);
+        Ok(match found.ok_or_else(|| format!("module `{module}` has no member `{name}`"))? {
+            Foreign::Constant(value) => self.vm.units.keep(value).into_raw(),
+            Foreign::Slot(slot) => {
+                self.foreign.push(slot);
+                Raw::int(self.foreign.len() as i64 - 1)
+            }
+        })
+    }
+
+    fn get_foreign(&mut self, word: &mut Word, slot: Raw) {
+        if let Some(index) = self.extra(Extra::Foreign(slot.bits)) {
+            (word.op, word.b, word.flags) = (Op::GetGlobal as u8, index, 0);
+        }
+    }
+
     /// Turns the call of a known function with the right number of arguments into a direct one.
-    fn call_const(&mut self, word: &mut Word) {
-        let Some(Constant::Function(index)) = self.function.constants.get(word.b as usize) else {
-            return;
+    fn call_const(&mut self, word: &mut Word, callee: Raw) {
+        let (closure, proto, exact) = match self.function.constants.get(word.b as usize) {
+            Some(Constant::Function(index)) => {
+                let known = &self.functions[*index as usize];
+                (known.closure, known.proto, known.exact)
+            }
+            Some(Constant::Foreign { .. }) if callee.tag == tag::FUNCTION => {
+                // SAFETY: functions of other modules are immortal, and so is their code.
+                let proto = unsafe { &*proto_of_closure(callee) };
+                let known = Known::new(proto);
+                (callee, known.proto, known.exact)
+            }
+            _ => return,
         };
-        let known = &self.functions[*index as usize];
-        if known.exact == u32::from(word.c) {
-            let direct = Extra::Direct { closure: known.closure.bits, proto: known.proto };
+        if exact == u32::from(word.c) {
+            let direct = Extra::Direct { closure: closure.bits, proto };
             if let Some(index) = self.extra(direct) {
                 (word.op, word.b) = (CALL_DIRECT, index);
             }
@@ -698,6 +827,37 @@ fn steps(words: &mut [Word], result: u16) -> Result<(), String> {
                 Word { a: result, ..*word }
             }
         };
+    }
+    Ok(())
+}
+
+/// Links the places among the arguments of a call whose result register is `result`: of each the
+/// root and the path.
+fn places(mut words: &mut [Word], result: u16) -> Result<(), String> {
+    while let Some((root, rest)) = words.split_first_mut() {
+        (root.a, root.b) = (result, scaled(root.b)?);
+        let (path, rest) = rest.split_at_mut(usize::from(root.flags));
+        steps(path, result)?;
+        words = rest;
+    }
+    Ok(())
+}
+
+/// Checks the registers of the indices of a linked path.
+fn path_below<E>(path: &[Word], below: impl Fn(u16) -> Result<(), E>) -> Result<(), E> {
+    path.iter().try_for_each(|word| match step(*word) {
+        LinkedStep::Index(register) => below(register),
+        LinkedStep::Field(_) => Ok(()),
+    })
+}
+
+/// Checks the registers of linked places.
+fn borrowed_below<E>(mut words: &[Word], below: impl Fn(u16) -> Result<(), E>) -> Result<(), E> {
+    while let Some((root, rest)) = words.split_first() {
+        below(root.b)?;
+        let (path, rest) = rest.split_at(usize::from(root.flags));
+        path_below(path, &below)?;
+        words = rest;
     }
     Ok(())
 }

@@ -42,12 +42,13 @@ impl Methods {
             tables: std::array::from_fn(|_| AtomicPtr::new(ptr::null_mut())),
             kept: Mutex::default(),
         };
-        for (tags, rows) in crate::builtins::methods() {
-            let entries: Vec<_> = rows
+        for of_type in crate::builtins::TYPES {
+            let entries: Vec<_> = of_type
+                .methods
                 .iter()
                 .map(|row| (symbols.intern(row.name), Method::Native(Arc::new(row.into()))))
                 .collect();
-            for &tag in *tags {
+            for &tag in of_type.tags {
                 methods.extend(tag, &entries);
             }
         }

@@ -41,6 +41,19 @@ pub struct ModuleBuilder {
     pub(crate) name: Cow<'static, str>,
     pub(crate) doc: Cow<'static, str>,
     pub(crate) members: Vec<Member>,
+    /// Types of handles that come from the module, for help.
+    pub(crate) handles: Vec<HandleDocs>,
+    /// Functions written in Lisle.
+    pub(crate) script: Option<Cow<'static, str>>,
+}
+
+/// What there is to say of a type of handles.
+#[derive(Debug)]
+pub(crate) struct HandleDocs {
+    pub(crate) name: &'static str,
+    pub(crate) doc: &'static str,
+    /// The methods: how each is written, and a line about it.
+    pub(crate) methods: Vec<(String, String)>,
 }
 
 /// A member of a module.
@@ -72,7 +85,13 @@ pub(crate) enum MemberValue {
 impl ModuleBuilder {
     /// An empty module with one line of description.
     pub fn new(name: impl Into<Cow<'static, str>>, doc: impl Into<Cow<'static, str>>) -> Self {
-        Self { name: name.into(), doc: doc.into(), members: Vec::new() }
+        Self {
+            name: name.into(),
+            doc: doc.into(),
+            members: Vec::new(),
+            handles: Vec::new(),
+            script: None,
+        }
     }
 
     /// Adds a constant.
@@ -144,6 +163,39 @@ impl ModuleBuilder {
         function: impl Fn(&mut Context<'_, '_>) -> Result<Reply, Error> + Send + Sync + 'static,
     ) -> Self {
         self.native(signature, doc.into(), |signature, doc| raw(signature, doc, function))
+    }
+
+    /// Adds functions written in Lisle: those of the text that have a doc comment. The text may
+    /// import what is a module of the VM.
+    #[must_use]
+    pub fn script(mut self, text: impl Into<Cow<'static, str>>) -> Self {
+        self.script = Some(text.into());
+        self
+    }
+
+    /// Says that objects of this type come from the module, for help.
+    #[must_use]
+    pub fn object<T: HostObject>(mut self, doc: &'static str) -> Self {
+        let HostType { name, methods, .. } = T::host_type();
+        let methods = methods.methods.values();
+        let mut methods: Vec<_> =
+            methods.map(|native| (format!("{native:?}"), native.doc.to_string())).collect();
+        methods.sort_unstable();
+        self.handles.push(HandleDocs { name, doc, methods });
+        self
+    }
+
+    /// As [`object`](Self::object), for handles of the VM itself.
+    #[must_use]
+    pub(crate) fn handle(
+        mut self,
+        name: &'static str,
+        doc: &'static str,
+        methods: &crate::native::MethodTable,
+    ) -> Self {
+        let methods = methods.natives().map(|native| (format!("{native:?}"), native.doc.to_string()));
+        self.handles.push(HandleDocs { name, doc, methods: methods.collect() });
+        self
     }
 
     /// Adds functions that the VM itself brings.

@@ -12,6 +12,8 @@
 //! - [`Next::Block`]: a closure that may block in the kernel; it runs without the thread's state,
 //!   and what it returns (a [`Finish`]) is run back in the thread to give the result;
 //! - [`Next::Call`]: a function to call, and a [`Resume`] that gets its value or its error;
+//! - [`Next::CallPlaces`]: the same, with arguments that the function may change: what they are
+//!   afterwards comes back;
 //! - `Err(value)`: the value is thrown.
 
 use std::{
@@ -23,7 +25,7 @@ use std::{
 use crate::{
     sched::{Context, Handoff},
     thread::{ThreadRef, ThreadState},
-    value::{NativeCode, Owned, Shared},
+    value::{Kind, NativeCode, Operator, Owned, Shared, error},
     vm::VmShared,
 };
 
@@ -44,7 +46,14 @@ pub type Finish = Box<dyn FnOnce(&mut Call<'_>) -> NativeResult + Send>;
 
 /// Runs in the thread when the function of a [`Next::Call`] has returned or thrown. Something that
 /// cannot be caught (a cancellation, say) comes as an error too and must be returned as it is.
-pub type Resume = Box<dyn FnOnce(&mut Call<'_>, Result<Owned, Owned>) -> NativeResult + Send>;
+///
+/// It stays with its thread, so it may hold values.
+pub type Resume = Box<dyn FnOnce(&mut Call<'_>, Result<Owned, Owned>) -> NativeResult>;
+
+/// As [`Resume`], for a [`Next::CallPlaces`]: the last argument has what became of the arguments that
+/// were places, in their order, also when the function has thrown.
+pub type ResumePlaces =
+    Box<dyn FnOnce(&mut Call<'_>, Result<Owned, Owned>, Vec<Owned>) -> NativeResult>;
 
 /// The code of a native.
 pub enum NativeRun {
@@ -66,6 +75,9 @@ pub enum Next {
     Block(Handoff, &'static str, Box<dyn FnOnce() -> Finish + Send>),
     /// Calls a function with arguments and goes on with its outcome.
     Call(Owned, Vec<Owned>, Resume),
+    /// Calls a function with arguments, of which those whose bits are set may go to `mut`
+    /// parameters; one that goes to another parameter comes back as it was.
+    CallPlaces(Owned, Vec<Owned>, u32, ResumePlaces),
 }
 
 impl Next {
@@ -89,6 +101,7 @@ impl std::fmt::Debug for Next {
             Self::Park => "Park",
             Self::Block(..) => "Block",
             Self::Call(..) => "Call",
+            Self::CallPlaces(..) => "CallPlaces",
         })
     }
 }
@@ -138,8 +151,16 @@ impl MethodTable {
     /// The method called `name`.
     pub fn find(&self, name: &str) -> Option<&NativeDef> {
         let i = self.rows.iter().position(|row| row.name == name)?;
-        let ready = self.ready.get_or_init(|| self.rows.iter().map(NativeDef::from).collect());
-        Some(&ready[i])
+        Some(&self.ready()[i])
+    }
+
+    /// All its methods, in order.
+    pub fn natives(&self) -> impl Iterator<Item = &NativeDef> {
+        self.ready().iter()
+    }
+
+    fn ready(&self) -> &[NativeDef] {
+        self.ready.get_or_init(|| self.rows.iter().map(NativeDef::from).collect())
     }
 
     /// The names of all its methods.
@@ -450,6 +471,52 @@ impl<'a> Call<'a> {
     pub fn charge(&mut self, work: usize) {
         self.charged = self.charged.saturating_add(work as u64);
     }
+}
+
+/// What goes on with the values of which texts are wanted.
+pub(crate) type WithTexts = Box<dyn FnOnce(&mut Call<'_>, Vec<Owned>) -> NativeResult>;
+
+/// Goes on with `values` in which each struct or enum that has its own `str` has become the string
+/// that this gives. (Inside of containers it is not asked.)
+pub(crate) fn with_texts(
+    call: &mut Call<'_>,
+    values: Vec<Owned>,
+    then: WithTexts,
+) -> NativeResult {
+    texts_from(call, values, 0, then)
+}
+
+/// The same for those from `start` on.
+fn texts_from(
+    call: &mut Call<'_>,
+    mut values: Vec<Owned>,
+    start: usize,
+    then: WithTexts,
+) -> NativeResult {
+    let mut rest = values.iter().enumerate().skip(start);
+    let own = rest.find_map(|(i, value)| Some((i, own_text(value)?)));
+    let Some((i, function)) = own else { return then(call, values) };
+    let value = values[i].take();
+    let name = value.type_name().to_owned();
+    let resume: Resume = Box::new(move |call, outcome| {
+        values[i] = check_text(outcome?, &name)?;
+        texts_from(call, values, i + 1, then)
+    });
+    Ok(Next::Call(function, vec![value], resume))
+}
+
+/// The function that gives the text of a value, when its type has its own.
+pub(crate) fn own_text(value: &Owned) -> Option<Owned> {
+    value.as_record()?.info().operator(Operator::Str)
+}
+
+/// What the `str` of a type gives must be a string.
+pub(crate) fn check_text(text: Owned, type_name: &str) -> Result<Owned, Owned> {
+    if text.as_str().is_some() {
+        return Ok(text);
+    }
+    let given = text.type_name();
+    Err(error(Kind::Type, format!("the `str` of {type_name} must give a string, not {given}")))
 }
 
 #[cfg(test)]

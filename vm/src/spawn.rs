@@ -20,7 +20,9 @@
 //! The counts come last, so a host that sees them at zero sees everything before.
 
 use crate::{
+    interp::refuse_places,
     native::Cx,
+    rc::Heap,
     scope,
     thread::{End, Start, ThreadOptions, ThreadRef},
     value::{Handle, Kind, Owned, Shared, View, error},
@@ -79,9 +81,13 @@ pub(crate) fn spawn(
     arguments: Vec<Owned>,
     options: ThreadOptions,
 ) -> Result<Owned, Owned> {
-    if !matches!(callee.view(), View::Function(_) | View::Native(_)) {
+    refuse_places(callee)?;
+    if !matches!(callee.view(), View::Function(_) | View::Native(_) | View::Type(_)) {
         let text = format!("only a function can be spawned, not {}", callee.type_name());
         return Err(error(Kind::Type, text));
+    }
+    for value in arguments.iter().chain([callee]) {
+        Shared::may_cross(value)?;
     }
     let scope =
         if options.background { None } else { scope::current(waits.thread, waits.state).cloned() };
@@ -110,10 +116,16 @@ pub(crate) fn start(context: &mut Cx<'_>, thread: ThreadRef) {
 pub(crate) fn finish(context: &mut Cx<'_>, thread: &ThreadRef, outcome: Result<Owned, Owned>) {
     let vm = thread.vm();
     let mut more = Vec::new();
-    let end = match outcome {
-        Ok(value) => End::Value(Shared::new(value)),
+    let end = match outcome.and_then(|value| result(thread, value)) {
+        Ok(value) => End::Value(value),
         Err(thrown) => failed(thread, thrown, &mut more),
     };
+    // Before anybody hears of the end.
+    Heap::with(|heap| {
+        if let Some(heap) = heap {
+            heap.end_cells();
+        }
+    });
     let failure = match &end {
         End::Failed(error) => Some(error.clone()),
         End::Value(_) | End::Cancelled => None,
@@ -148,6 +160,13 @@ pub(crate) fn finish(context: &mut Cx<'_>, thread: &ThreadRef, outcome: Result<O
             other.cancel(context);
         }
     }
+}
+
+/// What a thread gives to those who join it. The main code's and a session's text may give the host a
+/// cell, which is of use there when it comes back.
+fn result(thread: &ThreadRef, value: Owned) -> Result<Shared, Owned> {
+    let lent = Heap::with(|heap| heap.is_some_and(Heap::cells_are_lent));
+    if lent || thread.main() { Ok(Shared::new(value)) } else { Shared::crossing(value) }
 }
 
 /// How a thread ends that threw this. Errors of its cleanup, when it was cancelled, go to `more`.

@@ -23,6 +23,7 @@ use std::{
 use crate::{
     atomics::{AtomicU8, AtomicUsize, Condvar, Mutex, Ordering},
     deadlock,
+    files::Files,
     input::Input,
     interp,
     link::Units,
@@ -72,6 +73,8 @@ pub struct VmShared {
     pub(crate) builtins: Mutex<HashMap<Box<str>, Shared>>,
     /// The members of the standard modules.
     pub(crate) modules: Mutex<HashMap<Box<str>, HashMap<Box<str>, Shared>>>,
+    /// The file modules.
+    pub(crate) files: Files,
     pub(crate) registry: Registry,
     /// What threads have in common besides the scheduler.
     pub(crate) program: Program,
@@ -149,6 +152,7 @@ impl VmShared {
             methods,
             builtins: Mutex::default(),
             modules: Mutex::default(),
+            files: Files::default(),
             registry: Registry::default(),
             program: Program::default(),
             stdout: Output::new(Box::new(io::stdout())),
@@ -324,6 +328,7 @@ impl VmShared {
             // SAFETY: the scheduler has ended, so nobody has the thread in hand, and nobody will.
             interp::abandon(unsafe { &mut *thread.state() });
         }
+        self.files.release();
         self.units.release();
         drop(self.program.take_failed());
         drop(std::mem::take(&mut *self.awaited.lock()));

@@ -363,6 +363,9 @@ macro_rules! for_each_op {
 
             /// Throws the consumed `a`.
             throw Throw (M None None) 0 [throws ends];
+            /// Throws the error that value `a` fits nothing: no arm of a `match`, or with `b` = 1 not
+            /// the one pattern there is.
+            match_error MatchError (R N None) 0 [throws ends];
             /// Goes on unwinding with the consumed error `a`, as a cleanup handler's end.
             rethrow Rethrow (M None None) 0 [throws ends];
             /// Joins the consumed error `b`, thrown by a defer, to the error `a` that is already
@@ -435,7 +438,8 @@ pub const KILL_B: u8 = 2;
 pub const KILL_C: u8 = 4;
 /// Flag of ranges and slices: the end belongs to them.
 pub const INCLUSIVE: u8 = 8;
-/// Flag of `LoadConst`: the constant is a number.
+/// Flag of `LoadConst`: the constant is a number, or as good as one: what is loaded need not be
+/// dropped.
 pub const NUMBER: u8 = 64;
 /// Flag of `IterNext`: two names are bound.
 pub const PAIR: u8 = 16;

@@ -1,8 +1,10 @@
 //! Blocks and statements: scopes of names, declarations, defers, the value of the last expression.
 
+use super::names::Resolved;
 use super::func::{Control, LocalKind, Reg};
+use super::pattern::names_in_pattern;
 use super::{Code, Codegen, Dest, Item};
-use crate::ast::{Block, Expr, ExprKind, FnDecl, PatternKind, Stmt, StmtKind};
+use crate::ast::{Block, Expr, ExprKind, FnDecl, Pattern, PatternKind, Stmt, StmtKind};
 use crate::bytecode::Op;
 use crate::source::Span;
 
@@ -35,11 +37,9 @@ impl<'a> Codegen<'a> {
         let later = self.func().later.len();
         for stmt in stmts {
             match &stmt.kind {
-                StmtKind::Let { pattern, .. } => {
-                    if let PatternKind::Binding(name) = &pattern.kind {
-                        self.func().later.push((name.clone(), pattern.span));
-                    }
-                }
+                StmtKind::Let { pattern, .. } => names_in_pattern(pattern, &mut |name, span| {
+                    self.func().later.push((name.into(), span));
+                }),
                 StmtKind::Fn(decl) => {
                     self.func().later.push((decl.name.name.clone(), decl.name.span));
                 }
@@ -75,7 +75,7 @@ impl<'a> Codegen<'a> {
             }
             Dest::Tail => {
                 if !self.func().is_dead_end() {
-                    self.func().push(Op::RetNil, 0, 0, 0);
+                    self.func().push_return_nil();
                 }
             }
         }
@@ -89,20 +89,19 @@ impl<'a> Codegen<'a> {
             StmtKind::Expr(value) => {
                 if let Some(what) = without_effect(value) {
                     let message = format!("{what} has no effect here");
-                    self.error(Code::NoEffect, value.span, message).help =
-                        Some("use its value, or take the line out".to_owned());
+                    let help = self.effect_meant(value);
+                    self.error(Code::NoEffect, value.span, message).help = Some(help);
                 } else {
                     self.eval(value, Dest::Discard);
                 }
                 self.func().top = top;
             }
-            StmtKind::Let { pattern, mutable, value } => {
-                let PatternKind::Binding(name) = &pattern.kind else {
-                    self.not_supported(pattern.span, "patterns in `let`");
-                    return;
-                };
-                self.binding(name, *mutable, value, pattern.span);
-            }
+            StmtKind::Let { pattern, mutable, value } => match &pattern.kind {
+                PatternKind::Binding(name) => {
+                    self.binding(name, *mutable, value, pattern.span);
+                }
+                _ => self.destructure(pattern, *mutable, value),
+            },
             StmtKind::Assign { place, op, value } => {
                 self.assign(place, *op, value);
                 self.func().top = top;
@@ -113,6 +112,7 @@ impl<'a> Codegen<'a> {
                 let message = "a `defer` belongs to a block";
                 self.error(Code::MisplacedDeclaration, stmt.span, message);
             }
+            StmtKind::Import(import) if self.is_top_level() => self.run_import(import),
             StmtKind::Import(_) | StmtKind::Struct(_) | StmtKind::Enum(_) => {
                 if !self.is_top_level() {
                     let message = "structs, enums and imports are declared at the top level only";
@@ -120,6 +120,24 @@ impl<'a> Codegen<'a> {
                 }
             }
             StmtKind::Error => {}
+        }
+    }
+
+    /// What an expression without effect was perhaps meant to be.
+    fn effect_meant(&mut self, e: &Expr) -> String {
+        match &e.kind {
+            ExprKind::Binary { op: crate::ast::BinaryOp::Eq, .. } => {
+                "write `=` to assign".to_owned()
+            }
+            ExprKind::Str(_) => "a comment starts with `#`".to_owned(),
+            ExprKind::Name(name) => match self.resolve(name) {
+                Resolved::Item(Item::Function { .. }) | Resolved::Builtin => {
+                    format!("write `{name}()` to call it")
+                }
+                _ => "use its value, or take the line out".to_owned(),
+            },
+            ExprKind::Paren(inner) => self.effect_meant(inner),
+            _ => "use its value, or take the line out".to_owned(),
         }
     }
 
@@ -161,7 +179,12 @@ impl<'a> Codegen<'a> {
                     self.func().top = temp;
                     return;
                 }
-                Item::TopVar | Item::Function { .. } | Item::Module(_) | Item::Member { .. } => {}
+                Item::TopVar
+                | Item::Type(_)
+                | Item::Function { .. }
+                | Item::Module(_)
+                | Item::Member { .. }
+                | Item::Broken => {}
             }
         }
         let reg = self.func().alloc();
@@ -173,6 +196,30 @@ impl<'a> Codegen<'a> {
             matches!(value.kind, ExprKind::List(_) | ExprKind::Map(_) | ExprKind::Str(_));
         if let Some(local) = self.func().locals.last_mut() {
             local.is_literal = is_literal;
+        }
+    }
+
+    /// `let [a, b] = value` and `var [a, b] = value`.
+    fn destructure(&mut self, pattern: &'a Pattern, mutable: bool, value: &'a Expr) {
+        let bound = self.bound_names(pattern, None);
+        let top = self.func().top;
+        let (reg, _) = self.scrutinee(value, false);
+        self.take_apart(pattern, reg, &bound);
+        self.func().top = top;
+        let kind = if mutable { LocalKind::Var } else { LocalKind::Let };
+        let is_top_level = self.is_top_level();
+        for &(name, span, reg) in &bound.names {
+            let item = self.items.get(name).filter(|(_, declared)| is_top_level && *declared == span);
+            match item {
+                Some((Item::Slot { .. }, _)) => self.set_slot(name, reg),
+                Some((Item::SessionVar { .. }, _)) => {
+                    if let Some(&kept) = self.session_vars.get(name) {
+                        self.func().push(Op::Copy, kept, reg, 0);
+                        self.func().declare(name, kept, LocalKind::Var);
+                    }
+                }
+                _ => self.func().declare(name, reg, kind),
+            }
         }
     }
 
@@ -246,6 +293,7 @@ impl<'a> Codegen<'a> {
                 self.func().push(Op::ScopeAbort, error, 0, 0);
             }
             Control::Defer { .. } => self.clean_up_unwinding(&cleanup, error),
+            Control::Place { .. } => self.clean_up(&cleanup),
             Control::Loop { .. } | Control::Barrier => {}
         }
         self.func().push(Op::Rethrow, error, 0, 0);
@@ -262,6 +310,7 @@ impl<'a> Codegen<'a> {
                 self.func().push(Op::ScopeLeave, 0, 0, 0);
             }
             Control::Defer { body, names, .. } => self.defer_body(body, *names),
+            Control::Place { back, .. } => self.put_place_back(back),
             Control::Loop { .. } | Control::Barrier => {}
         }
     }
@@ -322,10 +371,8 @@ fn without_effect(e: &Expr) -> Option<&'static str> {
         ExprKind::Map(_) => Some("a map"),
         ExprKind::Range { .. } => Some("a range"),
         ExprKind::Unary { .. } | ExprKind::Is { .. } => Some("this value"),
-        ExprKind::Binary { op, .. } => Some(match op {
-            crate::ast::BinaryOp::Eq => "a comparison (`=` assigns)",
-            _ => "the value of this operator",
-        }),
+        ExprKind::Binary { op: crate::ast::BinaryOp::Eq, .. } => Some("a comparison"),
+        ExprKind::Binary { .. } => Some("this value is computed and thrown away: it"),
         ExprKind::Field { .. } => Some("a field"),
         ExprKind::Index { .. } => Some("an element"),
         ExprKind::Lambda(_) => Some("a lambda"),

@@ -1,10 +1,11 @@
 //! Calls: of functions, members and methods; arguments and their checks; `?.` chains.
 
 use super::func::{LocalKind, Reg};
+use super::hand_over::{PlaceArgument, place_words};
 use super::names::Resolved;
 use super::walk::may_write;
 use super::{Code, Codegen, Dest, Item};
-use crate::Signature;
+use crate::{ModuleName, Signature};
 use crate::ast::{Arg, ArgKind, Expr, ExprKind, Ident, Index};
 use crate::bytecode::op::{FRAME, SPREAD};
 use crate::bytecode::{Constant, Op, Receiver, Word};
@@ -15,7 +16,7 @@ const MUTATING: [&str; 9] =
     ["push", "pop", "pop_first", "insert", "remove", "clear", "extend", "swap", "truncate"];
 
 /// How a call finds its callee.
-enum Callee {
+pub(super) enum Callee {
     Register(Reg),
     /// A known function; its arguments are plain.
     Constant(u16),
@@ -28,6 +29,8 @@ struct Layout {
     /// The names of the last ones.
     names: Option<u16>,
     spread: bool,
+    /// The places among them.
+    places: Vec<PlaceArgument>,
 }
 
 impl<'a> Codegen<'a> {
@@ -67,9 +70,20 @@ impl<'a> Codegen<'a> {
                     _ => self.read_path(e, dest),
                 },
             },
-            ExprKind::Call { callee, args } => self.call(callee, args, e.span, dest),
+            ExprKind::Call { callee, args } => match self.type_of_expr(callee) {
+                Some(ty) => self.construct(&ty, args, e.span, dest),
+                None => self.call(callee, args, e.span, dest),
+            },
             ExprKind::Method { object, name, args, optional } => {
-                self.method(object, name, args, *optional, e.span, dest);
+                if let Some(ty) = self.type_of_expr(object) {
+                    self.chain = None;
+                    self.call_on_type(&ty, name, args, e.span, dest);
+                } else if let Some(ty) = self.type_as_member(object, name) {
+                    self.chain = None;
+                    self.construct(&ty, args, e.span, dest);
+                } else {
+                    self.method(object, name, args, *optional, e.span, dest);
+                }
             }
             _ => self.read_path(e, dest),
         }
@@ -114,13 +128,16 @@ impl<'a> Codegen<'a> {
         if let ExprKind::Name(name) = &callee.kind {
             let signature = self.signature_of_name(name);
             self.check_arguments(name, signature.as_ref(), args, span);
-            let is_plain = args.iter().all(|a| a.kind == ArgKind::Value && a.name.is_none());
-            if let (true, Resolved::Item(Item::Function { index, .. })) =
-                (is_plain, self.resolve(name))
-            {
-                let k = self.func().short_constant(Constant::Function(index));
-                found = k.map(Callee::Constant);
-            }
+            let k = match self.resolve(name) {
+                Resolved::Item(Item::Function { index, .. }) if is_plain(args) => {
+                    self.func().short_constant(Constant::Function(index))
+                }
+                Resolved::Item(Item::Member { module, name }) => {
+                    self.file_function(&module, &name, args)
+                }
+                _ => None,
+            };
+            found = k.map(Callee::Constant);
         }
         let callee = found.unwrap_or_else(|| {
             let arguments_write = args.iter().any(|a| may_write(&a.value));
@@ -136,15 +153,17 @@ impl<'a> Codegen<'a> {
         self.func().top = top;
     }
 
-    fn call_of(&mut self, callee: Callee, args: &'a [Arg], span: Span, dest: Dest) {
+    pub(super) fn call_of(&mut self, callee: Callee, args: &'a [Arg], span: Span, dest: Dest) {
         let top = self.func().top;
+        let mut slots = self.place_slots(args);
         let base = match dest {
             // The result arrives where it is wanted when that is on top.
-            Dest::Into(reg) if reg + 1 == top => reg,
+            Dest::Into(reg) if reg + 1 == top && slots.is_none() => reg,
             _ => self.func().alloc(),
         };
         self.func().alloc_n(FRAME - 1);
-        let layout = self.arguments(args, span);
+        self.check_overlaps(None, args);
+        let layout = self.arguments(args, span, &mut slots);
         self.func().span_now = span;
         match callee {
             Callee::Constant(k) => {
@@ -158,6 +177,13 @@ impl<'a> Codegen<'a> {
     }
 
     fn call_with(&mut self, base: Reg, callee: Reg, layout: &Layout) {
+        if !layout.places.is_empty() {
+            let mut ext =
+                vec![Word::names(0, layout.names), Word::places(layout.places.len() as u16)];
+            ext.extend(place_words(&layout.places));
+            self.func().push_ext(Op::CallPlaces, base, callee, layout.count, ext);
+            return;
+        }
         if layout.names.is_none() && !layout.spread {
             self.func().push(Op::Call, base, callee, layout.count);
             return;
@@ -182,16 +208,18 @@ impl<'a> Codegen<'a> {
     }
 
     /// Evaluates arguments into consecutive new registers on top.
-    fn arguments(&mut self, args: &'a [Arg], span: Span) -> Layout {
-        if let Some(arg) = args.iter().find(|a| a.kind == ArgKind::Place) {
-            self.not_supported(arg.value.span, "`&` arguments");
-        }
+    fn arguments(&mut self, args: &'a [Arg], span: Span, slots: &mut Option<Reg>) -> Layout {
         if args.len() > 200 {
             self.error(Code::TooLarge, span, "a call takes 200 arguments at most").help =
                 Some("pass a list".to_owned());
-            return Layout { count: 0, names: None, spread: false };
+            return Layout { count: 0, names: None, spread: false, places: Vec::new() };
         }
         let spread = args.iter().any(|a| a.kind == ArgKind::Spread);
+        if let (true, Some(arg)) = (spread, args.iter().find(|a| a.kind == ArgKind::Place)) {
+            let message = "a call has `&` or `...` arguments, not both";
+            self.error(Code::BadPlace, arg.value.span, message);
+        }
+        let mut places = Vec::new();
         let mut count = 0;
         let mut names: Vec<Box<str>> = Vec::new();
         if spread {
@@ -200,7 +228,7 @@ impl<'a> Codegen<'a> {
             self.func().push(Op::NewList, list, top, 0);
             count = 1;
         }
-        for arg in args {
+        for (i, arg) in args.iter().enumerate() {
             if let Some(name) = &arg.name {
                 if names.contains(&name.name) {
                     let message = format!("argument `{}` is given twice", name.name);
@@ -214,6 +242,15 @@ impl<'a> Codegen<'a> {
             if arg.kind == ArgKind::Spread {
                 let list = self.func().top - 1;
                 self.append_all(list, &arg.value);
+                continue;
+            }
+            if arg.kind == ArgKind::Place {
+                // Its register is the callee's parameter: only the call itself writes it.
+                let top = self.func().alloc() + 1;
+                let after = || args[i + 1..].iter().any(|a| may_write(&a.value));
+                places.extend(self.place_argument(arg, count, after, slots));
+                self.func().top = top;
+                count += 1;
                 continue;
             }
             let temp = self.temp(&arg.value);
@@ -233,7 +270,7 @@ impl<'a> Codegen<'a> {
             }
             k
         };
-        Layout { count, names, spread }
+        Layout { count, names, spread, places }
     }
 
     fn method(
@@ -252,6 +289,10 @@ impl<'a> Codegen<'a> {
             return;
         }
         self.check_receiver(object, name);
+        if let ExprKind::SelfRef = object.kind {
+            self.check_self_method(name, args, span);
+        }
+        self.check_overlaps(Some(object), args);
         let top = self.func().top;
         let place = if optional {
             let object = self.temp_in_chain(object);
@@ -264,15 +305,22 @@ impl<'a> Codegen<'a> {
         };
         self.chain = None;
         // A receiver that is a variable is walked after the arguments, as the language has it.
+        let mut slots = self.place_slots(args);
         let base = self.func().alloc();
         self.func().alloc_n(FRAME);
-        let layout = self.arguments(args, span);
+        let layout = self.arguments(args, span, &mut slots);
         let method = self.func().string(&name.name);
         let mut ext = vec![
-            Word::receiver(place.kind, place.root, place.steps.len() as u8, 0),
+            Word::receiver(
+                place.kind,
+                place.root,
+                place.steps.len() as u8,
+                layout.places.len() as u16,
+            ),
             Word::names(method, layout.names),
         ];
         ext.extend_from_slice(&place.steps);
+        ext.extend(place_words(&layout.places));
         self.func().span_now = span;
         let ins = self.func().push_ext(Op::CallMethod, base, 0, layout.count, ext);
         if layout.spread {
@@ -308,19 +356,25 @@ impl<'a> Codegen<'a> {
 
     fn member_call(
         &mut self,
-        module: &str,
+        module: &ModuleName,
         name: &'a Ident,
         args: &'a [Arg],
         span: Span,
         dest: Dest,
     ) {
         let top = self.func().top;
-        let signature =
-            self.environment.modules.get(module).and_then(|m| m.get(&name.name)).cloned().flatten();
-        self.check_arguments(&format!("{module}.{}", name.name), signature.as_ref(), args, span);
-        let reg = self.func().alloc();
-        self.load_member(module, name, reg);
-        self.call_of(Callee::Register(reg), args, span, dest);
+        let signature = self.member_signature(module, &name.name);
+        let called = self.member_shown(module, &name.name);
+        self.check_arguments(&called, signature.as_ref(), args, span);
+        let callee = match self.file_function(module, &name.name, args) {
+            Some(k) => Callee::Constant(k),
+            None => {
+                let reg = self.func().alloc();
+                self.load_member(module, name, reg);
+                Callee::Register(reg)
+            }
+        };
+        self.call_of(callee, args, span, dest);
         self.func().top = top;
     }
 
@@ -330,9 +384,7 @@ impl<'a> Codegen<'a> {
             Resolved::Item(Item::Function { signature, .. }) => Some(signature),
             // In a session the function may be replaced before the call runs.
             Resolved::Item(Item::Slot { signature, .. }) if !self.is_session => signature,
-            Resolved::Item(Item::Member { module, name }) => {
-                self.environment.modules.get(&module)?.get(&name)?.clone()
-            }
+            Resolved::Item(Item::Member { module, name }) => self.member_signature(&module, &name),
             Resolved::Builtin => self.environment.builtins.get(name)?.clone(),
             Resolved::Item(_) | Resolved::Local { .. } | Resolved::Unknown => None,
         }
@@ -347,6 +399,7 @@ impl<'a> Codegen<'a> {
         span: Span,
     ) {
         let Some(signature) = signature else { return };
+        self.check_places(name, signature, args);
         let first_named = args.iter().position(|a| a.name.is_some()).unwrap_or(args.len());
         if args.iter().any(|a| a.kind == ArgKind::Spread)
             || args[first_named..].iter().any(|a| a.name.is_none())
@@ -414,4 +467,9 @@ fn has_optional(e: &Expr) -> bool {
             _ => return false,
         };
     }
+}
+
+/// True when all arguments are values by position.
+pub(super) fn is_plain(args: &[Arg]) -> bool {
+    args.iter().all(|a| a.kind == ArgKind::Value && a.name.is_none())
 }

@@ -1,6 +1,7 @@
 //! Control: `if`, loops, `try`, and the ways out of them.
 
 use super::func::{Control, LocalKind, Reg};
+use super::pattern::fits_all;
 use super::{Code, Codegen, Dest};
 use crate::ast::{Block, Cond, Expr, ExprKind, Pattern, PatternKind};
 use crate::bytecode::Op;
@@ -36,7 +37,7 @@ impl<'a> Codegen<'a> {
     pub(super) fn try_catch(
         &mut self,
         body: &'a Block,
-        name: Option<&'a Pattern>,
+        pattern: Option<&'a Pattern>,
         handler: &'a Block,
         dest: Dest,
     ) {
@@ -55,15 +56,21 @@ impl<'a> Codegen<'a> {
         func.place(catch);
         func.push(Op::Landing, error, 0, 0);
         let names = func.locals.len();
-        match name.map(|p| (&p.kind, p.span)) {
-            None => {}
-            Some((PatternKind::Binding(name), _)) => {
-                func.declare(name, error, LocalKind::Bound);
-            }
-            Some((_, span)) => self.not_supported(span, "patterns in `catch`"),
+        let unfit = func.label();
+        if let Some(pattern) = pattern {
+            let bound = self.bound_names(pattern, Some(error));
+            self.test(pattern, error, &bound, unfit);
+            self.declare_bound(&bound, LocalKind::Bound);
         }
         self.block(handler, inner);
         self.func().locals.truncate(names);
+        if pattern.is_some_and(|pattern| !fits_all(pattern)) {
+            if !self.func().is_dead_end() {
+                self.func().jump(Op::Jump, 0, 0, end);
+            }
+            self.func().place(unfit);
+            self.func().push(Op::Throw, error, 0, 0);
+        }
         self.func().place(end);
         self.land(dest, result, top);
     }
@@ -99,7 +106,8 @@ impl<'a> Codegen<'a> {
         body: &'a Block,
     ) {
         let span = self.func().span_now;
-        self.func().controls.push(Control::Loop { next, exit, result, takes_value });
+        let region = self.func().region;
+        self.func().controls.push(Control::Loop { next, exit, result, takes_value, region });
         self.block(body, Dest::Discard);
         self.func().controls.pop();
         self.func().span_now = span;
@@ -148,12 +156,10 @@ impl<'a> Codegen<'a> {
             }
         };
         for (i, pattern) in [Some(first), second].into_iter().flatten().enumerate() {
+            let reg = walk + 3 + i as u16;
             match &pattern.kind {
-                PatternKind::Binding(name) => {
-                    let reg = walk + 3 + i as u16;
-                    self.func().declare(name, reg, LocalKind::Bound);
-                }
-                _ => self.not_supported(pattern.span, "patterns in `for`"),
+                PatternKind::Binding(name) => self.func().declare(name, reg, LocalKind::Bound),
+                _ => self.bind_pattern(pattern, reg, LocalKind::Bound),
             }
         }
         self.loop_body(next, exit, None, false, body);
@@ -195,7 +201,7 @@ impl<'a> Codegen<'a> {
             }
         };
         self.leave(0);
-        self.func().push(Op::Ret, reg, 0, 0);
+        self.func().push_return(reg);
         self.func().top = top;
     }
 
@@ -204,7 +210,10 @@ impl<'a> Codegen<'a> {
         let controls = self.func().controls.clone();
         let region = self.func().region;
         for i in (depth..controls.len()).rev() {
-            if let Control::Defer { region, .. } | Control::Scope { region } = &controls[i] {
+            if let Control::Defer { region, .. }
+            | Control::Scope { region }
+            | Control::Place { region, .. } = &controls[i]
+            {
                 self.func().region = *region;
                 self.func().controls.truncate(i);
                 self.clean_up(&controls[i]);
@@ -228,7 +237,14 @@ impl<'a> Codegen<'a> {
             }
             None => {
                 let message = format!("`{what}` outside of a loop");
-                self.error(Code::MisplacedJump, span, message);
+                let in_loop = |func: &super::func::Func<'_>| {
+                    func.controls.iter().any(|c| matches!(c, Control::Loop { .. }))
+                };
+                let outer = self.funcs.iter().rev().skip(1).any(in_loop);
+                let help = outer.then(|| {
+                    "a lambda or `spawn { }` is a function of its own: `return` leaves it".to_owned()
+                });
+                self.error(Code::MisplacedJump, span, message).help = help;
                 None
             }
         }
@@ -268,9 +284,12 @@ impl<'a> Codegen<'a> {
 
     pub(super) fn continue_loop(&mut self, span: Span) {
         let Some(depth) = self.innermost_loop("continue", span) else { return };
-        if let Control::Loop { next, .. } = self.func().controls[depth] {
+        if let Control::Loop { next, region, .. } = self.func().controls[depth] {
             self.leave(depth);
+            // A thread may be cancelled here, where what was left has been cleaned up.
+            let inner = std::mem::replace(&mut self.func().region, region);
             self.func().jump(Op::JumpBack, 0, 0, next);
+            self.func().region = inner;
         }
     }
 }

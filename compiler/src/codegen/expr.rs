@@ -2,6 +2,7 @@
 
 use super::func::{CAPTURE_BASE, Capture, CaptureFrom, Control, Reg};
 use super::names::Resolved;
+use super::place::root_name;
 use super::{Code, Codegen, Dest, Item};
 use crate::ast::{Element, Expr, ExprKind, Lambda, MapElement, StmtKind, StrPart};
 use crate::bytecode::op::{INCLUSIVE, NUMBER};
@@ -36,11 +37,8 @@ impl<'a> Codegen<'a> {
             ExprKind::Str(text) => self.produce(dest, |c, dest| c.load_str(text, dest)),
             ExprKind::Interpolated(parts) => self.interpolated(parts, dest),
             ExprKind::Name(name) => self.name(name, e.span, dest),
-            ExprKind::TypeName(name) => self.type_name(name, e.span),
-            ExprKind::SelfRef => {
-                let message = "`self` is known in methods only";
-                self.error(Code::UnknownName, e.span, message);
-            }
+            ExprKind::TypeName(name) => self.type_name(name, e.span, dest),
+            ExprKind::SelfRef => self.name("self", e.span, dest),
             ExprKind::List(items) => self.list(items, dest),
             ExprKind::Map(items) => self.map(items, dest),
             ExprKind::Range { start, end, step, inclusive } => {
@@ -62,7 +60,7 @@ impl<'a> Codegen<'a> {
             ExprKind::If { cond, then, otherwise } => {
                 self.if_else(cond, then, otherwise.as_deref(), dest);
             }
-            ExprKind::Match { .. } => self.not_supported(e.span, "`match` and patterns"),
+            ExprKind::Match { value, arms } => self.match_value(value, arms, e.span, dest),
             ExprKind::Try { body, name, handler } => {
                 self.try_catch(body, name.as_deref(), handler, dest);
             }
@@ -70,7 +68,7 @@ impl<'a> Codegen<'a> {
             ExprKind::Loop { body } => self.endless_loop(body, dest),
             ExprKind::For { first, second, in_place, iterable, body } => {
                 if *in_place {
-                    self.not_supported(e.span, "`for &x in` loops");
+                    self.for_places(first, iterable, body, dest);
                 } else {
                     self.for_loop(first, second.as_deref(), iterable, body, dest);
                 }
@@ -98,18 +96,15 @@ impl<'a> Codegen<'a> {
 
     /// The register that holds the value of `e`: a local's own, or a new one on top.
     pub(super) fn operand(&mut self, e: &'a Expr) -> Reg {
-        match &e.kind {
-            ExprKind::Paren(inner) => return self.operand(inner),
-            ExprKind::Name(name) => {
-                let span = self.func().span_now;
-                self.func().span_now = e.span;
-                let reg = self.read_name(name, e.span);
-                self.func().span_now = span;
-                return reg.unwrap_or(0);
-            }
-            _ => {}
+        if let ExprKind::Paren(inner) = &e.kind {
+            return self.operand(inner);
         }
-        self.temp(e)
+        let Some(name) = root_name(e) else { return self.temp(e) };
+        let span = self.func().span_now;
+        self.func().span_now = e.span;
+        let reg = self.read_name(name, e.span);
+        self.func().span_now = span;
+        reg.unwrap_or(0)
     }
 
     /// Evaluates `e` into a new register on top.
@@ -164,7 +159,7 @@ impl<'a> Codegen<'a> {
         } else {
             reg
         };
-        self.func().push(Op::Ret, reg, 0, 0);
+        self.func().push_return(reg);
     }
 
     pub(super) fn load_int(&mut self, n: i64, dest: Reg) {
@@ -214,12 +209,6 @@ impl<'a> Codegen<'a> {
                 self.func().top = top;
             }
         }
-    }
-
-    fn type_name(&mut self, name: &str, span: Span) {
-        let message = format!("unknown type `{name}`");
-        self.error(Code::UnknownName, span, message).help =
-            Some("names of values start with a lower-case letter".to_owned());
     }
 
     fn list(&mut self, items: &'a [Element], dest: Dest) {

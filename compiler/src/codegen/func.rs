@@ -5,6 +5,7 @@
 //! whole body has been seen; until then they are numbered from [`CAPTURE_BASE`] on.
 
 use std::collections::HashMap;
+use std::rc::Rc;
 
 use crate::ast;
 use crate::bytecode::liveness::{Draft, Ins, Label, Region};
@@ -81,13 +82,29 @@ pub(super) enum Control<'a> {
         result: Option<Reg>,
         /// It is a `loop`.
         takes_value: bool,
+        /// The region around it.
+        region: Option<u32>,
     },
     /// A `defer`: runs on the way out. `names` is how many locals it sees.
     Defer { body: &'a ast::Stmt, names: usize, region: Option<u32> },
     /// A `scope`: waits on the way out.
     Scope { region: Option<u32> },
+    /// A turn of `for &x in`: puts the element back on the way out.
+    Place { back: Rc<PlaceBack>, region: Option<u32> },
     /// The inside of a `defer`: nothing may leave it.
     Barrier,
+}
+
+/// Where a turn of `for &x in` puts its element back.
+#[derive(Debug)]
+pub(super) struct PlaceBack {
+    /// The register of the position; the element stands in the next one.
+    pub(super) position: Reg,
+    /// The register of the place's root, and the path from there.
+    pub(super) root: Reg,
+    pub(super) steps: Vec<Word>,
+    /// Flags of the instruction.
+    pub(super) flags: u8,
 }
 
 /// A function being compiled.
@@ -101,6 +118,8 @@ pub(super) struct Func<'a> {
     pub(super) own_name: Option<Box<str>>,
     /// A named top-level function: it cannot see the variables of the top-level code.
     pub(super) is_item: bool,
+    /// The type whose function it is.
+    pub(super) owner: Option<Box<str>>,
     pub(super) locals: Vec<Local>,
     pub(super) controls: Vec<Control<'a>>,
     pub(super) captures: Vec<Capture>,
@@ -118,9 +137,20 @@ pub(super) struct Func<'a> {
     regions: Vec<Region>,
     constants: Vec<Constant>,
     constant_index: HashMap<ConstantKey, u32>,
+    /// Where the tests of patterns that have to fit go when those do not.
+    mismatches: Vec<Mismatch>,
     pub(super) span_now: Span,
     /// Too many registers: reported once.
     pub(super) overflow: bool,
+}
+
+/// A value that does not fit where it has to, and where that throws.
+#[derive(Clone, Copy, Debug)]
+struct Mismatch {
+    label: Label,
+    value: Reg,
+    span: Span,
+    region: Option<u32>,
 }
 
 #[derive(PartialEq, Eq, Hash, Debug)]
@@ -147,6 +177,7 @@ impl<'a> Func<'a> {
             doc: None,
             own_name: None,
             is_item: false,
+            owner: None,
             locals: Vec::new(),
             controls: Vec::new(),
             captures: Vec::new(),
@@ -161,6 +192,7 @@ impl<'a> Func<'a> {
             regions: Vec::new(),
             constants: Vec::new(),
             constant_index: HashMap::new(),
+            mismatches: Vec::new(),
             span_now: span,
             overflow: false,
         }
@@ -272,6 +304,48 @@ impl<'a> Func<'a> {
         let ins = Ins { op, word, ext, target, span: self.span_now, region: self.region };
         self.code.push(ins);
         self.last()
+    }
+
+    /// The value in a register does not fit its pattern: `label` is where the tests jump. What
+    /// happens there stands at the end of the function, out of the way.
+    pub(super) fn mismatch(&mut self, label: Label, value: Reg, span: Span) {
+        self.mismatches.push(Mismatch { label, value, span, region: self.region });
+    }
+
+    /// Writes what the mismatches come to, after the last instruction of the function.
+    pub(super) fn push_mismatches(&mut self) {
+        for Mismatch { label, value, span, region } in std::mem::take(&mut self.mismatches) {
+            (self.span_now, self.region) = (span, region);
+            self.place(label);
+            self.push(Op::MatchError, value, 1, 0);
+        }
+    }
+
+    /// Returns what a register holds, and with it the `mut` parameters.
+    pub(super) fn push_return(&mut self, reg: Reg) {
+        let places = places_of(&self.parameters);
+        if places == 0 {
+            self.push(Op::Ret, reg, 0, 0);
+            return;
+        }
+        // The result has to be a value beside those that go back.
+        let result = self.alloc();
+        self.push(Op::Copy, result, reg, 0);
+        self.push_ext(Op::RetPlaces, result, 0, 0, vec![Word::wide(Op::RetPlaces, 0, places)]);
+        self.top = result;
+    }
+
+    /// Returns nil, and the `mut` parameters.
+    pub(super) fn push_return_nil(&mut self) {
+        let places = places_of(&self.parameters);
+        if places == 0 {
+            self.push(Op::RetNil, 0, 0, 0);
+            return;
+        }
+        let nil = self.alloc();
+        self.push(Op::LoadNil, nil, 0, 0);
+        self.push_ext(Op::RetPlaces, nil, 0, 0, vec![Word::wide(Op::RetPlaces, 0, places)]);
+        self.top = nil;
     }
 
     /// True when the next instruction cannot be reached from the one before.

@@ -1,7 +1,10 @@
 //! Names: what each stands for, and the errors about those that stand for nothing.
 
+pub(super) use crate::spelling::closest;
+
 use super::func::{CaptureFrom, LocalKind, Reg};
-use super::{Code, Codegen, Item};
+use super::{Code, Codegen, Dest, Item};
+use crate::familiar;
 use crate::bytecode::{Constant, GlobalKind, Op};
 use crate::source::Span;
 
@@ -93,16 +96,14 @@ impl Codegen<'_> {
             Item::Slot { slot, .. } => {
                 self.func().push(Op::GetGlobal, dest, *slot, 0);
             }
-            Item::Member { module, name } => {
-                let member = Constant::Member { module: module.clone(), name: name.clone() };
-                let k = self.func().constant(member);
-                self.func().push_wide(Op::LoadConst, dest, k);
-            }
-            Item::Module(module) => {
+            Item::Member { module, name } => self.load_known_member(module, name, span, dest),
+            Item::Broken => self.broken(Dest::Into(dest)),
+            Item::Module(_) => {
                 let message = format!("`{name}` is a module, not a value");
-                let help = format!("name a member of it: `{module}.member`");
+                let help = format!("name a member of it: `{name}.member`");
                 self.error(Code::UnknownName, span, message).help = Some(help);
             }
+            Item::Type(ty) => self.load_type(ty, dest),
             Item::TopVar | Item::SessionVar { .. } => {
                 if self.funcs.iter().any(|f| f.is_item) {
                     self.top_level_var(name, span);
@@ -130,6 +131,10 @@ impl Codegen<'_> {
     }
 
     pub(super) fn unknown_name(&mut self, name: &str, span: Span) {
+        if name == "self" {
+            self.no_self(span);
+            return;
+        }
         let later = self.funcs.iter().rev().find_map(|f| {
             f.later.iter().find(|(n, s)| **n == *name && s.start > span.start).map(|(_, s)| *s)
         });
@@ -150,15 +155,46 @@ impl Codegen<'_> {
             }
             return;
         }
-        let known = self.known_names();
+        if let Some((Item::TopVar, declared)) = self.items.get(name) {
+            let declared = *declared;
+            let message = format!("`{name}` is used before it is defined");
+            let error = self.error(Code::UsedBeforeDefinition, span, message);
+            error.labels.push((declared, "defined here".to_owned()));
+            return;
+        }
+        let mut known = self.known_names();
+        known.retain(|known| **known != *name);
         let close = closest(name, known.iter().map(|n| &**n)).map(str::to_owned);
         let is_module = self.environment.modules.contains_key(name);
-        let error = self.error(Code::UnknownName, span, format!("unknown name `{name}`"));
-        if is_module {
-            error.help = Some(format!("add `import {name}` at the top of the file"));
-        } else if let Some(close) = close {
-            error.help = Some(format!("did you mean `{close}`?"));
-        }
+        let sibling = self.sibling(name);
+        let familiar = familiar::help(name);
+        let member = familiar::member(name, &self.environment.modules);
+        let (message, help) = if name == "_" {
+            ("`_` binds nothing, so it has no value".to_owned(), Some("give it a name".to_owned()))
+        } else {
+            let help = sibling
+                .or_else(|| {
+                    is_module.then(|| format!("add `import {name}` at the top of the file"))
+                })
+                .or(familiar)
+                .or_else(|| close.map(|close| format!("did you mean `{close}`?")))
+                .or(member);
+            (format!("unknown name `{name}`"), help)
+        };
+        self.error(Code::UnknownName, span, message).help = help;
+    }
+
+    /// `self` where there is none.
+    fn no_self(&mut self, span: Span) {
+        let owner = self.funcs.iter().rev().find(|f| f.is_item).and_then(|f| f.owner.as_ref());
+        let (message, help) = match owner {
+            Some(_) => (
+                "this function is called on the type: it has no `self`",
+                Some("a method takes `self` as its first parameter".to_owned()),
+            ),
+            None => ("`self` is known in methods only", None),
+        };
+        self.error(Code::UnknownName, span, message).help = help;
     }
 
     fn known_names(&self) -> Vec<Box<str>> {
@@ -184,46 +220,9 @@ impl Codegen<'_> {
                 GlobalKind::Type => "a type",
                 GlobalKind::Let | GlobalKind::Var => "a `let`",
             },
-            Some((Item::Module(_) | Item::Member { .. }, _)) => "imported",
+            Some((Item::Type(_), _)) => "a type",
+            Some((Item::Module(_) | Item::Member { .. } | Item::Broken, _)) => "imported",
             Some((Item::TopVar | Item::SessionVar { .. }, _)) | None => "built in",
         }
     }
-}
-
-/// The name among `names` that is most like `name`, if one is like it at all.
-pub(super) fn closest<'n>(name: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
-    let limit = (name.chars().count() / 3).max(1);
-    names
-        .map(|n| (distance(name, n), n))
-        .filter(|&(d, n)| d <= limit && d < n.chars().count())
-        .min_by_key(|&(d, _)| d)
-        .map(|(_, n)| n)
-}
-
-/// Edit distance in which a swap of neighbours counts as one (optimal string alignment).
-fn distance(a: &str, b: &str) -> usize {
-    let a: Vec<char> = a.chars().collect();
-    let b: Vec<char> = b.chars().collect();
-    if a.len().abs_diff(b.len()) > 3 || a.len() > 64 {
-        return usize::MAX;
-    }
-    let mut rows = vec![vec![0; b.len() + 1]; a.len() + 1];
-    for (i, row) in rows.iter_mut().enumerate() {
-        row[0] = i;
-    }
-    for (j, cell) in rows[0].iter_mut().enumerate() {
-        *cell = j;
-    }
-    for i in 1..=a.len() {
-        for j in 1..=b.len() {
-            let cost = usize::from(a[i - 1] != b[j - 1]);
-            let mut best =
-                (rows[i - 1][j] + 1).min(rows[i][j - 1] + 1).min(rows[i - 1][j - 1] + cost);
-            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
-                best = best.min(rows[i - 2][j - 2] + 1);
-            }
-            rows[i][j] = best;
-        }
-    }
-    rows[a.len()][b.len()]
 }

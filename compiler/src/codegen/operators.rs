@@ -183,27 +183,15 @@ impl<'a> Codegen<'a> {
     }
 
     pub(super) fn is_type(&mut self, value: &'a Expr, ty: &TypePath, negated: bool, dest: Dest) {
-        let [name] = &ty.parts[..] else {
-            self.not_supported(ty.span, "structs and enums");
-            return;
-        };
-        if name.name.starts_with(|c: char| c.is_uppercase()) && &*name.name != "Error" {
-            self.not_supported(ty.span, "structs and enums");
-            return;
-        }
         let top = self.func().top;
         let reg = self.operand(value);
-        let name = if &*name.name == "Error" { "error" } else { &name.name };
-        let Some(k) = self.func().short_constant(Constant::Str(name.into())) else {
-            self.too_many_constants(ty.span);
-            return;
-        };
         self.produce(dest, |c, dest| {
-            c.func().push(Op::IsType, dest, reg, k);
             if negated {
                 let temp = c.func().alloc();
-                c.func().push(Op::Not, temp, dest, 0);
-                c.func().push(Op::Copy, dest, temp, 0);
+                c.type_test(ty, reg, temp);
+                c.func().push(Op::Not, dest, temp, 0);
+            } else {
+                c.type_test(ty, reg, dest);
             }
         });
         self.func().top = top;
@@ -327,7 +315,10 @@ impl<'a> Codegen<'a> {
             Cond::Expr(e) => self.jump_if(e, false, otherwise),
             Cond::Let { pattern, value } => {
                 let PatternKind::Binding(name) = &pattern.kind else {
-                    self.not_supported(pattern.span, "patterns in `if let` and `while let`");
+                    let (reg, is_stable) = self.scrutinee(value, false);
+                    let bound = self.bound_names(pattern, is_stable.then_some(reg));
+                    self.test(pattern, reg, &bound, otherwise);
+                    self.declare_bound(&bound, super::func::LocalKind::Bound);
                     return;
                 };
                 let reg = self.func().alloc();

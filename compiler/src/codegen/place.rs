@@ -7,8 +7,9 @@ use super::operators::binary_op;
 use super::walk::may_write;
 use super::{Code, Codegen, Dest, Item};
 use crate::ast::{AssignOp, Expr, ExprKind, Ident, Index};
-use crate::bytecode::op::INCLUSIVE;
-use crate::bytecode::{Constant, Op, Receiver, Word};
+use crate::bytecode::op::{INCLUSIVE, READ_ROOT};
+use crate::bytecode::{Op, Receiver, Word};
+use crate::ModuleName;
 use crate::source::Span;
 
 /// The longest path: its steps are counted in 8 bits.
@@ -55,34 +56,134 @@ pub(super) fn path_of(e: &Expr) -> (&Expr, Vec<PathStep<'_>>) {
     (at, steps)
 }
 
+/// The most registers that a place takes in [`Codegen::changeable_place`].
+pub(super) fn slots_of(e: &Expr) -> u16 {
+    let (_, steps) = path_of(e);
+    1 + steps.iter().filter(|step| matches!(step, PathStep::Index(_))).count() as u16
+}
+
+/// The name of the variable at a root.
+pub(super) fn root_name(root: &Expr) -> Option<&str> {
+    match &root.kind {
+        ExprKind::Name(name) => Some(name),
+        ExprKind::SelfRef => Some("self"),
+        _ => None,
+    }
+}
+
+/// True when the path may lead through a cell: what stands before that is only read.
+fn has_value_step(steps: &[PathStep<'_>]) -> bool {
+    steps.iter().any(|step| matches!(step, PathStep::Field(name) if &*name.name == "value"))
+}
+
 impl<'a> Codegen<'a> {
+    /// The place that `e` names, about to be changed, and the flags of the instructions that do it;
+    /// or reports why it cannot be changed. `after` as for [`Self::place`].
+    pub(super) fn changeable_place(
+        &mut self,
+        e: &'a Expr,
+        verb: &str,
+        after: impl Fn() -> bool,
+        slots: &mut Option<Reg>,
+    ) -> Option<(Place, u8)> {
+        let (root, steps) = path_of(e);
+        let name = root_name(root);
+        let is_var = name.is_some_and(|name| {
+            matches!(self.resolve(name), Resolved::Local { kind: LocalKind::Var, .. })
+        });
+        if is_var {
+            return Some((self.place_in(e, after, slots), 0));
+        }
+        if has_value_step(&steps) {
+            return Some((self.place_in(e, after, slots), READ_ROOT));
+        }
+        match name {
+            Some(name) => {
+                self.assignable(name, root.span, verb);
+            }
+            None => self.no_place(root, e.span),
+        }
+        None
+    }
+
+    /// Reports that something is a value, and no place.
+    fn no_place(&mut self, root: &Expr, span: Span) {
+        let what = match &root.kind {
+            ExprKind::Error => return,
+            ExprKind::Index { .. } => "a slice is a new value",
+            ExprKind::Field { optional: true, .. } | ExprKind::Method { optional: true, .. } => {
+                "what `?.` gives is a value"
+            }
+            ExprKind::Call { .. } | ExprKind::Method { .. } => "the result of a call is a value",
+            _ => "this is a value that nothing names",
+        };
+        let message = format!("{what}, not a place: the change would be lost");
+        self.error(Code::NotAssignable, span, message).help =
+            Some("put it into a `var` first, and change that".to_owned());
+    }
+
     /// The place that `e` names, with its indexes evaluated; `after` is what is evaluated between
     /// this and the instruction that walks the path.
     pub(super) fn place(&mut self, e: &'a Expr, after: impl Fn() -> bool) -> Place {
+        self.place_in(e, after, &mut None)
+    }
+
+    /// As [`Self::place`]; values that need a register get those from `slots` on, if given:
+    /// [`slots_of`] says how many.
+    fn place_in(
+        &mut self,
+        e: &'a Expr,
+        after: impl Fn() -> bool,
+        slots: &mut Option<Reg>,
+    ) -> Place {
         let chain = self.chain.take();
         let (root, mut steps) = path_of(e);
         let writes = |steps: &[PathStep<'_>]| {
             after() || steps.iter().any(|s| matches!(s, PathStep::Index(i) if may_write(i)))
         };
-        let (root, kind) = match &root.kind {
-            ExprKind::Name(name) => {
-                if let (Some(module), Some(PathStep::Field(member))) =
+        let (root, kind) = match root_name(root) {
+            Some(name) => {
+                if let (ExprKind::SelfRef, Some(PathStep::Field(field))) =
+                    (&root.kind, steps.first())
+                {
+                    self.check_self_field(field);
+                }
+                if let [PathStep::Field(ty), PathStep::Field(member), ..] = steps[..]
+                    && let Some(ty) = self.type_as_member(root, ty)
+                {
+                    let reg = self.slot_in(slots);
+                    self.read_on_type(&ty, member, reg);
+                    steps.drain(..2);
+                    (reg, Receiver::Let)
+                } else if let (Some(module), Some(PathStep::Field(member))) =
                     (self.module_of(root), steps.first())
                 {
-                    let reg = self.func().alloc();
+                    let reg = self.slot_in(slots);
                     self.load_member(&module, member, reg);
                     steps.remove(0);
                     (reg, Receiver::Let)
                 } else {
                     match self.resolve(name) {
                         Resolved::Local { reg, kind } => (reg, kind.receiver()),
-                        _ => (self.operand(root), Receiver::Let),
+                        _ => (self.operand_in(root, false, slots), Receiver::Let),
                     }
                 }
             }
-            _ => {
+            None if let (Some(ty), Some(PathStep::Field(member))) =
+                (self.type_of_expr(root), steps.first()) =>
+            {
+                let reg = self.slot_in(slots);
+                self.read_on_type(&ty, member, reg);
+                steps.remove(0);
+                (reg, Receiver::Let)
+            }
+            None => {
                 self.chain = chain;
-                (self.temp_in_chain(root), Receiver::Temporary)
+                let root = match slots {
+                    Some(_) => self.operand_in(root, true, slots),
+                    None => self.temp_in_chain(root),
+                };
+                (root, Receiver::Temporary)
             }
         };
         if steps.len() > MAX_STEPS {
@@ -95,12 +196,38 @@ impl<'a> Codegen<'a> {
                 PathStep::Field(name) => Word::step_field(self.func().string(&name.name)),
                 PathStep::Index(index) => {
                     let copy = writes(&steps[i + 1..]);
-                    let reg = if copy { self.temp(index) } else { self.operand(index) };
-                    Word::step_index(reg)
+                    Word::step_index(self.operand_in(index, copy, slots))
                 }
             });
         }
         Place { root, kind, steps: words }
+    }
+
+    /// A register for a part of a place.
+    fn slot_in(&mut self, slots: &mut Option<Reg>) -> Reg {
+        match slots {
+            Some(next) => {
+                *next += 1;
+                *next - 1
+            }
+            None => self.func().alloc(),
+        }
+    }
+
+    /// The register of a value that is a part of a place: a variable's own unless it is to be
+    /// copied.
+    fn operand_in(&mut self, e: &'a Expr, copy: bool, slots: &mut Option<Reg>) -> Reg {
+        if slots.is_none() {
+            return if copy { self.temp(e) } else { self.operand(e) };
+        }
+        if let (ExprKind::Name(name), false) = (&e.kind, copy)
+            && let Resolved::Local { reg, .. } = self.resolve(name)
+        {
+            return reg;
+        }
+        let reg = self.slot_in(slots);
+        self.eval(e, Dest::Into(reg));
+        reg
     }
 
     /// Evaluates an expression in which a `?.` may end the chain around it.
@@ -127,6 +254,12 @@ impl<'a> Codegen<'a> {
         let top = self.func().top;
         if let Some((module, name)) = self.member_of(e) {
             self.produce(dest, |c, dest| c.load_member(&module, name, dest));
+            return;
+        }
+        if let ExprKind::Field { object, name, optional: false } = &e.kind
+            && let Some(ty) = self.type_of_expr(object)
+        {
+            self.produce(dest, |c, dest| c.read_on_type(&ty, name, dest));
             return;
         }
         let place = self.place(e, || false);
@@ -197,26 +330,22 @@ impl<'a> Codegen<'a> {
     pub(super) fn assign(&mut self, target: &'a Expr, op: AssignOp, value: &'a Expr) {
         let span = self.func().span_now;
         let (root, steps) = path_of(target);
-        let ExprKind::Name(name) = &root.kind else {
-            if !matches!(root.kind, ExprKind::Error) {
-                let message = "this cannot be assigned to: the change would be lost";
-                self.error(Code::NotAssignable, target.span, message).help =
-                    Some("assign to a `var`, or to a field or element of one".to_owned());
+        if let (Some(name), true) = (root_name(root), steps.is_empty()) {
+            if let Some(reg) = self.assignable(name, root.span, "assign to") {
+                self.assign_variable(reg, op, value);
+                self.func().span_now = span;
             }
             return;
-        };
-        let Some(reg) = self.assignable(name, root.span, steps.is_empty()) else { return };
-        if steps.is_empty() {
-            self.assign_variable(reg, op, value);
-            self.func().span_now = span;
-            return;
         }
-        let place = self.place(target, || may_write(value));
+        let Some((place, flags)) = self.changeable_place(target, "change", || may_write(value), &mut None)
+        else {
+            return;
+        };
         match op {
             AssignOp::Set => {
                 let value = self.temp(value);
                 self.func().span_now = span;
-                self.set_place(&place, value);
+                self.set_place(&place, value, flags);
             }
             AssignOp::Op(op) => {
                 let value = self.temp(value);
@@ -224,7 +353,8 @@ impl<'a> Codegen<'a> {
                 let mut ext = vec![Word::abc(binary_op(op).0, 0, 0, 0)];
                 ext.extend_from_slice(&place.steps);
                 let count = place.steps.len() as u16;
-                self.func().push_ext(Op::UpdatePath, place.root, value, count, ext);
+                let ins = self.func().push_ext(Op::UpdatePath, place.root, value, count, ext);
+                ins.word.flags = flags;
             }
             AssignOp::Coalesce => {
                 let end = self.func().label();
@@ -240,29 +370,28 @@ impl<'a> Codegen<'a> {
                 self.func().jump(Op::JumpIfNot, vacant, 0, end);
                 let value = self.temp(value);
                 self.func().span_now = span;
-                self.set_place(&place, value);
+                self.set_place(&place, value, flags);
                 self.func().place(end);
             }
         }
     }
 
-    fn set_place(&mut self, place: &Place, value: Reg) {
+    fn set_place(&mut self, place: &Place, value: Reg, flags: u8) {
         use crate::bytecode::Step;
-        if let [step] = place.steps[..] {
-            match step.step() {
-                Step::Index(index) => {
-                    self.func().push(Op::SetIndex, place.root, index, value);
-                    return;
-                }
-                Step::Field(name) if name < u32::from(super::func::MAX_REGISTERS) => {
-                    self.func().push(Op::SetField, place.root, name as u16, value);
-                    return;
-                }
-                Step::Field(_) => {}
-            }
-        }
         let count = place.steps.len() as u16;
-        self.func().push_ext(Op::SetPath, place.root, value, count, place.steps.clone());
+        let ins = match place.steps[..] {
+            [step] => match step.step() {
+                Step::Index(index) => self.func().push(Op::SetIndex, place.root, index, value),
+                Step::Field(name) if name < u32::from(super::func::MAX_REGISTERS) => {
+                    self.func().push(Op::SetField, place.root, name as u16, value)
+                }
+                Step::Field(_) => {
+                    self.func().push_ext(Op::SetPath, place.root, value, 1, place.steps.clone())
+                }
+            },
+            _ => self.func().push_ext(Op::SetPath, place.root, value, count, place.steps.clone()),
+        };
+        ins.word.flags = flags;
     }
 
     fn assign_variable(&mut self, reg: Reg, op: AssignOp, value: &'a Expr) {
@@ -328,16 +457,23 @@ impl<'a> Codegen<'a> {
     }
 
     /// The register of the variable `name`, if it may be changed; else says why not.
-    fn assignable(&mut self, name: &str, span: Span, whole: bool) -> Option<Reg> {
-        let verb = if whole { "assign to" } else { "change" };
+    pub(super) fn assignable(&mut self, name: &str, span: Span, verb: &str) -> Option<Reg> {
         let (kind, help) = match self.resolve(name) {
             Resolved::Local { reg, kind: LocalKind::Var } => return Some(reg),
             Resolved::Local { kind: LocalKind::Let, .. } => {
                 ("a `let`", format!("declare it with `var {name} = ...` to change it later"))
             }
-            Resolved::Local { kind: LocalKind::Parameter, .. } => {
-                ("a parameter", format!("copy it first: `var {name} = {name}`"))
-            }
+            Resolved::Local { kind: LocalKind::Parameter, .. } if name == "self" => (
+                "not declared `mut` in this method",
+                "write `mut self` in the method's parameters".to_owned(),
+            ),
+            Resolved::Local { kind: LocalKind::Parameter, .. } => (
+                "a parameter",
+                format!(
+                    "copy it first: `var {name} = {name}`; or declare it `mut {name}` and hand over \
+                     a place: `&...`"
+                ),
+            ),
             Resolved::Local { kind: LocalKind::Captured, .. } => (
                 "captured by value",
                 "a closure has its own copy; return the new value, or share it through a \
@@ -359,8 +495,19 @@ impl<'a> Codegen<'a> {
             Resolved::Item(_) | Resolved::Builtin => {
                 (self.item_is_constant(name), "choose another name for a `var`".to_owned())
             }
-            Resolved::Unknown => {
+            Resolved::Unknown if name == "self" => {
                 self.unknown_name(name, span);
+                return None;
+            }
+            Resolved::Unknown => {
+                let before = self.diagnostics.len();
+                self.unknown_name(name, span);
+                if let [error] = &mut self.diagnostics[before..]
+                    && verb == "assign to"
+                    && error.help.as_ref().is_none_or(|help| !help.starts_with("did you mean"))
+                {
+                    error.help = Some(format!("declare it first: `var {name} = ...`"));
+                }
                 return None;
             }
         };
@@ -370,7 +517,7 @@ impl<'a> Codegen<'a> {
     }
 
     /// The module that an expression names.
-    pub(super) fn module_of(&mut self, e: &Expr) -> Option<Box<str>> {
+    pub(super) fn module_of(&mut self, e: &Expr) -> Option<ModuleName> {
         let ExprKind::Name(name) = &e.kind else { return None };
         match self.resolve(name) {
             Resolved::Item(Item::Module(module)) => Some(module),
@@ -379,21 +526,8 @@ impl<'a> Codegen<'a> {
     }
 
     /// `module.name`
-    fn member_of<'e>(&mut self, e: &'e Expr) -> Option<(Box<str>, &'e Ident)> {
+    fn member_of<'e>(&mut self, e: &'e Expr) -> Option<(ModuleName, &'e Ident)> {
         let ExprKind::Field { object, name, optional: false } = &e.kind else { return None };
         Some((self.module_of(object)?, name))
-    }
-
-    /// Loads a member of a standard module.
-    pub(super) fn load_member(&mut self, module: &str, name: &Ident, dest: Reg) {
-        let known =
-            self.environment.modules.get(module).is_some_and(|m| m.contains_key(&name.name));
-        if !known {
-            self.unknown_member(module, &name.name, name.span);
-            return;
-        }
-        let member = Constant::Member { module: module.into(), name: name.name.clone() };
-        let k = self.func().constant(member);
-        self.func().push_wide(Op::LoadConst, dest, k);
     }
 }

@@ -1,5 +1,6 @@
 //! Threads: `spawn` and `select`.
 
+use super::call::is_plain;
 use super::func::Reg;
 use super::{Code, Codegen, Dest};
 use crate::ast::{Arg, ArgKind, Expr, ExprKind, SelectArm, SelectKind, StmtKind};
@@ -38,6 +39,17 @@ impl<'a> Codegen<'a> {
                 self.spawn_call(callee, args, dest);
                 self.func().top = top;
             }
+            ExprKind::Method { object, name, args, optional: false }
+                if is_plain(args) && self.type_of_expr(object).is_some() =>
+            {
+                let top = self.func().top;
+                let callee = self.func().alloc();
+                if let Some(ty) = self.type_of_expr(object) {
+                    self.read_on_type(&ty, name, callee);
+                }
+                self.spawn_call(callee, args, dest);
+                self.func().top = top;
+            }
             ExprKind::Method { object, args, optional: false, .. } if is_plain(args) => {
                 self.spawn_method(what, object, args, dest);
             }
@@ -56,6 +68,12 @@ impl<'a> Codegen<'a> {
     fn spawn_callee(&mut self, callee: &'a Expr, args: &'a [Arg], span: Span) -> Reg {
         if let ExprKind::Name(name) = &callee.kind {
             let signature = self.signature_of_name(name);
+            if signature.as_ref().is_some_and(|s| s.mutable.contains(&true)) {
+                let message = format!("`{name}` has `mut` parameters, so it cannot be spawned");
+                self.error(Code::BadPlace, callee.span, message).help =
+                    Some("spawn a block that keeps the variable: `spawn { var x = ...; ... }`".to_owned());
+                return self.func().alloc();
+            }
             self.check_arguments(name, signature.as_ref(), args, span);
         }
         self.temp(callee)
@@ -260,10 +278,6 @@ impl<'a> Codegen<'a> {
             self.func().place(end);
         }
     }
-}
-
-fn is_plain(args: &[Arg]) -> bool {
-    args.iter().all(|a| a.kind == ArgKind::Value && a.name.is_none())
 }
 
 fn method_of(call: &Expr) -> Option<(&str, &[Arg])> {

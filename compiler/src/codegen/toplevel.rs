@@ -6,16 +6,17 @@
 //! session is a local of the line that names it: the line moves it out of its slot at its start and
 //! back at its end, however it ends.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 
 use super::func::{LocalKind, Reg};
+use super::imports::Imports;
+use super::pattern::names_in_pattern;
+use super::types::{KnownType, TypeRef};
 use super::{Code, Codegen, Dest, Item};
 use crate::ast::{self, FnDecl, PatternKind, Program, Stmt, StmtKind};
 use crate::bytecode::{Constant, Global, GlobalKind, Op};
 use crate::source::{Source, Span};
 use crate::{Session, Signature};
-
-type Imports = BTreeMap<Box<str>, (Box<str>, Option<Box<str>>)>;
 
 impl<'a> Codegen<'a> {
     /// Compiles the whole text; function 0 is its top-level code. Gives the imports.
@@ -35,6 +36,7 @@ impl<'a> Codegen<'a> {
         for stmt in &program.stmts {
             self.declare_top(stmt, &named_in_functions, &mut declared, &mut imports);
         }
+        self.type_bodies(program);
         for (decl, index) in &declared {
             self.item_function(decl, *index);
         }
@@ -52,7 +54,16 @@ impl<'a> Codegen<'a> {
             let item = match global.kind {
                 GlobalKind::Var => Item::SessionVar { slot },
                 GlobalKind::Let | GlobalKind::Fn | GlobalKind::Type => {
-                    Item::Slot { slot, signature: session.signatures.get(&global.name).cloned() }
+                    match session.types.get(&global.name) {
+                        Some(shape) => {
+                            let (name, shape) = (global.name.clone(), shape.clone());
+                            Item::Type(KnownType { name, at: TypeRef::Slot(slot), shape })
+                        }
+                        None => {
+                            let signature = session.signatures.get(&global.name).cloned();
+                            Item::Slot { slot, signature }
+                        }
+                    }
                 }
             };
             self.items.insert(global.name.clone(), (item, Span::default()));
@@ -88,28 +99,30 @@ impl<'a> Codegen<'a> {
                 self.declare_item(&decl.name.name, item, decl.name.span);
             }
             StmtKind::Let { pattern, mutable, .. } => {
-                let PatternKind::Binding(name) = &pattern.kind else { return };
-                if &**name == "_" {
-                    return;
-                }
-                let item = match (self.is_session, *mutable) {
-                    (false, true) => Item::TopVar,
-                    (true, true) => Item::SessionVar { slot: self.slot(name, GlobalKind::Var) },
-                    (false, false) if !named_in_functions.contains(&**name) => Item::TopVar,
-                    (_, false) => {
-                        Item::Slot { slot: self.slot(name, GlobalKind::Let), signature: None }
-                    }
-                };
-                self.declare_item(name, item, pattern.span);
+                names_in_pattern(pattern, &mut |name, span| {
+                    let item = match (self.is_session, *mutable) {
+                        (false, true) => Item::TopVar,
+                        (true, true) => Item::SessionVar { slot: self.slot(name, GlobalKind::Var) },
+                        (false, false)
+                            if !named_in_functions.contains(name) && !self.files.exports(name) =>
+                        {
+                            Item::TopVar
+                        }
+                        (_, false) => {
+                            Item::Slot { slot: self.slot(name, GlobalKind::Let), signature: None }
+                        }
+                    };
+                    self.declare_item(name, item, span);
+                });
             }
-            StmtKind::Import(import) => self.import(import, imports),
-            StmtKind::Struct(decl) => self.not_supported(decl.span, "structs"),
-            StmtKind::Enum(decl) => self.not_supported(decl.span, "enums"),
+            StmtKind::Import(import) => self.declare_import(import, imports),
+            StmtKind::Struct(decl) => self.declare_struct(decl),
+            StmtKind::Enum(decl) => self.declare_enum(decl),
             StmtKind::Expr(_) | StmtKind::Assign { .. } | StmtKind::Defer(_) | StmtKind::Error => {}
         }
     }
 
-    fn slot(&mut self, name: &str, kind: GlobalKind) -> u16 {
+    pub(super) fn slot(&mut self, name: &str, kind: GlobalKind) -> u16 {
         // A redefinition in a session takes over the slot, so that earlier functions see it.
         let known = self.globals.iter().position(|g| &*g.name == name);
         let slot = known.unwrap_or_else(|| {
@@ -125,7 +138,7 @@ impl<'a> Codegen<'a> {
         slot as u16
     }
 
-    fn declare_item(&mut self, name: &str, item: Item, span: Span) {
+    pub(super) fn declare_item(&mut self, name: &str, item: Item, span: Span) {
         if let Some((_, first)) = self.items.get(name)
             && !self.is_session
         {
@@ -136,51 +149,6 @@ impl<'a> Codegen<'a> {
             return;
         }
         self.items.insert(name.into(), (item, span));
-    }
-
-    fn import(&mut self, import: &ast::Import, imports: &mut Imports) {
-        let ast::ModulePath::Standard(module) = &import.module else {
-            self.not_supported(import.span, "file modules");
-            return;
-        };
-        let environment = self.environment;
-        let Some(members) = environment.modules.get(&module.name) else {
-            let close =
-                super::names::closest(&module.name, environment.modules.keys().map(|n| &**n));
-            let help = close.map(|c| format!("did you mean `{c}`?"));
-            let message = format!("there is no standard module `{}`", module.name);
-            self.error(Code::UnknownModule, module.span, message).help = help;
-            return;
-        };
-        match &import.members {
-            None => {
-                let name = import.alias.as_ref().unwrap_or(module);
-                imports.insert(name.name.clone(), (module.name.clone(), None));
-                self.declare_item(&name.name, Item::Module(module.name.clone()), name.span);
-            }
-            Some(names) => {
-                for name in names {
-                    if !members.contains_key(&name.name) {
-                        self.unknown_member(&module.name, &name.name, name.span);
-                        continue;
-                    }
-                    let target = (module.name.clone(), Some(name.name.clone()));
-                    imports.insert(name.name.clone(), target);
-                    let item =
-                        Item::Member { module: module.name.clone(), name: name.name.clone() };
-                    self.declare_item(&name.name, item, name.span);
-                }
-            }
-        }
-    }
-
-    pub(super) fn unknown_member(&mut self, module: &str, name: &str, span: Span) {
-        let members = self.environment.modules.get(module);
-        let close = members
-            .and_then(|m| super::names::closest(name, m.keys().map(|n| &**n)))
-            .map(|c| format!("did you mean `{module}.{c}`?"));
-        let message = format!("module `{module}` has no `{name}`");
-        self.error(Code::UnknownModule, span, message).help = close;
     }
 
     /// Compiles a named top-level function.
@@ -245,15 +213,15 @@ impl<'a> Codegen<'a> {
         let Some(session) = session else { return Vec::new() };
         let mut declared = HashSet::new();
         for stmt in &program.stmts {
-            if let StmtKind::Let { pattern, mutable: true, .. } = &stmt.kind
-                && let PatternKind::Binding(name) = &pattern.kind
-            {
-                declared.insert(&**name);
+            if let StmtKind::Let { pattern, mutable: true, .. } = &stmt.kind {
+                names_in_pattern(pattern, &mut |name, _| {
+                    declared.insert(name);
+                });
             }
         }
         let mut named = HashSet::new();
         for stmt in &program.stmts {
-            super::walk::names_in_stmt(stmt, &mut |name| {
+            super::walk::names_in_stmt(stmt, &mut |name, _| {
                 named.insert(name);
             });
         }
@@ -303,6 +271,7 @@ pub(super) fn signature_of(params: &[ast::Param]) -> Signature {
         };
         signature.parameters.push(name);
         signature.optional.push(param.default.is_some());
+        signature.mutable.push(param.mutable);
     }
     signature
 }
@@ -311,8 +280,8 @@ pub(super) fn signature_of(params: &[ast::Param]) -> Signature {
 fn names_in_functions(program: &Program) -> HashSet<&str> {
     let mut names = HashSet::new();
     for stmt in &program.stmts {
-        if let StmtKind::Fn(_) = &stmt.kind {
-            super::walk::names_in_stmt(stmt, &mut |name| {
+        if let StmtKind::Fn(_) | StmtKind::Struct(_) | StmtKind::Enum(_) = &stmt.kind {
+            super::walk::names_in_stmt(stmt, &mut |name, _| {
                 names.insert(name);
             });
         }

@@ -1,9 +1,10 @@
 //! Walks over the tree before it is compiled: what an expression may change, which names it mentions.
 
 use crate::ast::{
-    ArgKind, Block, Cond, Element, Expr, ExprKind, Index, MapElement, SelectKind, Stmt, StmtKind,
-    StrPart,
+    ArgKind, Block, Cond, Element, Expr, ExprKind, FnDecl, Index, MapElement, Param, SelectKind, Stmt,
+    StmtKind, StrPart,
 };
+use crate::source::Span;
 
 /// True when evaluating `e` may change a local variable of the function it stands in.
 pub(super) fn may_write(e: &Expr) -> bool {
@@ -72,7 +73,7 @@ pub(super) fn may_write(e: &Expr) -> bool {
 }
 
 /// Visits every name that a statement mentions, at any depth.
-pub(super) fn names_in_stmt<'e>(stmt: &'e Stmt, visit: &mut impl FnMut(&'e str)) {
+pub(super) fn names_in_stmt<'e>(stmt: &'e Stmt, visit: &mut impl FnMut(&'e str, Span)) {
     match &stmt.kind {
         StmtKind::Expr(e) => names_in(e, visit),
         StmtKind::Let { value, .. } => names_in(value, visit),
@@ -81,25 +82,40 @@ pub(super) fn names_in_stmt<'e>(stmt: &'e Stmt, visit: &mut impl FnMut(&'e str))
             names_in(value, visit);
         }
         StmtKind::Defer(body) => names_in_stmt(body, visit),
-        StmtKind::Fn(decl) => {
-            decl.params.iter().filter_map(|p| p.default.as_ref()).for_each(|e| names_in(e, visit));
-            names_in_block(&decl.body, visit);
+        StmtKind::Fn(decl) => names_in_fn(decl, visit),
+        StmtKind::Struct(decl) => {
+            names_in_defaults(&decl.fields, visit);
+            decl.functions.iter().for_each(|f| names_in_fn(f, visit));
         }
-        StmtKind::Struct(_) | StmtKind::Enum(_) | StmtKind::Import(_) | StmtKind::Error => {}
+        StmtKind::Enum(decl) => {
+            decl.variants.iter().for_each(|(_, fields)| names_in_defaults(fields, visit));
+            decl.functions.iter().for_each(|f| names_in_fn(f, visit));
+        }
+        StmtKind::Import(_) | StmtKind::Error => {}
     }
 }
 
-fn names_in_block<'e>(block: &'e Block, visit: &mut impl FnMut(&'e str)) {
+fn names_in_fn<'e>(decl: &'e FnDecl, visit: &mut impl FnMut(&'e str, Span)) {
+    names_in_defaults(&decl.params, visit);
+    names_in_block(&decl.body, visit);
+}
+
+fn names_in_defaults<'e>(params: &'e [Param], visit: &mut impl FnMut(&'e str, Span)) {
+    params.iter().filter_map(|p| p.default.as_ref()).for_each(|e| names_in(e, visit));
+}
+
+/// Visits every name that a block mentions, at any depth.
+pub(super) fn names_in_block<'e>(block: &'e Block, visit: &mut impl FnMut(&'e str, Span)) {
     block.stmts.iter().for_each(|s| names_in_stmt(s, visit));
 }
 
-fn names_in_cond<'e>(cond: &'e Cond, visit: &mut impl FnMut(&'e str)) {
+fn names_in_cond<'e>(cond: &'e Cond, visit: &mut impl FnMut(&'e str, Span)) {
     match cond {
         Cond::Expr(e) | Cond::Let { value: e, .. } => names_in(e, visit),
     }
 }
 
-fn names_in<'e>(e: &'e Expr, visit: &mut impl FnMut(&'e str)) {
+fn names_in<'e>(e: &'e Expr, visit: &mut impl FnMut(&'e str, Span)) {
     match &e.kind {
         ExprKind::Nil
         | ExprKind::Bool(_)
@@ -107,10 +123,10 @@ fn names_in<'e>(e: &'e Expr, visit: &mut impl FnMut(&'e str)) {
         | ExprKind::Float(_)
         | ExprKind::Str(_)
         | ExprKind::TypeName(_)
-        | ExprKind::SelfRef
         | ExprKind::Continue
         | ExprKind::Error => {}
-        ExprKind::Name(name) => visit(name),
+        ExprKind::Name(name) => visit(name, e.span),
+        ExprKind::SelfRef => visit("self", e.span),
         ExprKind::Interpolated(parts) => {
             for part in parts {
                 if let StrPart::Expr { value, .. } = part {
@@ -204,8 +220,7 @@ fn names_in<'e>(e: &'e Expr, visit: &mut impl FnMut(&'e str)) {
             }
         }
         ExprKind::Lambda(lambda) => {
-            let defaults = lambda.params.iter().filter_map(|p| p.default.as_ref());
-            defaults.for_each(|e| names_in(e, visit));
+            names_in_defaults(&lambda.params, visit);
             names_in_stmt(&lambda.body, visit);
         }
         ExprKind::Return(value) | ExprKind::Break(value) => {

@@ -64,10 +64,23 @@ codes! {
     UnknownModule "E0208" "There is no such module, or no such member of it.";
     BadSelect "E0209" "The arms of a `select` do not fit.";
     TooLarge "E0210" "A function is larger than the machine allows.";
-    NotSupported "E0211" "This version of the language does not have this yet.";
     MisplacedDeclaration "E0212" "A declaration stands where it cannot.";
     BadParameter "E0213" "A parameter is declared in a way that cannot work.";
     IntegerRange "E0214" "An integer literal does not fit 64 bits.";
+    WrongPattern "E0220" "A pattern can never match, or its names or fields do not fit.";
+    WalkedInPlace "E0221" "What `for &` walks is named inside the loop.";
+    BadPlace "E0222" "A place cannot be handed over with `&`.";
+    UnknownType "E0223" "There is no such struct, enum or variant.";
+    WrongMember "E0224" "A type has no such field or function, or it is used in the wrong way.";
+    BadType "E0225" "A struct or enum is declared in a way that cannot work.";
+    BadModuleName "E0223" "A file module has no name that a program could use.";
     TooMany "E0215" "There are more errors than are shown.";
     LooksContinued "W0100" "A line looks like the continuation of the one above, and is not.";
+    MissingVariant "W0120" "A `match` leaves out a variant of the enum whose variants it names.";
+    UnusedVariable "W0101" "A local variable is never read.";
+    UnusedImport "W0102" "An import is never used.";
+    Unreachable "W0103" "Code stands where nothing gets to.";
+    ShadowedBuiltin "W0104" "A name hides a built-in function.";
+    EmptyBlock "W0106" "An empty block stands where a value is wanted.";
+    DiscardedValue "W0105" "The value of a call that does nothing else is thrown away.";
 }

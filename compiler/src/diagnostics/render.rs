@@ -21,8 +21,10 @@ pub fn render(diagnostics: &[Diagnostic], source: &Source, color: bool) -> Strin
                 .iter()
                 .map(|(span, label)| (AnnotationKind::Context, *span, Some(label.as_str()))),
         );
-        let mut group =
-            level.primary_title(diagnostic.message.as_str()).element(snippet(source, &labels));
+        let mut group = level
+            .primary_title(diagnostic.message.as_str())
+            .id(diagnostic.code.text())
+            .element(snippet(source, &labels));
         if let Some(help) = &diagnostic.help {
             group = group.element(Level::HELP.message(help.as_str()));
         }

@@ -6,7 +6,7 @@ use super::{Lexer, Problem};
 use crate::ast::MAX_DEPTH;
 use crate::diagnostics::{Code, Diagnostic};
 use crate::source::Span;
-use crate::token::Token;
+use crate::token::{Lexeme, Token};
 
 /// What an open bracket belongs to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -77,12 +77,43 @@ pub(super) struct Open {
 
 impl Lexer<'_> {
     pub(super) fn open_bracket(&mut self, token: Token, span: Span) {
+        if token == Token::LBrace && self.is_body() {
+            self.close_unclosed(span);
+        }
         let bracket = match token {
             Token::LParen => Bracket::Paren,
             Token::LBracket => Bracket::Square,
             _ => self.brace(),
         };
         self.enter(bracket, token, span);
+    }
+
+    /// The `{` that comes next is the body of a head on this line (`fn f(a {`, `if g(x {`), and not
+    /// inside of the `(` or `[` that is open: it follows what no block can follow.
+    fn is_body(&self) -> bool {
+        let Some(open) = self.open.last() else { return false };
+        let in_brackets = matches!(open.bracket, Bracket::Paren | Bracket::Square);
+        if !in_brackets || self.line != open.line {
+            return false;
+        }
+        let ends_operand = self.last.ends_statement() && self.last != Token::RBrace;
+        let from_line = |lexeme: &&Lexeme| lexeme.start >= self.line;
+        let heads = |token: Token| {
+            matches!(token, Token::Fn | Token::If | Token::While | Token::For | Token::Match)
+        };
+        // `if c {`, `match v {`, `|x| {` may stand in brackets.
+        let is_plain = |token: Token| {
+            matches!(token, Token::Nil | Token::True | Token::False | Token::SelfRef)
+                || matches!(token, Token::And | Token::Or | Token::Not | Token::In | Token::Is)
+        };
+        let may_open =
+            |token: Token| token == Token::Pipe || token.is_keyword() && !is_plain(token);
+        let line = self.out.tokens.iter().rev().take_while(from_line);
+        let (inside, before): (Vec<&Lexeme>, Vec<&Lexeme>) =
+            line.partition(|lexeme| lexeme.start > open.span.start);
+        ends_operand
+            && before.iter().any(|lexeme| heads(lexeme.token))
+            && !inside.iter().any(|lexeme| may_open(lexeme.token))
     }
 
     /// Which kind of brace opens after the tokens so far.
@@ -115,7 +146,9 @@ impl Lexer<'_> {
     }
 
     pub(super) fn close_bracket(&mut self, token: Token, span: Span) {
-        let Some(at) = self.partner(token) else { return self.unmatched(token, span) };
+        let Some(at) = self.partner(token).or_else(|| self.outer_partner(token, span)) else {
+            return self.unmatched(token, span);
+        };
         self.close_above(at + 1, span);
         let open = self.open[at];
         if self.line_start && self.line != open.line && span.start - self.line < open.indent {
@@ -140,6 +173,38 @@ impl Lexer<'_> {
             }
         }
         None
+    }
+
+    /// The open bracket that a `)` or `]` at the start of its line closes by its indentation, past
+    /// blocks that should have been closed by then.
+    fn outer_partner(&self, token: Token, span: Span) -> Option<usize> {
+        let wanted = match token {
+            Token::RParen => Bracket::Paren,
+            Token::RBracket => Bracket::Square,
+            _ => return None,
+        };
+        let indent = span.start - self.line;
+        let at = self.open.iter().rposition(|open| open.bracket == wanted)?;
+        let passed = self.open[at + 1..].iter();
+        let ends_blocks = self.line_start
+            && self.open[at].indent == indent
+            && passed.clone().all(|open| open.indent >= indent && !open.bracket.is_interpolation());
+        ends_blocks.then_some(at)
+    }
+
+    /// Closes brackets of this line whose closing ones stand in `text`, which was swallowed by a
+    /// string that goes wrong.
+    pub(super) fn close_swallowed(&mut self, text: &str, at: u32) {
+        for c in text.chars() {
+            let closes = |open: &&Open| {
+                open.line == self.line
+                    && !open.bracket.is_interpolation()
+                    && open.bracket.closer().starts_with(c)
+            };
+            if self.open.last().as_ref().is_some_and(closes) {
+                self.leave(Span { start: at, end: at });
+            }
+        }
     }
 
     fn unmatched(&mut self, token: Token, span: Span) {
@@ -217,7 +282,10 @@ impl Lexer<'_> {
         self.report(found.start, error);
         let one_line = |open: &Open| open.bracket == Bracket::Interpolation { triple: false };
         if let Some(keep) = self.open.iter().position(one_line) {
+            let from = self.open[keep].span.end;
             self.close_silently(keep, found.start);
+            let text = self.text;
+            self.close_swallowed(&text[from as usize..found.end as usize], found.end);
         }
     }
 

@@ -78,6 +78,10 @@ impl Lexer<'_> {
             Stop::Unclosed => {
                 self.unclosed(quote, span, at);
                 self.emit(Token::Error, Span { start: span.start, end: at });
+                if quote != Quote::Triple {
+                    let text = self.text;
+                    self.close_swallowed(&text[span.end as usize..at as usize], at);
+                }
             }
         }
         self.skip_to(at, quote, &stop);
@@ -98,6 +102,10 @@ impl Lexer<'_> {
                 self.unclosed(quote, Span::new(from - 1, from), at);
                 self.text(from as u32, at);
                 self.emit(Token::StrEnd, Span { start: at, end: at });
+                if quote != Quote::Triple {
+                    let text = self.text;
+                    self.close_swallowed(&text[from..at as usize], at);
+                }
             }
         }
         self.skip_to(at, quote, &stop);
@@ -219,7 +227,10 @@ impl Lexer<'_> {
                 format,
                 "this `:` starts a format, which goes on to a `}`",
             )
-            .help("put the expression in parentheses if the `:` is part of it");
+            .help(
+                "write `\\{` for a brace that is part of the text; an expression with a `:` of its \
+                 own stands in parentheses",
+            );
             self.report(format.start, error);
         }
         self.emit(Token::Format, format);

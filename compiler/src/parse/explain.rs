@@ -5,6 +5,7 @@
 //! answer of their own. The tests beside hold the text of every message.
 
 mod foreign;
+mod slips;
 
 use super::statement;
 use crate::diagnostics::{Code, Diagnostic};
@@ -29,6 +30,7 @@ pub(super) fn explain(text: &str, tokens: &[Lexeme], found: &Unexpected) -> Diag
         .or_else(|| place.assignment())
         .or_else(|| place.declaration_form())
         .or_else(|| place.foreign_word())
+        .or_else(|| place.slip())
         .or_else(|| place.keyword())
         .or_else(|| place.body())
         .unwrap_or_else(|| place.plain())
@@ -122,9 +124,12 @@ impl<'a> Place<'a> {
         let message = "an assignment has no value and cannot stand here";
         let error = self.error(Code::AssignmentAsValue, message);
         let earlier = self.statement().iter().any(|lexeme| is_assignment(lexeme.token));
+        let in_list = self.opener().is_some_and(|opener| opener.token == Token::LBracket);
         let in_call = self.opener().is_some_and(|opener| opener.token == Token::LParen);
         Some(if found == Token::Assign && in_call {
             error.help("a named argument is written `name: value`; `==` compares")
+        } else if found == Token::Assign && in_list {
+            error.help("a key and its value are written `key: value`; `==` compares")
         } else if earlier {
             error.help("write one assignment to a statement; `==` compares")
         } else if found == Token::Assign {
@@ -164,14 +169,21 @@ impl<'a> Place<'a> {
             );
         }
         if self.expected.len() == 1 && self.expects("catch") && self.found().is_some() {
-            return Some(
-                self.error(Code::Syntax, "a `try` needs a `catch`")
-                    .help("write `try { ... } catch e { ... }`; to clean up, use `defer`"),
-            );
+            let help = match self.tokens.get(self.at).map(|found| self.text_of(*found)) {
+                Some("except" | "rescue") => {
+                    "write `catch` here, as in `try { ... } catch e { ... }`"
+                }
+                Some("finally" | "ensure") => {
+                    "to clean up however it ends, write `defer ...` before what may fail"
+                }
+                _ => "write `try { ... } catch e { ... }`; to clean up, use `defer`",
+            };
+            return Some(self.error(Code::Syntax, "a `try` needs a `catch`").help(help));
         }
         if before.token == Token::Else && found.is_some() && found != Some(Token::FatArrow) {
             let message = format!("expected `{{` or `if` after `else`, found {}", self.describe());
-            return Some(self.error(Code::Syntax, message));
+            let error = self.error(Code::Syntax, message);
+            return Some(error.help("write `else { ... }`, or `else if condition { ... }`"));
         }
         None
     }
@@ -228,6 +240,7 @@ impl<'a> Place<'a> {
             error.help("move the `{` of the next line up")
         } else {
             Diagnostic { message: "expected `{` and a body".into(), ..error }
+                .help("a body is written `{ ... }`, also when it is one statement")
         })
     }
 
@@ -254,6 +267,24 @@ impl<'a> Place<'a> {
         };
         if let Some(opener) = self.opener().filter(in_brackets) {
             error = error.label(span_of(opener), "inside this bracket");
+        }
+        if let Some((word, close)) = self.misspelt_keyword() {
+            let message = format!("`{}` is no keyword", self.text_of(word));
+            return Diagnostic::error(Code::Syntax, span_of(word), message)
+                .help(format!("did you mean `{close}`?"));
+        }
+        let starts = |token| self.statement().first().is_some_and(|first| first.token == token);
+        if self.expects("{") && starts(Token::Loop) && self.statement().len() == 1 {
+            error = error.help("`loop` goes on for ever; with a condition it is written `while`");
+        }
+        if starts(Token::Import) && self.found() == Some(Token::StrStart) {
+            error = error.help("the path of a module is a plain string");
+        }
+        if self.expects("=>") && self.opener().is_some_and(|o| o.token == Token::LBrace) {
+            error = error.help(
+                "a pattern holds names and literals; what it computes stands in a guard: \
+                 `n if n == a + 1 => ...`",
+            );
         }
         if self.expected.len() == 1 && self.expects("{") && self.ends_import() {
             error = error.help("write `import module.{name}` to import a name of a module");

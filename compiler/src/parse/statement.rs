@@ -39,21 +39,31 @@ pub(super) fn around(tokens: &[Lexeme], at: usize) -> Range<usize> {
 
 /// The tokens between terminators of the innermost braces around the token at `at`.
 fn statement_of_block(tokens: &[Lexeme], at: usize) -> Range<usize> {
+    // The outermost bracket around the token inside the innermost braces, and how many there are: a
+    // terminator in there (`for (a; b; c)`) ends nothing.
     let mut start = at.min(tokens.len());
-    let mut depth = 0_usize;
-    let mut braces = Vec::new();
-    while let Some(before) = start.checked_sub(1) {
+    let (mut depth, mut brackets) = (0_usize, 0_usize);
+    for before in (0..start).rev() {
         match tokens[before].token {
             token if token.closes() => depth += 1,
             token if token.opens() && depth > 0 => depth -= 1,
             Token::LBrace => break,
-            token if token.opens() => braces.push(before),
-            Token::Terminator if depth == 0 && braces.is_empty() => break,
+            token if token.opens() => (start, brackets) = (before, brackets + 1),
+            _ => {}
+        }
+    }
+    let mut depth = 0_usize;
+    while let Some(before) = start.checked_sub(1) {
+        match tokens[before].token {
+            token if token.closes() => depth += 1,
+            token if token.opens() && depth > 0 => depth -= 1,
+            token if token.opens() => break,
+            Token::Terminator if depth == 0 => break,
             _ => {}
         }
         start = before;
     }
-    let mut depth = braces.len();
+    let mut depth = brackets;
     let mut end = at;
     while let Some(lexeme) = tokens.get(end) {
         match lexeme.token {
@@ -105,19 +115,19 @@ fn is_block(tokens: &[Lexeme], at: usize) -> bool {
     true
 }
 
-/// Replaces the innermost statement around the token at `at` by an error token. False if there is
-/// nothing left to replace.
-pub(super) fn replace(tokens: &mut Vec<Lexeme>, at: usize) -> bool {
+/// Replaces the innermost statement around the token at `at` by an error token; gives what it was.
+/// `None` if there is nothing left to replace.
+pub(super) fn replace(tokens: &mut Vec<Lexeme>, at: usize) -> Option<Vec<Lexeme>> {
     let mut statement = around(tokens, at);
     // A statement that was replaced already spoils the one around it.
     while matches!(&tokens[statement.clone()], [] | [Lexeme { token: Token::Error, .. }]) {
         if statement.start == 0 {
-            return false;
+            return None;
         }
         statement = around(tokens, statement.start - 1);
     }
     let whole = &tokens[statement.clone()];
     let (start, end) = (whole[0].start, whole[whole.len() - 1].end);
-    tokens.splice(statement, [Lexeme { start, token: Token::Error, end }]);
-    true
+    let error = Lexeme { start, token: Token::Error, end };
+    Some(tokens.splice(statement, [error]).collect())
 }

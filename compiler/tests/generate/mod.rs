@@ -2,6 +2,8 @@
 //! but what is meant to throws. For tests of the compiler (does it verify?) and of the VM (does it
 //! leak, does it do the same on one processor and on four?).
 
+mod types;
+
 /// A small generator of numbers (splitmix64), the same on every machine.
 pub(crate) struct Random(u64);
 
@@ -21,11 +23,20 @@ impl Random {
 
 /// A program of the seed: prints what it computes.
 pub(crate) fn program(seed: u64) -> String {
-    let mut g =
-        Generator { random: Random::new(seed), out: String::new(), scopes: vec![vec![]], depth: 0 };
+    let mut g = Generator {
+        random: Random::new(seed),
+        out: String::new(),
+        scopes: vec![vec![]],
+        depth: 0,
+        places: Vec::new(),
+    };
+    g.types();
     g.line("fn id(x) { x }");
     g.line("fn pair(a, b = [a]) { [a, b] }");
     g.line("fn fails(x) { throw error(\"no\", data: x) }");
+    g.line("fn put(mut p, x) { p = [p, x]; x }");
+    g.line("fn swap(mut p, mut q) { let t = p; p = q; q = t }");
+    g.line("fn put_and_fail(mut p, x) { p = [x]; put(&p[0], x); fails(x) }");
     for i in 0..g.random.below(3) {
         g.function(i);
     }
@@ -46,6 +57,8 @@ struct Generator {
     out: String,
     scopes: Vec<Vec<Name>>,
     depth: usize,
+    /// Of each function `f0`, `f1`, ...: its first parameter is `mut`.
+    places: Vec<bool>,
 }
 
 impl Generator {
@@ -70,11 +83,13 @@ impl Generator {
     }
 
     fn function(&mut self, i: usize) {
-        self.line(&format!("fn f{i}(p, q = [p]) {{"));
-        let outer = std::mem::replace(
-            &mut self.scopes,
-            vec![["p", "q"].map(|n| Name { name: n.to_owned(), mutable: false }).into()],
-        );
+        let (place, head) =
+            [(false, "(p, q = [p])"), (true, "(mut p, q = [p])")][self.random.below(2)];
+        self.line(&format!("fn f{i}{head} {{"));
+        self.places.push(place);
+        let p = Name { name: "p".to_owned(), mutable: place };
+        let q = Name { name: "q".to_owned(), mutable: false };
+        let outer = std::mem::replace(&mut self.scopes, vec![vec![p, q]]);
         self.body(4);
         self.scopes = outer;
         self.line("}");
@@ -114,7 +129,7 @@ impl Generator {
 
     fn statement(&mut self) {
         let simple = self.depth > 5;
-        match self.random.below(if simple { 6 } else { 16 }) {
+        match self.random.below(if simple { 6 } else { 25 }) {
             0 | 1 => {
                 let value = self.expr(3);
                 let mutable = self.random.below(3) > 0;
@@ -204,11 +219,61 @@ impl Generator {
                 self.plain_body(2);
                 self.line("}");
             }
-            _ => {
+            15 => {
                 let value = self.expr(3);
                 self.line(&format!("id({value})"));
             }
+            16 => {
+                if let Some(name) = self.pick(true) {
+                    let value = self.expr(2);
+                    self.line(&format!("put(&{name}, {value})"));
+                    self.line(&format!("put(&{name}[0], put(&{name}[1], {value}))"));
+                    self.line(&format!("swap(&{name}[0], &{name}[1])"));
+                }
+            }
+            17 => {
+                if let Some(name) = self.pick(true) {
+                    let value = self.expr(2);
+                    self.line(&format!("try {{ put_and_fail(&{name}, {value}) }} catch {{ 0 }}"));
+                }
+            }
+            18 => {
+                if let (Some(name), n @ 1..) = (self.pick(true), self.places.len()) {
+                    let i = self.random.below(n);
+                    let place = if self.places[i] { "&" } else { "" };
+                    let value = self.expr(1);
+                    self.line(&format!("try {{ f{i}({place}{name}, {value}) }} catch {{ 1 }}"));
+                }
+            }
+            19..=21 => self.walk_in_place(),
+            _ => self.taking_apart(),
         }
+    }
+
+    /// `for &x in` a variable, whose name its body does not use.
+    fn walk_in_place(&mut self) {
+        let Some(name) = self.pick(true) else { return };
+        let value = self.expr(1);
+        self.line(&format!("{name} = [1, [{value}]]"));
+        let hidden = std::mem::take(&mut self.scopes);
+        let x = self.fresh() + "x";
+        self.scopes = hidden
+            .iter()
+            .map(|scope| {
+                let others = scope.iter().filter(|n| n.name != name);
+                others.map(|n| Name { name: n.name.clone(), mutable: n.mutable }).collect()
+            })
+            .collect();
+        self.line(&format!("for &{x} in {name} {{"));
+        self.scopes.push(vec![Name { name: x, mutable: true }]);
+        self.plain_body(2);
+        if self.random.below(3) == 0 {
+            let cond = self.cond();
+            let out = ["break", "continue", "return 8"][self.random.below(3)];
+            self.line(&format!("if {cond} {{ {out} }}"));
+        }
+        self.line("}");
+        self.scopes = hidden;
     }
 
     fn cond(&mut self) -> String {
@@ -230,7 +295,8 @@ impl Generator {
             };
         }
         let a = self.expr(depth - 1);
-        match self.random.below(14) {
+        match self.random.below(18) {
+            14.. => self.typed_expr(&a, depth),
             0 => format!("[{a}, {}]", self.expr(depth - 1)),
             1 => format!("[k: {a}, \"m\": {}]", self.expr(depth - 1)),
             2 => format!("\"<{{{a}}}>\""),

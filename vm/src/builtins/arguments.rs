@@ -1,7 +1,7 @@
 //! What the built-in functions and methods do with their arguments, over and over.
 
 use crate::native::{Call, NativeResult, Next};
-use crate::value::{Kind, ListObject, MapObject, Owned, RangeObject, StrObject, View, error, room};
+use crate::value::{Kind, ListObject, MapObject, Owned, RangeObject, StrObject, View, error, position, room};
 
 /// The result of a native.
 pub(super) fn give(value: impl Into<Owned>) -> NativeResult {
@@ -91,31 +91,38 @@ pub(super) fn this_range(call: &Call<'_>) -> RangeObject {
 }
 
 /// What `for x in value` would walk, as long as it needs no waiting: the elements of a list, the
-/// characters of a string, the keys of a map, the numbers of a range.
+/// characters of a string, the keys of a map, the numbers of a range or of bytes, the elements of a
+/// set.
 pub(super) fn elements(value: &Owned) -> Result<Vec<Owned>, Owned> {
     first_elements(value, usize::MAX)
 }
 
 /// The first of the elements, `most` at most.
-fn first_elements(value: &Owned, most: usize) -> Result<Vec<Owned>, Owned> {
+pub(super) fn first_elements(value: &Owned, most: usize) -> Result<Vec<Owned>, Owned> {
     let mut out = vector(size(value)?.min(most), each(value))?;
     match value.view() {
         View::List(list) => out.extend(list.iter().take(most).cloned()),
         View::Str(text) => out.extend(text.as_str().chars().take(most).map(Owned::char)),
         View::Map(map) => out.extend(map.iter().take(most).map(|(key, _)| key.clone())),
         View::Range(range) => out.extend(range.iter().take(most).map(Owned::int)),
+        View::Set(set) => out.extend(set.iter().take(most).cloned()),
+        View::Bytes(bytes) => {
+            out.extend(bytes.iter().take(most).map(|byte| Owned::int(i64::from(*byte))));
+        }
         _ => unreachable!("it has a size"),
     }
     Ok(out)
 }
 
 /// How many elements there are in something that [`elements`] knows.
-fn size(value: &Owned) -> Result<usize, Owned> {
+pub(super) fn size(value: &Owned) -> Result<usize, Owned> {
     let text = match value.view() {
         View::List(list) => return Ok(list.len()),
         View::Str(text) => return Ok(text.char_count()),
         View::Map(map) => return Ok(map.len()),
         View::Range(range) => return Ok(usize::try_from(range.len()).unwrap_or(usize::MAX)),
+        View::Set(set) => return Ok(set.len()),
+        View::Bytes(bytes) => return Ok(bytes.len()),
         View::Channel(_) | View::Handle(_) => {
             let name = value.type_name();
             format!("cannot take all elements of a {name} at once: walk it with `for`")
@@ -206,37 +213,16 @@ pub(super) fn repeat(call: &mut Call<'_>) -> NativeResult {
     give(result)
 }
 
-/// `value.enumerate()`: pairs of position and element.
-pub(super) fn enumerate(call: &mut Call<'_>) -> NativeResult {
-    let items = elements(call.receiver())?;
-    let mut pairs = vector(items.len(), PAIR)?;
-    call.charge(items.len());
-    pairs.extend(items.into_iter().enumerate().map(|(i, item)| Owned::pair(length(i), item)));
-    give(pairs)
-}
-
-/// `value.zip(other)`: pairs of elements, as many as the shorter one has.
-pub(super) fn zip(call: &mut Call<'_>) -> NativeResult {
-    let (left, right) = (call.receiver(), call.arg(0));
-    // No more than both have: one of them may be a range without an end in sight.
-    let len = size(left)?.min(size(right)?);
-    let (left, right) = (first_elements(left, len)?, first_elements(right, len)?);
-    let mut pairs = vector(len, PAIR)?;
-    call.charge(len);
-    pairs.extend(left.into_iter().zip(right).map(|(a, b)| Owned::pair(a, b)));
-    give(pairs)
-}
-
-/// `value.chunks(n)`: lists of `n` elements, the last of what is left.
-pub(super) fn chunks(call: &mut Call<'_>) -> NativeResult {
+/// The argument of `value.chunks(n)`.
+pub(super) fn size_of_chunks(call: &Call<'_>) -> Result<usize, Owned> {
     let n = int(call, 0, "n")?;
-    let Some(n) = usize::try_from(n).ok().filter(|n| *n > 0) else {
-        return Err(error(Kind::Value, format!("`n` must be above 0, but is {n}")));
-    };
-    let items = elements(call.receiver())?;
-    room(items.len().saturating_mul(REFERENCE))?;
-    let mut parts = vector(items.len().div_ceil(n), OBJECT)?;
-    call.charge(items.len() / n + items.len() / 8);
-    parts.extend(items.chunks(n).map(|part| Owned::list(part.to_vec())));
-    give(parts)
+    usize::try_from(n)
+        .ok()
+        .filter(|n| *n > 0)
+        .ok_or_else(|| error(Kind::Value, format!("`n` must be above 0, but is {n}")))
+}
+
+/// The position before which something is put in: behind the last one is one place more.
+pub(super) fn place(i: i64, len: usize) -> Option<usize> {
+    if i == len as i64 { Some(len) } else { position(i, len) }
 }

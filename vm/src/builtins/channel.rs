@@ -231,7 +231,7 @@ pub(crate) fn sendable(handle: &ChannelHandle, value: Owned) -> Result<Shared, O
         let text = "nil cannot be sent: it is what `recv` gives when the channel is closed";
         return Err(error(Kind::Value, text));
     }
-    Ok(Shared::new(value))
+    Shared::crossing(value)
 }
 
 /// What a send to a closed channel throws.

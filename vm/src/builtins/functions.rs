@@ -4,14 +4,16 @@ use std::io;
 use std::sync::Arc;
 
 use super::arguments::{elements, give, text};
-use super::list::{Extreme, extreme};
-use super::{number, string};
+use super::compare::{Extreme, extreme};
+use super::elements::as_list;
+use super::set::set_of;
+use super::{bytes, number, string, texts};
 use crate::native::{Call, Finish, FunctionDef, NativeResult, Next};
 use crate::output::Output;
 use crate::sched::Handoff;
 use crate::value::number::{IntError, parse_float, parse_int, truncate};
 use crate::value::{
-    ErrorObject, Kind, Owned, View, cut_literal, error as make_error, try_display, write_display,
+    ErrorObject, Kind, Owned, View, cut_literal, error as make_error,
 };
 use crate::vm::VmShared;
 
@@ -30,6 +32,15 @@ functions! {
     "float" "(value)" => to_float;
     /// False for nil and false, true for all else.
     "bool" "(value)" => |call| give(call.arg(0).truthy());
+    /// Bytes: a text in UTF-8, ints from 0 to 255, or so many zeros.
+    "bytes" "(value = 0)" => bytes::bytes;
+    /// A set of what `for` would walk.
+    "set" "(values = \"\")" => set;
+    /// A handle of a value that all who have the handle see and change, in one thread.
+    "cell" "(value)" => |call| {
+        let value = call.take(0);
+        give(Owned::cell(value))
+    };
     /// The name of a value's type.
     "type" "(value)" => |call| give(call.arg(0).type_name());
     /// An error, to be thrown.
@@ -54,31 +65,21 @@ fn print(
     output: fn(&VmShared) -> &Output,
 ) -> NativeResult {
     let Some(values) = call.arg(0).as_list() else { unreachable!("a rest parameter is a list") };
-    let mut line = String::new();
-    for (i, value) in values.iter().enumerate() {
-        if i > 0 {
-            line.push(' ');
+    texts::line(call, values.to_vec(), " ".to_owned(), move |call, mut line| {
+        line.push('\n');
+        if !output(call.vm()).append(line.as_bytes()) {
+            return Next::nil();
         }
-        match value.view() {
-            // May be larger than they look.
-            View::List(_) | View::Map(_) => line.push_str(&try_display(value)?),
-            _ => write_display(&mut line, value),
-        }
-    }
-    line.push('\n');
-    call.charge(line.len() / 16);
-    if !output(call.vm()).append(line.as_bytes()) {
-        return Next::nil();
-    }
-    let vm = Arc::clone(call.vm());
-    Ok(Next::Block(
-        Handoff::Lazy,
-        name,
-        Box::new(move || -> Finish {
-            let result = output(&vm).flush();
-            Box::new(move |call| written(call, result))
-        }),
-    ))
+        let vm = Arc::clone(call.vm());
+        Ok(Next::Block(
+            Handoff::Lazy,
+            name,
+            Box::new(move || -> Finish {
+                let result = output(&vm).flush();
+                Box::new(move |call| written(call, result))
+            }),
+        ))
+    })
 }
 
 /// The status of a program whose reader has gone away: as if the signal had ended it.
@@ -96,12 +97,17 @@ fn written(call: &mut Call<'_>, result: io::Result<()>) -> NativeResult {
 }
 
 fn input(call: &mut Call<'_>) -> NativeResult {
-    let prompt = call.arg(0);
-    if !prompt.is_nil() {
-        let prompt = try_display(prompt)?;
-        // It is flushed in any case, below.
-        let _ = call.vm().stdout.append(prompt.as_bytes());
+    match call.take(0) {
+        prompt if prompt.is_nil() => read_line(call),
+        prompt => texts::of(call, prompt, |call, prompt| {
+            // It is flushed in any case, below.
+            let _ = call.vm().stdout.append(prompt.as_str().unwrap_or_default().as_bytes());
+            read_line(call)
+        }),
     }
+}
+
+fn read_line(call: &mut Call<'_>) -> NativeResult {
     let vm = Arc::clone(call.vm());
     Ok(Next::Block(
         Handoff::Eager,
@@ -122,12 +128,8 @@ fn input(call: &mut Call<'_>) -> NativeResult {
 }
 
 fn to_text(call: &mut Call<'_>) -> NativeResult {
-    if call.arg(0).as_str().is_some() {
-        return Ok(Next::Return(call.take(0)));
-    }
-    let text = try_display(call.arg(0))?;
-    call.charge(text.len() / 16);
-    give(text)
+    let value = call.take(0);
+    texts::of(call, value, |_, text| Ok(Next::Return(text)))
 }
 
 fn to_int(call: &mut Call<'_>) -> NativeResult {
@@ -175,35 +177,32 @@ fn to_float(call: &mut Call<'_>) -> NativeResult {
 
 fn error(call: &mut Call<'_>) -> NativeResult {
     text(call, 1, "kind")?;
-    let message = match call.arg(0).as_str() {
-        Some(_) => call.take(0),
-        None => Owned::string(try_display(call.arg(0))?),
-    };
-    let (kind, data) = (call.take(1), call.take(2));
-    give(Owned::error(ErrorObject::new(kind, message, data)))
+    let message = call.take(0);
+    texts::of(call, message, |call, message| {
+        let (kind, data) = (call.take(1), call.take(2));
+        give(Owned::error(ErrorObject::new(kind, message, data)))
+    })
 }
 
 fn assert(call: &mut Call<'_>) -> NativeResult {
     if call.arg(0).truthy() {
         return Next::nil();
     }
-    let message = match call.arg(1) {
-        message if message.is_nil() => "assertion failed".to_owned(),
-        message => try_display(message)?,
-    };
-    Err(make_error(Kind::Assert, message))
+    match call.take(1) {
+        message if message.is_nil() => Err(make_error(Kind::Assert, "assertion failed")),
+        message => texts::of(call, message, |_, message| {
+            Err(make_error(Kind::Assert, message.as_str().unwrap_or_default()))
+        }),
+    }
 }
 
 fn extreme_of(call: &mut Call<'_>, name: &str, which: Extreme) -> NativeResult {
     let Some(values) = call.arg(0).as_list() else { unreachable!("a rest parameter is a list") };
-    let inside;
-    let values = match &**values {
+    let items = match &**values {
         [] => return Err(make_error(Kind::Arity, format!("`{name}` needs at least one argument"))),
         [one] => match one.view() {
-            View::List(list) => &**list,
-            View::Range(_) | View::Map(_) => {
-                inside = elements(one)?;
-                &inside
+            View::List(_) | View::Range(_) | View::Map(_) | View::Set(_) | View::Bytes(_) => {
+                as_list(one)?
             }
             _ => {
                 let given = one.type_name();
@@ -211,13 +210,20 @@ fn extreme_of(call: &mut Call<'_>, name: &str, which: Extreme) -> NativeResult {
                 return Err(make_error(Kind::Type, text));
             }
         },
-        several => several,
+        _ => call.arg(0).clone(),
     };
-    if values.is_empty() {
+    if items.as_list().is_some_and(|list| list.is_empty()) {
         return Err(make_error(Kind::Value, format!("`{name}` of nothing")));
     }
-    let best = extreme(values, which)?;
-    let len = values.len();
-    call.charge(len / 4);
-    give(best)
+    extreme(call, items, which)
+}
+
+/// `set(values)`
+fn set(call: &mut Call<'_>) -> NativeResult {
+    if call.arg(0).as_set().is_some() {
+        return Ok(Next::Return(call.take(0)));
+    }
+    let items = elements(call.arg(0))?;
+    call.charge(items.len());
+    give(Owned::set(set_of(items)?))
 }

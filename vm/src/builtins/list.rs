@@ -1,15 +1,15 @@
 //! The methods of lists.
 
 use super::arguments::{
-    OBJECT, REFERENCE, chunks, contains, elements, enumerate, format, give, int, length,
-    list_argument, repeat, slice, text, this_list, this_list_mut, vector, zip,
+    REFERENCE, elements, format, give, int, length, list_argument, place, repeat, slice, this_list,
+    this_list_mut,
 };
-use super::sort;
+use super::compare::{Search, is_there, number, search, unique};
+use super::elements::{chunks, enumerate, flatten, maximum, minimum, sum, zip};
+use super::sort::{self, Direction};
+use super::texts::join;
 use crate::native::{Call, NativeResult, Next};
-use crate::value::{
-    Kind, ListObject, MapObject, Owned, equals, error, less, ops, position, room, try_display,
-    write_display,
-};
+use crate::value::{Kind, ListObject, Owned, error, position, room};
 
 methods! {
     /// The number of elements.
@@ -41,11 +41,11 @@ methods! {
     /// The elements from last to first.
     "reverse" "()" => reverse;
     /// Is there an element equal to this?
-    "contains" "(value)" => contains;
+    "contains" "(value)" => |call| search(call, call.receiver().clone(), Search::Contains, is_there);
     /// Where the first element is that equals this; nil when there is none.
-    "index_of" "(value)" => index_of;
+    "index_of" "(value)" => |call| search(call, call.receiver().clone(), Search::Index, number);
     /// How many elements equal this.
-    "count" "(value)" => count;
+    "count" "(value)" => |call| search(call, call.receiver().clone(), Search::Count, number);
     /// The first element, or nil.
     "first" "()" => |call| give(this_list(call).first().cloned());
     /// The last element, or nil.
@@ -54,14 +54,14 @@ methods! {
     "get" "(index, default = nil)" => get;
     /// The elements from `start` up to `end`.
     "slice" "(start, end = nil)" => slice;
-    /// The sum of the elements.
-    "sum" "()" => sum;
+    /// The sum of the elements, from `start` on.
+    "sum" "(start = 0)" => sum;
     /// The least element, or nil.
-    "min" "()" => |call| give(extreme(this_list(call), Extreme::Min)?);
+    "min" "()" => minimum;
     /// The greatest element, or nil.
-    "max" "()" => |call| give(extreme(this_list(call), Extreme::Max)?);
+    "max" "()" => maximum;
     /// The elements without those that equal an earlier one.
-    "unique" "()" => unique;
+    "unique" "()" => |call| unique(call, call.receiver().clone());
     /// The elements of the elements that are lists, and those that are none.
     "flatten" "()" => flatten;
     /// Lists of `n` elements each, the last of what is left.
@@ -92,9 +92,7 @@ fn out_of_range(i: i64, len: usize) -> Owned {
 fn insert(call: &mut Call<'_>) -> NativeResult {
     let i = int(call, 0, "index")?;
     let len = this_list(call).len();
-    // One place more than there are elements: behind the last.
-    let at = if i == len as i64 { Some(len) } else { position(i, len) };
-    let at = at.ok_or_else(|| out_of_range(i, len))?;
+    let at = place(i, len).ok_or_else(|| out_of_range(i, len))?;
     let value = call.take(1);
     let list = this_list_mut(call);
     if at == len {
@@ -166,29 +164,31 @@ fn truncate(call: &mut Call<'_>) -> NativeResult {
     Next::nil()
 }
 
-/// Runs `change` on the receiver, in place when this is its last use, and gives it. When `change`
-/// throws, the receiver is as before.
-fn changed(
-    call: &mut Call<'_>,
-    change: impl FnOnce(&mut Vec<Owned>) -> Result<(), Owned>,
-) -> NativeResult {
+/// Runs `change` on the receiver, in place when this is its last use, and gives it.
+fn changed(call: &mut Call<'_>, change: impl FnOnce(&mut Vec<Owned>)) -> NativeResult {
     let mut receiver = call.take_receiver();
     let Some(list) = receiver.list_mut() else {
         unreachable!("methods of lists are called on lists")
     };
-    match list.with_vec(change) {
-        Ok(()) => give(receiver),
-        Err(error) => {
-            call.give_back(receiver);
-            Err(error)
-        }
-    }
+    list.with_vec(change);
+    give(receiver)
 }
 
 fn sorted(call: &mut Call<'_>) -> NativeResult {
-    let direction = sort::Direction::reversed(call.arg(0).truthy());
-    charge_sort(call);
-    changed(call, |vec| sort::sort(vec, direction))
+    let direction = Direction::reversed(call.arg(0).truthy());
+    let n = this_list(call).len();
+    let mut receiver = call.take_receiver();
+    let quick = match receiver.list_mut() {
+        Some(list) => sort::quick(list.as_mut_slice(), direction),
+        None => unreachable!("methods of lists are called on lists"),
+    };
+    if quick {
+        call.charge(n * n.max(1).ilog2() as usize / 4);
+        return give(receiver);
+    }
+    call.give_back(receiver);
+    let keys = call.receiver().clone();
+    sort::ordered(call, keys, direction, arranged)
 }
 
 fn sorted_by_keys(call: &mut Call<'_>) -> NativeResult {
@@ -197,39 +197,19 @@ fn sorted_by_keys(call: &mut Call<'_>) -> NativeResult {
     if have != want {
         return Err(error(Kind::Value, format!("there are {have} keys for {want} elements")));
     }
-    let direction = sort::Direction::reversed(call.arg(1).truthy());
-    let order = sort::order_of(keys, direction)?;
-    charge_sort(call);
-    changed(call, |vec| {
-        let sorted: Vec<Owned> = order.iter().map(|&i| vec[i].take()).collect();
-        *vec = sorted;
-        Ok(())
-    })
+    let direction = Direction::reversed(call.arg(1).truthy());
+    let keys = call.take(0);
+    sort::ordered(call, keys, direction, arranged)
 }
 
-fn charge_sort(call: &mut Call<'_>) {
-    let n = this_list(call).len();
-    call.charge(n * n.max(1).ilog2() as usize / 4);
+/// The receiver in an order of its positions.
+fn arranged(call: &mut Call<'_>, order: Vec<usize>) -> NativeResult {
+    changed(call, |vec| sort::arrange(vec, &order))
 }
 
 fn reverse(call: &mut Call<'_>) -> NativeResult {
     call.charge(this_list(call).len() / 16);
-    changed(call, |vec| {
-        vec.reverse();
-        Ok(())
-    })
-}
-
-fn index_of(call: &mut Call<'_>) -> NativeResult {
-    let at = this_list(call).iter().position(|element| equals(element, call.arg(0)));
-    call.charge(at.unwrap_or(this_list(call).len()) / 4);
-    give(at.map(length))
-}
-
-fn count(call: &mut Call<'_>) -> NativeResult {
-    let n = this_list(call).iter().filter(|element| equals(element, call.arg(0))).count();
-    call.charge(this_list(call).len() / 4);
-    give(length(n))
+    changed(call, |vec| vec.reverse())
 }
 
 fn get(call: &mut Call<'_>) -> NativeResult {
@@ -239,98 +219,4 @@ fn get(call: &mut Call<'_>) -> NativeResult {
         Some(at) => give(this[at].clone()),
         None => Ok(Next::Return(call.take(1))),
     }
-}
-
-fn sum(call: &mut Call<'_>) -> NativeResult {
-    let mut sum = Owned::int(0);
-    for element in this_list(call).iter() {
-        sum = ops::add(&sum, element)?;
-    }
-    call.charge(this_list(call).len() / 4);
-    give(sum)
-}
-
-#[derive(Clone, Copy)]
-pub(super) enum Extreme {
-    Min,
-    Max,
-}
-
-/// The least or the greatest of some values, the first of several; nil of none. NaN counts as
-/// greater than all numbers, as in sorting.
-pub(super) fn extreme(values: &[Owned], which: Extreme) -> Result<Owned, Owned> {
-    let Some((mut best, rest)) = values.split_first() else { return Ok(Owned::NIL) };
-    if rest.is_empty() {
-        // It must be something that has an order.
-        less(best, best)?;
-    }
-    for value in rest {
-        let order = crate::value::order(value, best)?;
-        let better = match which {
-            Extreme::Min => order.is_lt(),
-            Extreme::Max => order.is_gt(),
-        };
-        if better {
-            best = value;
-        }
-    }
-    Ok(best.clone())
-}
-
-fn unique(call: &mut Call<'_>) -> NativeResult {
-    let this = this_list(call);
-    room(this.len().saturating_mul(OBJECT))?;
-    let mut seen = MapObject::with_capacity(0);
-    let mut out = Vec::new();
-    for element in this.iter() {
-        // What cannot be a key equals nothing, not even itself.
-        if !matches!(seen.insert(element.clone(), Owned::NIL), Ok(Some(_))) {
-            out.push(element.clone());
-        }
-    }
-    call.charge(this_list(call).len());
-    give(out)
-}
-
-fn flatten(call: &mut Call<'_>) -> NativeResult {
-    let this = this_list(call);
-    let len = |element: &Owned| element.as_list().map_or(1, |list| list.len());
-    let len = this.iter().map(len).fold(0, usize::saturating_add);
-    let mut out = vector(len, REFERENCE)?;
-    for element in this.iter() {
-        match element.as_list() {
-            Some(list) => out.extend_from_slice(list),
-            None => out.push(element.clone()),
-        }
-    }
-    call.charge(len / 8);
-    give(out)
-}
-
-fn join(call: &mut Call<'_>) -> NativeResult {
-    let separator = text(call, 0, "separator")?;
-    let this = this_list(call);
-    let bytes = |element: &Owned| element.as_str().map_or(8, str::len);
-    let separators = separator.len().saturating_mul(this.len().saturating_sub(1));
-    let len = this.iter().map(bytes).fold(separators, usize::saturating_add);
-    room(len)?;
-    let mut out = String::new();
-    // The same long text may be in the list many times.
-    out.try_reserve(len).map_err(|_| {
-        error(Kind::Memory, format!("out of memory: there is no room for a text of {len} bytes"))
-    })?;
-    for (i, element) in this.iter().enumerate() {
-        if i > 0 {
-            out.push_str(separator);
-        }
-        if element.as_list().is_some() || element.as_map().is_some() {
-            // May be large although it looks small.
-            out.push_str(&try_display(element)?);
-        } else {
-            write_display(&mut out, element);
-        }
-    }
-    let len = out.len();
-    call.charge(len / 16);
-    give(out)
 }

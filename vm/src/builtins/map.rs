@@ -1,10 +1,12 @@
 //! The methods of maps.
 
+use super::compare::{Search, number, search};
+use super::sort::{self, Direction};
 use super::arguments::{
     OBJECT, PAIR, REFERENCE, contains, format, give, length, this_map, this_map_mut, vector,
 };
 use crate::native::{Call, NativeResult, Next};
-use crate::value::{Kind, MapObject, Owned, View, cut_literal, equals, error, room};
+use crate::value::{Kind, MapObject, Owned, View, cut_literal, error, room};
 
 methods! {
     /// The number of entries.
@@ -24,7 +26,7 @@ methods! {
     /// A key to which this value belongs, the first one; nil when there is none.
     "index_of" "(value)" => index_of;
     /// How many keys this value belongs to.
-    "count" "(value)" => count;
+    "count" "(value)" => |call| search(call, values(call), Search::Count, number);
     /// Takes a key out and gives what belonged to it.
     mut "remove" "(key)" => remove;
     /// Takes all entries out.
@@ -39,6 +41,8 @@ methods! {
     "first" "()" => |call| give(this_map(call).iter().next().map(cloned));
     /// The last entry as `[key, value]`, or nil.
     "last" "()" => |call| give(this_map(call).last().map(cloned));
+    /// The entries in the order of their keys, as a map.
+    "sort" "(reverse = false)" => sorted;
     /// The entries from last to first.
     "reverse" "()" => reverse;
     /// The text in a format, as in `"{x:>8}"`.
@@ -70,20 +74,16 @@ fn get(call: &mut Call<'_>) -> NativeResult {
     }
 }
 
-fn index_of(call: &mut Call<'_>) -> NativeResult {
-    let this = this_map(call);
-    let found = this.iter().find(|(_, value)| equals(value, call.arg(0)));
-    let (key, len) = (found.map(|(key, _)| key.clone()), this.len());
-    call.charge(len / 4);
-    give(key)
+/// The values, to be looked through.
+fn values(call: &Call<'_>) -> Owned {
+    Owned::list(this_map(call).iter().map(|(_, value)| value.clone()).collect())
 }
 
-fn count(call: &mut Call<'_>) -> NativeResult {
-    let this = this_map(call);
-    let (n, len) =
-        (this.iter().filter(|(_, value)| equals(value, call.arg(0))).count(), this.len());
-    call.charge(len / 4);
-    give(length(n))
+fn index_of(call: &mut Call<'_>) -> NativeResult {
+    search(call, values(call), Search::Index, |call, at| {
+        let key = at.and_then(|at| this_map(call).iter().nth(at)).map(|(key, _)| key.clone());
+        give(key)
+    })
 }
 
 fn remove(call: &mut Call<'_>) -> NativeResult {
@@ -140,12 +140,24 @@ fn pairs(list: &[Owned], map: &MapObject) -> Result<Vec<(Owned, Owned)>, Owned> 
 }
 
 fn reverse(call: &mut Call<'_>) -> NativeResult {
+    let last = this_map(call).len();
+    arranged(call, (0..last).rev().collect())
+}
+
+fn sorted(call: &mut Call<'_>) -> NativeResult {
+    let keys = Owned::list(this_map(call).iter().map(|(key, _)| key.clone()).collect());
+    sort::ordered(call, keys, Direction::reversed(call.arg(0).truthy()), arranged)
+}
+
+/// A map of the entries in an order of their positions.
+fn arranged(call: &mut Call<'_>, order: Vec<usize>) -> NativeResult {
     let this = this_map(call);
     let len = this.len();
     room(len.saturating_mul(OBJECT))?;
     let entries: Vec<_> = this.iter().collect();
     let mut out = MapObject::with_capacity(len);
-    for (key, value) in entries.into_iter().rev() {
+    for at in order {
+        let (key, value) = entries[at];
         out.insert(key.clone(), value.clone())?;
     }
     call.charge(len);

@@ -1,8 +1,8 @@
 //! The methods of ranges.
 
-use super::arguments::{
-    chunks, contains, enumerate, format, give, int, numbers, slice, this_range, wide, zip,
-};
+use super::arguments::{contains, format, give, int, numbers, slice, this_range, wide};
+use super::elements::{chunks, enumerate, sorted, zip};
+use super::texts::join;
 use crate::native::{Call, NativeResult, Next};
 use crate::value::{Kind, Owned, RangeObject, error};
 
@@ -29,6 +29,8 @@ methods! {
     "list" "()" => list;
     /// The numbers from last to first.
     "reverse" "()" => |call| give(Owned::range(reversed(this_range(call))?));
+    /// A list of the numbers from least to greatest.
+    "sort" "(reverse = false)" => sorted;
     /// The numbers from `start` up to `end`, counted by their positions.
     "slice" "(start, end = nil)" => slice;
     /// The sum of the numbers.
@@ -49,6 +51,8 @@ methods! {
     "zip" "(other)" => zip;
     /// Pairs `[i, n]` of position and number.
     "enumerate" "()" => enumerate;
+    /// The numbers as texts, with a separator between them.
+    "join" "(separator = \"\")" => join;
     /// The text in a format, as in `"{x:>8}"`.
     "format" "(spec)" => format;
 }

@@ -1,15 +1,17 @@
 //! Sorting values: stable, NaN last, and safe with an order that throws.
 //!
 //! Where all values are ints, all numbers or all strings, the order is total and the standard
-//! library sorts. Everything else is sorted by merging, which works with any comparison and stops
-//! at the first error.
+//! library sorts. Everything else is sorted by merging, which works with any comparison, stops at
+//! the first error, and can wait for what a struct's own `<` says.
 
 use std::cmp::Ordering;
 
-use crate::value::{Owned, View, compare, order, room};
+use super::compare::{Question, Work, after, run};
+use crate::native::{Call, NativeResult};
+use crate::value::{Owned, View, room, try_less};
 
 /// Upwards or downwards. NaN is last in both.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Direction {
     Up,
     Down,
@@ -28,12 +30,18 @@ impl Direction {
         }
     }
 
-    fn order(self, a: &Owned, b: &Owned) -> Result<Ordering, Owned> {
-        match (self, compare(a, b)?) {
-            (Self::Down, Some(order)) => Ok(order.reverse()),
-            // NaN decides, the same way in both directions.
-            _ => order(a, b),
+    /// The two in the order in which the first must be less, to stand before the second.
+    pub(super) fn pair<'a>(self, a: &'a Owned, b: &'a Owned) -> (&'a Owned, &'a Owned) {
+        match self {
+            Self::Up => (a, b),
+            Self::Down => (b, a),
         }
+    }
+
+    /// The order of two numbers.
+    fn numbers(self, a: &Owned, b: &Owned) -> Ordering {
+        let known = |a, b| after(a, b, self).ok().flatten().unwrap_or_default();
+        known(a, b).cmp(&known(b, a))
     }
 }
 
@@ -57,97 +65,162 @@ fn class(values: &[Owned]) -> Class {
     }
 }
 
-fn total(direction: Direction, a: &Owned, b: &Owned) -> Ordering {
-    direction.order(a, b).unwrap_or(Ordering::Equal)
-}
-
 fn texts(a: &Owned, b: &Owned) -> Ordering {
     a.as_str().cmp(&b.as_str())
 }
 
-/// Sorts in place. When it throws, nothing has moved.
-pub(super) fn sort(values: &mut Vec<Owned>, direction: Direction) -> Result<(), Owned> {
+/// Sorts in place, if there is a quick way to do it.
+pub(super) fn quick(values: &mut [Owned], direction: Direction) -> bool {
     match class(values) {
         // Equal ints and equal strings cannot be told apart, so stability is no matter.
         Class::Ints => values.sort_unstable_by(|a, b| direction.apply(a.as_int().cmp(&b.as_int()))),
         Class::Texts => values.sort_unstable_by(|a, b| direction.apply(texts(a, b))),
-        Class::Numbers => values.sort_by(|a, b| total(direction, a, b)),
-        Class::Mixed => {
-            let order = merged(values, direction)?;
-            *values = order.into_iter().map(|i| values[i].take()).collect();
-        }
+        Class::Numbers => values.sort_by(|a, b| direction.numbers(a, b)),
+        Class::Mixed => return false,
     }
-    Ok(())
+    true
 }
 
-/// The positions of values in their sorted order.
-pub(super) fn order_of(keys: &[Owned], direction: Direction) -> Result<Vec<usize>, Owned> {
+/// The positions of values in their sorted order; `None` when an own `<` must be asked.
+pub(super) fn order_of(keys: &[Owned], direction: Direction) -> Result<Option<Vec<usize>>, Owned> {
     let mut order: Vec<usize> = (0..keys.len()).collect();
     match class(keys) {
         Class::Ints => {
             order.sort_by(|&i, &j| direction.apply(keys[i].as_int().cmp(&keys[j].as_int())))
         }
         Class::Texts => order.sort_by(|&i, &j| direction.apply(texts(&keys[i], &keys[j]))),
-        Class::Numbers => order.sort_by(|&i, &j| total(direction, &keys[i], &keys[j])),
-        Class::Mixed => return merged(keys, direction),
+        Class::Numbers => order.sort_by(|&i, &j| direction.numbers(&keys[i], &keys[j])),
+        Class::Mixed => {
+            let mut merge = Merge::new(keys)?;
+            while let Some((i, j)) = merge.next() {
+                match after(&keys[i], &keys[j], direction)? {
+                    Some(after) => merge.answer(after),
+                    None => return Ok(None),
+                }
+            }
+            order = merge.from;
+        }
     }
-    Ok(order)
+    Ok(Some(order))
 }
 
-/// Runs of so many values are sorted by insertion.
-const RUN: usize = 8;
-
-/// The positions of values in their sorted order, by merging.
-fn merged(values: &[Owned], direction: Direction) -> Result<Vec<usize>, Owned> {
-    let n = values.len();
-    room(n.saturating_mul(2 * size_of::<usize>()))?;
-    if n == 1 {
-        // It must be something that has an order, as among others.
-        compare(&values[0], &values[0])?;
+/// Gives `then` the positions of the elements of the list `keys` in their sorted order.
+pub(super) fn ordered(
+    call: &mut Call<'_>,
+    keys: Owned,
+    direction: Direction,
+    then: impl FnOnce(&mut Call<'_>, Vec<usize>) -> NativeResult + 'static,
+) -> NativeResult {
+    let list = keys.as_list().map(|list| &**list).unwrap_or_default();
+    call.charge(list.len() * list.len().max(1).ilog2() as usize / 4);
+    match order_of(list, direction)? {
+        Some(order) => {
+            drop(keys);
+            then(call, order)
+        }
+        None => {
+            let merge = Merge::new(list)?;
+            run(call, Sorting { keys, merge, direction, then })
+        }
     }
-    let after = |i: usize, j: usize| Ok(direction.order(&values[i], &values[j])?.is_gt());
-    let mut from: Vec<usize> = (0..n).collect();
-    for run in from.chunks_mut(RUN) {
-        for end in 1..run.len() {
-            let mut at = end;
-            while at > 0 && after(run[at - 1], run[at])? {
-                run.swap(at - 1, at);
-                at -= 1;
+}
+
+/// Puts values in an order of their positions.
+pub(super) fn arrange(values: &mut Vec<Owned>, order: &[usize]) {
+    let sorted: Vec<Owned> = order.iter().map(|&i| values[i].take()).collect();
+    *values = sorted;
+}
+
+/// A sort that waits for answers.
+struct Sorting<F> {
+    /// A list.
+    keys: Owned,
+    merge: Merge,
+    direction: Direction,
+    then: F,
+}
+
+impl<F: FnOnce(&mut Call<'_>, Vec<usize>) -> NativeResult + 'static> Work for Sorting<F> {
+    fn next(&mut self) -> Option<Question<'_>> {
+        let (i, j) = self.merge.next()?;
+        let keys = self.keys.as_list()?;
+        Some(Question::After(&keys[i], &keys[j], self.direction))
+    }
+
+    fn answer(&mut self, yes: bool) {
+        self.merge.answer(yes);
+    }
+
+    fn finish(self, call: &mut Call<'_>) -> NativeResult {
+        drop(self.keys);
+        (self.then)(call, self.merge.from)
+    }
+}
+
+/// Sorting by merging runs of positions, each twice as long as those of the round before.
+struct Merge {
+    /// The runs of this round.
+    from: Vec<usize>,
+    /// What is merged of them.
+    to: Vec<usize>,
+    /// How long the runs are.
+    width: usize,
+    /// What is left of the two runs that are merged: `left..middle` and `right..end`.
+    left: usize,
+    middle: usize,
+    right: usize,
+    end: usize,
+}
+
+impl Merge {
+    /// Nothing is sorted yet.
+    fn new(values: &[Owned]) -> Result<Self, Owned> {
+        let n = values.len();
+        room(n.saturating_mul(2 * size_of::<usize>()))?;
+        if let [one] = values {
+            // It must be something that has an order, as among others.
+            try_less(one, one)?;
+        }
+        let (from, to) = ((0..n).collect(), Vec::with_capacity(n));
+        let mut merge = Self { from, to, width: 1, left: 0, middle: 0, right: 0, end: 0 };
+        merge.pair(0);
+        Ok(merge)
+    }
+
+    /// The two runs from `start` on.
+    fn pair(&mut self, start: usize) {
+        let n = self.from.len();
+        self.left = start;
+        self.middle = (start + self.width).min(n);
+        self.right = self.middle;
+        self.end = (start + 2 * self.width).min(n);
+    }
+
+    /// The positions of two values, the first of which stands before the second: is it to stand
+    /// behind it? `None` when all are in order: in `from`.
+    fn next(&mut self) -> Option<(usize, usize)> {
+        while self.width < self.from.len() {
+            if self.left < self.middle && self.right < self.end {
+                return Some((self.from[self.left], self.from[self.right]));
+            }
+            self.to.extend_from_slice(&self.from[self.left..self.middle]);
+            self.to.extend_from_slice(&self.from[self.right..self.end]);
+            if self.end < self.from.len() {
+                self.pair(self.end);
+            } else {
+                std::mem::swap(&mut self.from, &mut self.to);
+                self.to.clear();
+                self.width *= 2;
+                self.pair(0);
             }
         }
+        None
     }
-    let mut to = vec![0; n];
-    let mut width = RUN;
-    while width < n {
-        for start in (0..n).step_by(2 * width) {
-            let middle = (start + width).min(n);
-            let end = (start + 2 * width).min(n);
-            merge(&from[start..middle], &from[middle..end], &mut to[start..end], after)?;
-        }
-        std::mem::swap(&mut from, &mut to);
-        width *= 2;
-    }
-    Ok(from)
-}
 
-/// Merges two sorted runs.
-fn merge<'a>(
-    mut left: &'a [usize],
-    mut right: &'a [usize],
-    out: &mut [usize],
-    after: impl Fn(usize, usize) -> Result<bool, Owned>,
-) -> Result<(), Owned> {
-    for place in out {
+    fn answer(&mut self, after: bool) {
         // The left one first when both are equal: that is what makes it stable.
-        let source = match (left, right) {
-            ([l, ..], [r, ..]) if after(*l, *r)? => &mut right,
-            ([], _) => &mut right,
-            _ => &mut left,
-        };
-        if let [next, rest @ ..] = *source {
-            *place = *next;
-            *source = rest;
-        }
+        let run = if after { &mut self.right } else { &mut self.left };
+        self.to.push(self.from[*run]);
+        *run += 1;
     }
-    Ok(())
 }

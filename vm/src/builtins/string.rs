@@ -5,11 +5,14 @@
 //! may be much larger than the receiver is known before memory is asked for, so that a wrong number
 //! is an error and not the end of the process.
 
+use std::collections::HashSet;
+
 use super::arguments::{
-    OBJECT, REFERENCE, characters, contains, format, give, int, length, repeat, slice, text,
-    this_text,
+    OBJECT, REFERENCE, characters, contains, format, give, int, length, repeat, size_of_chunks,
+    slice, text, this_text, vector,
 };
 use super::char_set::CharSet;
+use super::elements::{enumerate, zip};
 use crate::native::{Call, NativeResult, Next};
 use crate::value::{Kind, Owned, count_chars, error, position, room};
 
@@ -36,6 +39,12 @@ methods! {
     "runs" "(set)" => runs;
     /// A list of the characters.
     "chars" "()" => chars;
+    /// The bytes of the text in UTF-8.
+    "bytes" "()" => |call| {
+        let this = this_text(call);
+        room(this.byte_len())?;
+        give(Owned::bytes(this.as_bytes().to_vec()))
+    };
     /// In capital letters.
     "to_upper" "()" => |call| changed(call, |text| text.to_uppercase());
     /// In small letters.
@@ -68,6 +77,33 @@ methods! {
     "slice" "(start, end = nil)" => slice;
     /// The characters from last to first.
     "reverse" "()" => |call| changed(call, |text| text.chars().rev().collect());
+    /// The characters in the order of their code points, as a string.
+    "sort" "(reverse = false)" => |call| {
+        let reverse = call.arg(0).truthy();
+        changed(call, move |text| {
+            let mut chars: Vec<char> = text.chars().collect();
+            chars.sort_unstable();
+            if reverse {
+                chars.reverse();
+            }
+            chars.into_iter().collect()
+        })
+    };
+    /// The characters without those that equal an earlier one, as a string.
+    "unique" "()" => |call| changed(call, |text| {
+        let mut seen = HashSet::new();
+        text.chars().filter(|c| seen.insert(*c)).collect()
+    });
+    /// The least character, or nil.
+    "min" "()" => |call| give(this_text(call).as_str().chars().min().map(Owned::char));
+    /// The greatest character, or nil.
+    "max" "()" => |call| give(this_text(call).as_str().chars().max().map(Owned::char));
+    /// Strings of `n` characters each, the last of what is left.
+    "chunks" "(n)" => chunks;
+    /// Pairs `[a, b]` of elements, as many as the shorter of both has.
+    "zip" "(other)" => zip;
+    /// Pairs `[i, c]` of position and character.
+    "enumerate" "()" => enumerate;
     /// The text in a format, as in `"{x:>8}"`.
     "format" "(spec)" => format;
 }
@@ -81,7 +117,7 @@ fn part(call: &mut Call<'_>, of: fn(&str) -> &str) -> NativeResult {
 }
 
 /// Gives a new text made of the whole receiver.
-fn changed(call: &mut Call<'_>, change: fn(&str) -> String) -> NativeResult {
+fn changed(call: &mut Call<'_>, change: impl FnOnce(&str) -> String) -> NativeResult {
     let this = this_text(call);
     let len = this.byte_len();
     room(len)?;
@@ -140,6 +176,20 @@ fn chars(call: &mut Call<'_>) -> NativeResult {
     let chars = characters(this_text(call))?;
     call.charge(chars.len());
     give(chars)
+}
+
+fn chunks(call: &mut Call<'_>) -> NativeResult {
+    let n = size_of_chunks(call)?;
+    let this = this_text(call);
+    let mut parts = vector(this.char_count().div_ceil(n), OBJECT)?;
+    let mut rest = this.as_str();
+    while !rest.is_empty() {
+        let end = rest.char_indices().nth(n).map_or(rest.len(), |(end, _)| end);
+        let (part, behind) = rest.split_at(end);
+        parts.push(Owned::str(part));
+        rest = behind;
+    }
+    listed(call, Ok(parts))
 }
 
 fn replace(call: &mut Call<'_>) -> NativeResult {

@@ -13,8 +13,9 @@ use lisle_compiler::{self as compiler, Compiled, Environment, Options, source::S
 
 use super::{
     Vm,
-    help::{Docs, ModuleDocs},
     host::{self, Host},
+    library::{Docs, ModuleDocs},
+    load::Loader,
     session::Names,
 };
 use crate::{
@@ -40,6 +41,7 @@ pub struct VmBuilder<V = Vm> {
     stdin: Option<Box<dyn Read + Send>>,
     args: Vec<String>,
     color: bool,
+    loader: Option<Box<dyn Loader>>,
     functions: Vec<Result<NativeDef, Error>>,
     modules: Vec<ModuleBuilder>,
     methods: Vec<Cow<'static, str>>,
@@ -57,6 +59,7 @@ impl<V: From<Vm>> VmBuilder<V> {
             stdin: None,
             args: Vec::new(),
             color: false,
+            loader: None,
             functions: Vec::new(),
             modules: Vec::new(),
             methods: Vec::new(),
@@ -176,8 +179,17 @@ impl<V: From<Vm>> VmBuilder<V> {
         self
     }
 
+    /// Lets scripts import what this loader finds. Without one they can only import the modules that
+    /// were added.
+    #[must_use]
+    pub fn loader(mut self, loader: impl Loader) -> Self {
+        self.loader = Some(Box::new(loader));
+        self
+    }
+
     /// Adds methods to built-in types, written in Lisle: a top-level `fn list_second(xs)` is the
-    /// method `second` of lists.
+    /// method `second` of lists, `fn elements_second(xs)` one of all types that are walked element
+    /// by element: lists, ranges, strings, sets and bytes.
     #[must_use]
     pub fn methods(mut self, source: impl Into<Cow<'static, str>>) -> Self {
         self.methods.push(source.into());
@@ -205,19 +217,30 @@ impl<V: From<Vm>> VmBuilder<V> {
             vm.stdin.redirect(stdin);
         }
         // From here on the handle ends the VM when something is wrong.
-        let host = Host::new(vm, colored);
+        let host = Host::new(vm, colored, self.loader);
         let vm = host.shared();
         let mut docs = Docs::new();
+        let mut scripts = Vec::new();
         within(Some(vm), || {
             for function in self.functions {
                 let function = Arc::new(function?);
                 vm.define(&function.name.clone(), Owned::native(function));
             }
-            self.modules.into_iter().try_for_each(|module| {
+            self.modules.into_iter().try_for_each(|mut module| {
                 docs.insert(module.name.as_ref().into(), ModuleDocs::new(&module));
+                scripts.extend(module.script.take().map(|text| (module.name.clone(), text)));
                 define_module(vm, module, &self.args)
             })
         })?;
+        for (module, text) in scripts {
+            let shown = |name: &str| Some(format!("{module}.{name}"));
+            for (name, function) in functions_of(vm, &environment(vm), &text, shown)? {
+                let Some(docs) = docs.get_mut(module.as_ref()) else { continue };
+                if docs.add(&name, function.as_owned()) {
+                    vm.define_member(&module, &name, function.into_owned());
+                }
+            }
+        }
         host.set_docs(docs);
         let environment = host.set_environment(environment(vm));
         self.methods.iter().try_for_each(|text| install_methods(vm, environment, text))?;
@@ -283,23 +306,33 @@ fn signature(signature: &Signature) -> compiler::Signature {
     compiler::Signature {
         parameters: plain().map(|param| param.name.clone()).collect(),
         optional: plain().map(|param| param.optional).collect(),
+        mutable: plain().map(|_| false).collect(),
         rest: signature.params().iter().any(|param| param.rest),
     }
 }
 
-/// Runs a text whose functions become methods.
-fn install_methods(vm: &Arc<VmShared>, environment: &Environment, text: &str) -> Result<(), Error> {
+/// Runs a text; gives its functions. `shown` says what messages call them.
+fn functions_of(
+    vm: &Arc<VmShared>,
+    environment: &Environment,
+    text: &str,
+    shown: impl Fn(&str) -> Option<String>,
+) -> Result<Vec<(Box<str>, Shared)>, Error> {
     let source = Source::new(PRELUDE, text);
     let Compiled { unit, diagnostics, .. } =
-        compiler::compile(&source, &Options { environment, session: None });
-    let Some(unit) = unit else { return Err(Error::from_diagnostics(source, diagnostics)) };
+        compiler::compile(&source, &Options::new(environment));
+    let Some(mut unit) = unit else { return Err(Error::from_diagnostics(source, diagnostics)) };
+    let names: Vec<_> = unit.functions.iter().map(|function| function.name.clone()).collect();
+    for function in &mut unit.functions {
+        if let Some(shown) = shown(&function.name) {
+            function.name = shown.into();
+        }
+    }
     let (thread, functions) = within(Some(vm), || {
         let module = link(vm, &unit, Globals::new(false))
             .map_err(|message| Error::new(ErrorKind::Syntax, message))?;
-        let functions: Vec<_> = module
-            .functions()
-            .filter_map(|(name, function)| Some((name, Shared::new(function?))))
-            .collect();
+        let value = |(i, name)| Some((name, Shared::new(module.function(i)?)));
+        let functions: Vec<_> = names.into_iter().enumerate().filter_map(value).collect();
         let thread = ThreadRef::new(vm, ThreadOptions::default(), &module.main(), Vec::new());
         Ok::<_, Error>((thread, functions))
     })?;
@@ -310,14 +343,32 @@ fn install_methods(vm: &Arc<VmShared>, environment: &Environment, text: &str) ->
     if let Some(End::Failed(thrown)) = end {
         return Err(Error::from_thrown(thrown.to_owned(), Some(vm)));
     }
-    for tag in tag::NIL..tag::END {
-        let of_type = |(name, function): &(&str, Shared)| {
-            let method = name.strip_prefix(tag::name(tag))?.strip_prefix('_')?;
+    Ok(functions)
+}
+
+/// Runs a text whose functions become methods. Those of one type come in place of those of all.
+fn install_methods(vm: &Arc<VmShared>, environment: &Environment, text: &str) -> Result<(), Error> {
+    /// What `elements` in a function's name stands for: all that is walked element by element.
+    const ELEMENTS: &[u64] = &[tag::LIST, tag::RANGE, tag::STR, tag::SET, tag::BYTES];
+    let types: Vec<_> = (tag::NIL..tag::END).map(tag::name).chain(["elements"]).collect();
+    let method = |name: &str| {
+        let of_type = |of_type: &&str| name.strip_prefix(of_type)?.strip_prefix('_');
+        types.iter().find_map(of_type).map(str::to_owned)
+    };
+    let functions = functions_of(vm, environment, text, method)?;
+    let entries = |prefix: &str| -> Vec<_> {
+        let of_type = |(name, function): &(Box<str>, Shared)| {
+            let method = name.strip_prefix(prefix)?.strip_prefix('_')?;
             Some((vm.symbols.intern(method), Method::Script(function.clone())))
         };
-        let entries: Vec<_> = functions.iter().filter_map(of_type).collect();
-        if !entries.is_empty() {
-            vm.methods.extend(tag, &entries);
+        functions.iter().filter_map(of_type).collect()
+    };
+    let shared = entries("elements");
+    ELEMENTS.iter().for_each(|&tag| vm.methods.extend(tag, &shared));
+    for tag in tag::NIL..tag::END {
+        let own = entries(tag::name(tag));
+        if !own.is_empty() {
+            vm.methods.extend(tag, &own);
         }
     }
     Ok(())

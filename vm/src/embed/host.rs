@@ -16,17 +16,22 @@ use std::{
 };
 
 use lisle_compiler::{
-    self as compiler, Compiled, Environment, Options,
+    Environment,
     diagnostics::{self, Diagnostic},
     source::Source,
 };
 
-use super::{color, help::Docs, not_utf8};
+use super::{
+    color,
+    library::Docs,
+    load::{self, Loader},
+    not_utf8,
+};
 use crate::{
     atomics::Mutex,
     convert::{Arguments, Value, within},
     error::{Error, ErrorKind, MAIN},
-    link::{Globals, link},
+    link::Globals,
     rc::Heap,
     sched::Hold,
     thread::{End, ThreadOptions, ThreadRef},
@@ -50,6 +55,8 @@ struct Inner {
     docs: OnceLock<Docs>,
     /// Reports show terminal colours. Immutable.
     color: bool,
+    /// Where modules come from. Immutable.
+    loader: Option<Box<dyn Loader>>,
     /// See the module's text. Under the lock.
     users: Mutex<Users>,
 }
@@ -88,7 +95,7 @@ impl Guard {
 }
 
 impl Host {
-    pub(super) fn new(vm: Arc<VmShared>, color: bool) -> Self {
+    pub(super) fn new(vm: Arc<VmShared>, color: bool, loader: Option<Box<dyn Loader>>) -> Self {
         let hold = Some(vm.scheduler().hold());
         let users = Mutex::new(Users { handles: 1, waiting: 0, hold });
         Self(Arc::new(Inner {
@@ -96,6 +103,7 @@ impl Host {
             environment: OnceLock::new(),
             docs: OnceLock::new(),
             color,
+            loader,
             users,
         }))
     }
@@ -106,13 +114,18 @@ impl Host {
         let _ = self.0.docs.set(docs);
     }
 
-    pub(super) fn docs(&self) -> Option<&Docs> {
-        self.0.docs.get()
+    pub(super) fn docs(&self) -> &Docs {
+        self.0.docs.get_or_init(Docs::new)
     }
 
     /// Says what exists besides a text.
     pub(super) fn set_environment(&self, environment: Environment) -> &Environment {
         self.0.environment.get_or_init(|| environment)
+    }
+
+    /// Where modules come from.
+    pub(super) fn loader(&self) -> Option<&dyn Loader> {
+        self.0.loader.as_deref()
     }
 
     pub(super) fn weak(&self) -> WeakHost {
@@ -222,6 +235,11 @@ impl Host {
         }
     }
 
+    /// Reports show terminal colours.
+    pub(super) fn is_colored(&self) -> bool {
+        self.0.color
+    }
+
     fn say(&self, text: &str) {
         say(&self.0.vm, text);
     }
@@ -328,19 +346,15 @@ pub(super) fn run(host: &Host, name: &str, bytes: &[u8]) -> i32 {
     };
     let source = Source::new(name, text);
     let vm = host.shared();
-    let options = Options { environment: host.environment(), session: None };
-    let Compiled { unit, diagnostics, .. } = compiler::compile(&source, &options);
-    host.warn(&source, &diagnostics);
-    let Some(unit) = unit else { return WRONG_TEXT };
-    let main = match within(Some(vm), || link(vm, &unit, Globals::new(false)).map(|m| m.main())) {
-        Ok(main) => main,
-        Err(message) => {
-            host.report(&Error::new(ErrorKind::Syntax, message));
+    let main = match load::prepare(host, &source, None, Globals::new(false)) {
+        Ok(prepared) => prepared.main,
+        Err(error) => {
+            host.report(&error);
             return WRONG_TEXT;
         }
     };
     let options = ThreadOptions { name: Some(MAIN.into()), main: true, ..ThreadOptions::default() };
-    let thread = within(Some(vm), || ThreadRef::new(vm, options, &main, Vec::new()));
+    let thread = within(Some(vm), || ThreadRef::new(vm, options, main.as_owned(), Vec::new()));
     // While the program runs the host wakes nobody.
     let hold = mem::take(&mut host.0.users.lock().hold);
     vm.scheduler().spawn(thread);

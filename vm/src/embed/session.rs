@@ -1,16 +1,20 @@
 //! Texts that come one after the other and share their names.
 
+#![expect(unsafe_code, reason = "lends the session's cells to a thread that has not started")]
+
 use std::{fmt, sync::Arc};
 
-use lisle_compiler::{self as compiler, Compiled, Options, source::Source};
+use lisle_compiler::{self as compiler, source::Source};
 
-use super::{EVAL, Vm, ended, host::Host};
+use super::{EVAL, Vm, ended, host::Host, load};
 use crate::{
     atomics::Mutex,
     convert::{Arguments, FromValue, Value, within},
     error::{Error, ErrorKind},
-    link::{Globals, link},
+    link::Globals,
+    rc::Heap,
     thread::ThreadRef,
+    value::{CellDomain, Owned},
     vm::VmShared,
 };
 
@@ -94,8 +98,10 @@ pub(super) struct Names {
     turn: Mutex<()>,
     /// The thread that evaluates; none between texts.
     running: Mutex<Option<ThreadRef>>,
+    /// The cells that the texts make: lent to each while it is evaluated.
+    cells: Arc<CellDomain>,
     /// Owns what the values of the names are made of, so it goes last.
-    _vm: Arc<VmShared>,
+    vm: Arc<VmShared>,
 }
 
 impl Names {
@@ -105,7 +111,8 @@ impl Names {
             known: Mutex::default(),
             turn: Mutex::default(),
             running: Mutex::default(),
-            _vm: vm.clone(),
+            cells: CellDomain::new(),
+            vm: vm.clone(),
         }
     }
 
@@ -119,25 +126,24 @@ impl Names {
         let _turn = self.turn.lock();
         let main = {
             let mut known = self.known.lock();
-            let options = Options { environment: host.environment(), session: Some(&known) };
-            let Compiled { unit, diagnostics, session, .. } = compiler::compile(&source, &options);
-            let Some(unit) = unit else { return Err(Error::from_diagnostics(source, diagnostics)) };
-            host.warn(&source, &diagnostics);
-            let shared = host.shared();
-            let main = within(Some(shared), || {
-                link(shared, &unit, self.globals.clone()).map(|m| m.main())
-            })
-            .map_err(|message| Error::new(ErrorKind::Syntax, message))?;
-            if let Some(session) = session {
+            let prepared = load::prepare(host, &source, Some(&known), self.globals.clone())?;
+            if let Some(session) = prepared.session {
                 *known = session;
             }
-            main
+            prepared.main
         };
-        let result = host.start(&main, Vec::new(), |thread| {
+        let result = host.start(main.as_owned(), Vec::new(), |thread| {
+            // SAFETY: the thread has not been given to the scheduler yet.
+            unsafe { (*thread.state()).heap.lend_cells(&self.cells) };
             *self.running.lock() = Some(thread.clone());
         });
         *self.running.lock() = None;
         result
+    }
+
+    /// What `say` makes of the value of a top-level name.
+    pub(super) fn about<R>(&self, name: &str, say: impl FnOnce(&Owned) -> R) -> Option<R> {
+        self.globals.named(name).map(|value| say(&value))
     }
 
     /// The value of a top-level name.
@@ -146,6 +152,12 @@ impl Names {
             Some(value) => Ok(Value::new_in(value, Some(host.shared()))),
             None => Err(Error::new(ErrorKind::Name, format!("no text has defined `{name}`"))),
         }
+    }
+}
+
+impl Drop for Names {
+    fn drop(&mut self) {
+        within(Some(&self.vm), || Heap::end_session(&self.vm.heap, &self.cells));
     }
 }
 

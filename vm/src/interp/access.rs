@@ -2,79 +2,130 @@
 //!
 //! A path is walked from its root register without counting. To change something each level is made
 //! unique on the way down; the values a step reads its index from are copied bitwise first, so that
-//! a root may be its own index.
+//! a root may be its own index. Where a cell is on the way, what stands before it is only read.
 
 #![expect(unsafe_code, reason = "paths are walked without counting")]
 
-use lisle_compiler::bytecode::{Op, op::INCLUSIVE};
+use lisle_compiler::bytecode::{
+    Op,
+    op::{INCLUSIVE, READ_ROOT},
+};
 
-use super::arith;
 use super::machine::{Machine, Step};
 use super::method::Found;
+use super::operators::{self, Asked, ask};
+use super::{arith, places};
 use crate::{
     link::{LinkedStep, Word, step},
-    value::{self, Owned, Raw, View},
+    value::{self, Kind, Operator, Owned, Raw, View, error},
 };
 
 /// A step with the raw value of its index or name, which is owned elsewhere.
 #[derive(Clone, Copy)]
-struct RawStep {
+pub(super) struct RawStep {
     field: bool,
     key: Raw,
 }
 
 impl RawStep {
-    fn step(&self) -> value::Step<'_> {
+    pub(super) fn step(&self) -> value::Step<'_> {
         // SAFETY: the key is in a register or constant as long as the instruction runs.
         let key = unsafe { Owned::borrow_raw(&self.key) };
         if self.field { value::Step::Field(key) } else { value::Step::Index(key) }
     }
 }
 
-fn steps(m: &Machine<'_>, words: &[Word]) -> impl Iterator<Item = RawStep> {
-    words.iter().map(|&word| match step(word) {
+/// A step of a path.
+pub(super) fn raw_step(m: &Machine<'_>, word: Word) -> RawStep {
+    match step(word) {
         LinkedStep::Index(register) => RawStep { field: false, key: m.raw(register) },
         LinkedStep::Field(name) => RawStep { field: true, key: m.constant(name as usize) },
-    })
+    }
+}
+
+/// How far a path was walked.
+pub(super) enum Walked {
+    /// To its end.
+    Found(Found),
+    /// To a type that defines `[]` itself: what this gives for the arguments is where the step with
+    /// this number starts from.
+    Ask {
+        function: Owned,
+        args: Vec<Owned>,
+        next: usize,
+    },
+}
+
+impl Walked {
+    /// The end of a path that must lead through parts of values only, as a place does.
+    pub(super) fn no_question(self) -> Result<Found, Owned> {
+        match self {
+            Self::Found(found) => Ok(found),
+            Self::Ask { args, .. } => {
+                let name = args[0].type_name();
+                let text = format!(
+                    "what the `[]` of {name} gives is a new value, not a place: the change would be \
+                     lost"
+                );
+                Err(error(Kind::Type, text))
+            }
+        }
+    }
 }
 
 /// What a path leads to, without counting as far as it goes through containers.
-pub(super) fn walk(m: &Machine<'_>, root: &Owned, words: &[Word]) -> Result<Found, Owned> {
-    let mut place = Found::Ref(root);
-    for raw in steps(m, words) {
+pub(super) fn walk(m: &Machine<'_>, root: &Owned, words: &[Word]) -> Result<Walked, Owned> {
+    walk_from(m, Found::Ref(root), words, 0)
+}
+
+/// The same, from `place` and step `next` on.
+pub(super) fn walk_from(
+    m: &Machine<'_>,
+    mut place: Found,
+    words: &[Word],
+    next: usize,
+) -> Result<Walked, Owned> {
+    for (i, &word) in words.iter().enumerate().skip(next) {
+        let raw = raw_step(m, word);
         let step = raw.step();
-        let container = match &place {
-            // SAFETY: it is a register, or part of what one holds; nothing is changed meanwhile.
-            Found::Ref(value) => unsafe { &**value },
-            Found::Temp(value) => {
-                place = Found::Temp(value::path_get(value, [step])?);
-                continue;
-            }
+        let container = place.get();
+        if let (Some(function), value::Step::Index(key)) =
+            (operators::own(container, Operator::Index), step)
+        {
+            let args = vec![container.clone(), key.clone()];
+            return Ok(Walked::Ask { function, args, next: i + 1 });
+        }
+        // SAFETY: it is a register, or part of what one holds; nothing is changed meanwhile.
+        let part = match &place {
+            Found::Ref(value) => Some(unsafe { &**value }),
+            Found::Temp(_) => None,
         };
         let is_slot = match (container.view(), step) {
-            (View::Map(_), _) => true,
+            (View::Map(_), _) | (View::Record(_) | View::Cell(_), value::Step::Field(_)) => true,
             (View::List(_), value::Step::Index(key)) => key.as_int().is_some(),
             _ => false,
         };
-        place = if is_slot {
-            Found::Ref(value::slot(container, step)?)
-        } else {
-            Found::Temp(value::path_get(container, [step])?)
+        place = match part {
+            Some(container) if is_slot => Found::Ref(value::slot(container, step)?),
+            _ => Found::Temp(value::path_get(container, [step])?),
         };
     }
-    Ok(place)
+    Ok(Walked::Found(place))
 }
 
-/// The place that a path leads to, for writing: all levels above it are unique then.
+/// The place that a path leads to, for writing: all levels above it are unique then. `flags` are those
+/// of the instruction.
 pub(super) fn walk_mut(
     m: &mut Machine<'_>,
     root: u16,
     words: &[Word],
+    flags: u8,
 ) -> Result<*mut Owned, Owned> {
-    let mut place: *mut Owned = m.reg(root).cast();
-    for raw in steps(m, words) {
-        // SAFETY: the root is a place of this instruction, and each further place is part of what
-        // the one before holds alone.
+    let (mut place, from) = places::start(m, root, words, flags)?;
+    for &word in &words[from..] {
+        let raw = raw_step(m, word);
+        // SAFETY: the root is a place of this instruction or the value of a cell, and each further
+        // place is part of what the one before holds alone.
         place = value::slot_mut(unsafe { &mut *place }, raw.step())?;
     }
     Ok(place)
@@ -83,6 +134,9 @@ pub(super) fn walk_mut(
 /// `a = b[c]`
 pub(super) fn get_index(m: &mut Machine<'_>) -> Step {
     let word = m.word();
+    if let Some(asked) = operators::binary(m, |m| m.get(word.c).clone()) {
+        return asked;
+    }
     let value = value::index_get(m.get(word.b), m.get(word.c))?;
     m.put(word.a, value);
     m.next(1)
@@ -121,20 +175,46 @@ pub(super) fn slice(m: &mut Machine<'_>) -> Step {
 /// `a = ` what a path leads to
 pub(super) fn get_path(m: &mut Machine<'_>) -> Step {
     let word = m.word();
-    let count = word.c as usize;
-    let value = match walk(m, m.get(word.b), m.words(1, count))? {
-        // SAFETY: as in `walk`.
-        Found::Ref(value) => unsafe { &*value }.clone(),
-        Found::Temp(value) => value,
+    let walked = walk(m, m.get(word.b), m.words(1, word.c as usize))?;
+    path_walked(m, walked)
+}
+
+/// Goes on with a path whose step before `next` was the `[]` of a type, which gave `value`.
+pub(super) fn path_found(m: &mut Machine<'_>, value: Owned, next: usize) -> Step {
+    let words = m.words(1, m.word().c as usize);
+    let walked = walk_from(m, Found::Temp(value), words, next)?;
+    path_walked(m, walked)
+}
+
+fn path_walked(m: &mut Machine<'_>, walked: Walked) -> Step {
+    let word = m.word();
+    let value = match walked {
+        Walked::Found(found) => found.into_owned(),
+        Walked::Ask { function, args, next } => {
+            return ask(m, function, args, Asked::Path(next));
+        }
     };
     m.put(word.a, value);
-    m.next(1 + count)
+    m.next(1 + word.c as usize)
+}
+
+/// The root of an instruction that changes a part of what the register holds, where it may do so.
+fn changed(m: &mut Machine<'_>, register: u16) -> Result<(), Owned> {
+    // A path of one step: the root itself is what is written to, so it must be a cell.
+    let read_only = m.word().flags & READ_ROOT != 0;
+    if read_only && m.get(register).as_cell().is_none() {
+        let text = "this is a part of a name that cannot be changed, and of no cell: declare it with \
+                    `var`";
+        return Err(error(Kind::Type, text));
+    }
+    Ok(())
 }
 
 /// `a[b] = c`
 pub(super) fn set_index(m: &mut Machine<'_>) -> Step {
     let word = m.word();
     let value = m.take(word.c);
+    changed(m, word.a)?;
     let key = m.raw(word.b);
     // SAFETY: the key is in a register, which the instruction borrows.
     value::index_set(m.place(word.a), unsafe { Owned::borrow_raw(&key) }, value)?;
@@ -145,6 +225,7 @@ pub(super) fn set_index(m: &mut Machine<'_>) -> Step {
 pub(super) fn set_field(m: &mut Machine<'_>) -> Step {
     let word = m.word();
     let value = m.take(word.c);
+    changed(m, word.a)?;
     let name = m.constant_value(word.b as usize);
     value::field_set(m.place(word.a), name, value)?;
     m.next(1)
@@ -156,12 +237,20 @@ pub(super) fn set_path(m: &mut Machine<'_>) -> Step {
     let count = word.c as usize;
     let value = m.take(word.b);
     let words = m.words(1, count);
-    let Some((last, before)) = words.split_last() else {
-        *m.place(word.a) = value;
-        return m.next(1);
+    let (place, from) = places::start(m, word.a, words, word.flags)?;
+    let Some((&last, before)) = words[from..].split_last() else {
+        // SAFETY: the register is a place, or it is the value of a cell that may be written.
+        let old = std::mem::replace(unsafe { &mut *place }, value);
+        drop(old);
+        return m.next(1 + count);
     };
-    let place = walk_mut(m, word.a, before)?;
-    let raw = steps(m, std::slice::from_ref(last)).next().expect("there is one");
+    let mut place = place;
+    for &word in before {
+        let raw = raw_step(m, word);
+        // SAFETY: as in `walk_mut`.
+        place = value::slot_mut(unsafe { &mut *place }, raw.step())?;
+    }
+    let raw = raw_step(m, last);
     // SAFETY: as in `walk_mut`.
     let place = unsafe { &mut *place };
     match raw.step() {
@@ -178,14 +267,61 @@ pub(super) fn update_path(m: &mut Machine<'_>) -> Step {
     let operand = m.take(word.b);
     let operator = Op::from_code(m.extension(1).op).expect("verified code has known operators");
     let words = m.words(2, count);
-    let place = walk_mut(m, word.a, words)?;
+    if let Some((&last, before)) = words.split_last()
+        && matches!(step(last), LinkedStep::Index(_))
+    {
+        let container = walk(m, m.get(word.a), before)?.no_question()?;
+        if container.get().as_bytes().is_some() {
+            return update_byte(m, before, last, (operator, &operand));
+        }
+    }
+    let place = walk_mut(m, word.a, words, word.flags)?;
     // SAFETY: as in `walk_mut`.
     let place = unsafe { &mut *place };
+    if let Some(function) = operators::own_for(place, operator) {
+        // Handed over as a copy: should the operator throw, the place is as it was.
+        let left = place.clone();
+        return ask(m, function, vec![left, operand], Asked::Value);
+    }
     if operator == Op::Add {
         value::ops::add_assign(place, &operand)?;
     } else {
         *place = arith::operation(operator)(place, &operand)?;
     }
+    m.next(2 + count)
+}
+
+/// `bytes[i] op= operand`: a byte is no place, so it is read and set.
+fn update_byte(
+    m: &mut Machine<'_>,
+    before: &[Word],
+    last: Word,
+    (operator, operand): (Op, &Owned),
+) -> Step {
+    let word = m.word();
+    let place = walk_mut(m, word.a, before, word.flags)?;
+    let raw = raw_step(m, last);
+    // SAFETY: as in `walk_mut`.
+    let bytes = unsafe { &mut *place };
+    match raw.step() {
+        value::Step::Index(key) => {
+            let old = value::index_get(bytes, key)?;
+            let new = arith::operation(operator)(&old, operand)?;
+            value::index_set(bytes, key, new)?;
+        }
+        step @ value::Step::Field(_) => drop(value::slot_mut(bytes, step)?),
+    }
+    m.next(2 + word.c as usize)
+}
+
+/// Ends `place op= b` with what the operator gave.
+pub(super) fn updated(m: &mut Machine<'_>, value: Owned) -> Step {
+    let word = m.word();
+    let count = word.c as usize;
+    let place = walk_mut(m, word.a, m.words(2, count), word.flags)?;
+    // SAFETY: as in `walk_mut`.
+    let old = std::mem::replace(unsafe { &mut *place }, value);
+    drop(old);
     m.next(2 + count)
 }
 
@@ -196,17 +332,32 @@ pub(super) fn path_vacant(m: &mut Machine<'_>) -> Step {
     let words = m.words(1, count);
     let vacant = match words.split_last() {
         None => m.get(word.a).is_nil(),
-        Some((last, before)) => {
-            let container = walk(m, m.get(word.a), before)?;
-            let container = match &container {
-                // SAFETY: as in `walk`.
-                Found::Ref(value) => unsafe { &**value },
-                Found::Temp(value) => value,
-            };
-            let raw = steps(m, std::slice::from_ref(last)).next().expect("there is one");
-            value::vacant(container, raw.step())?
+        Some((&last, before)) => {
+            let container = walk(m, m.get(word.a), before)?.no_question()?;
+            value::vacant(container.get(), raw_step(m, last).step())?
         }
     };
     m.put(word.b, Owned::bool(vacant));
+    m.next(1 + count)
+}
+
+/// `a = ` the number of elements at the end of the path of `c` steps from `b`
+pub(super) fn place_start(m: &mut Machine<'_>) -> Step {
+    let word = m.word();
+    let count = word.c as usize;
+    let end = walk(m, m.get(word.b), m.words(1, count))?.no_question()?;
+    let value = end.get();
+    let len = match value.view() {
+        View::List(list) => list.len(),
+        View::Map(map) => map.len(),
+        _ => {
+            let text = format!(
+                "`for &` walks the places of a list or a map, not of {}",
+                value.type_name()
+            );
+            return Err(error(Kind::Type, text).into());
+        }
+    };
+    m.put(word.a, Owned::int(len as i64));
     m.next(1 + count)
 }

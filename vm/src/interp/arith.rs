@@ -8,9 +8,10 @@ use lisle_compiler::bytecode::{
 };
 
 use super::machine::{Machine, Step};
+use super::operators;
 use crate::{
     link::Word,
-    value::{Owned, ops},
+    value::{Comparison, Less, Owned, ops, try_equals, try_less},
 };
 
 /// An operator on two values.
@@ -37,6 +38,9 @@ pub(super) fn operation(op: Op) -> Operation {
 
 /// `a = b op c`
 pub(super) fn binary(m: &mut Machine<'_>, operation: Operation) -> Step {
+    if let Some(asked) = operators::binary(m, |m| m.get(m.word().c).clone()) {
+        return asked;
+    }
     let word = m.word();
     let value = operation(m.get(word.b), m.get(word.c))?;
     finish(m, word, value)
@@ -45,7 +49,10 @@ pub(super) fn binary(m: &mut Machine<'_>, operation: Operation) -> Step {
 /// `a = b + c`, in place when `b` dies here.
 pub(super) fn add(m: &mut Machine<'_>) -> Step {
     let word = m.word();
-    let grows = word.flags & KILL_B != 0 && word.b != word.c && m.raw(word.b).is_heap();
+    let grows = word.flags & KILL_B != 0
+        && word.b != word.c
+        && m.raw(word.b).is_heap()
+        && m.get(word.b).as_record().is_none();
     if !grows {
         return binary(m, ops::add);
     }
@@ -59,6 +66,9 @@ pub(super) fn add(m: &mut Machine<'_>) -> Step {
 
 /// `a = b op immediate`
 pub(super) fn immediate(m: &mut Machine<'_>, operation: Operation) -> Step {
+    if let Some(asked) = operators::binary(m, |m| Owned::int(m.word().c.cast_signed().into())) {
+        return asked;
+    }
     let word = m.word();
     let value = operation(m.get(word.b), &Owned::int(word.c.cast_signed().into()))?;
     finish(m, word, value)
@@ -66,6 +76,10 @@ pub(super) fn immediate(m: &mut Machine<'_>, operation: Operation) -> Step {
 
 /// `a = b op constant`
 pub(super) fn with_constant(m: &mut Machine<'_>, operation: Operation) -> Step {
+    let right = |m: &Machine<'_>| m.constant_value(m.word().c as usize).clone();
+    if let Some(asked) = operators::binary(m, right) {
+        return asked;
+    }
     let word = m.word();
     let value = operation(m.get(word.b), m.constant_value(word.c as usize))?;
     finish(m, word, value)
@@ -73,6 +87,9 @@ pub(super) fn with_constant(m: &mut Machine<'_>, operation: Operation) -> Step {
 
 /// `a = op b`
 pub(super) fn unary(m: &mut Machine<'_>, operation: fn(&Owned) -> Result<Owned, Owned>) -> Step {
+    if let Some(asked) = operators::unary(m) {
+        return asked;
+    }
     let word = m.word();
     let value = operation(m.get(word.b))?;
     finish(m, word, value)
@@ -85,14 +102,39 @@ fn finish(m: &mut Machine<'_>, word: Word, value: Owned) -> Step {
     m.next(1)
 }
 
-/// `a = ` a comparison of `b` and `c`
-pub(super) fn compare(
-    m: &mut Machine<'_>,
-    holds: fn(&Owned, &Owned) -> Result<bool, Owned>,
-) -> Step {
+/// `==` and `!=`, as a value or a jump, on two registers.
+pub(super) fn equality(m: &mut Machine<'_>) -> Step {
+    let (a, b) = compared(m);
+    match try_equals(m.get(a), m.get(b)) {
+        Some(equal) => operators::decided(m, equal),
+        None => {
+            let comparison = Comparison::new(m.get(a).clone(), m.get(b).clone());
+            operators::equal(m, comparison)
+        }
+    }
+}
+
+/// `<` and `<=`, as a value or a jump, on two registers.
+pub(super) fn order(m: &mut Machine<'_>) -> Step {
+    let (a, b) = compared(m);
+    let turned = Op::from_code(m.word().op).is_some_and(operators::turned);
+    let (a, b) = if turned { (b, a) } else { (a, b) };
+    match try_less(m.get(a), m.get(b))? {
+        Some(less) => operators::decided(m, less),
+        None => {
+            let comparison = Less::new(m.get(a).clone(), m.get(b).clone());
+            operators::less(m, comparison)
+        }
+    }
+}
+
+/// The registers that the current instruction compares.
+fn compared(m: &Machine<'_>) -> (u16, u16) {
     let word = m.word();
-    let holds = holds(m.get(word.b), m.get(word.c))?;
-    finish(m, word, Owned::bool(holds))
+    match Op::from_code(word.op) {
+        Some(Op::Eq | Op::Ne | Op::Lt | Op::Le) => (word.b, word.c),
+        _ => (word.a, word.b),
+    }
 }
 
 /// `a = b is T`
@@ -109,18 +151,6 @@ pub(super) fn jump_on(m: &mut Machine<'_>, holds: fn(&Owned) -> bool) -> Step {
     let holds = holds(m.get(word.a));
     m.kill(word);
     jump_if(m, holds, word.wide_i32())
-}
-
-/// Jumps on a comparison of `a` and `b`.
-pub(super) fn jump_compare(
-    m: &mut Machine<'_>,
-    holds: fn(&Owned, &Owned) -> Result<bool, Owned>,
-    expected: bool,
-) -> Step {
-    let word = m.word();
-    let holds = holds(m.get(word.a), m.get(word.b))?;
-    m.kill(word);
-    jump_if(m, holds == expected, word.c.cast_signed().into())
 }
 
 /// Jumps on a comparison of `a` with an immediate.
@@ -143,18 +173,13 @@ pub(super) fn jump_constant(m: &mut Machine<'_>, expected: bool) -> Step {
     jump_if(m, equal == expected, word.c.cast_signed().into())
 }
 
-fn jump_if(m: &mut Machine<'_>, holds: bool, offset: i32) -> Step {
+pub(super) fn jump_if(m: &mut Machine<'_>, holds: bool, offset: i32) -> Step {
     if holds { m.jump(offset) } else { m.next(1) }
 }
 
 /// `a == b`
 pub(super) fn equals(a: &Owned, b: &Owned) -> Result<bool, Owned> {
     Ok(ops::equals(a, b))
-}
-
-/// `a != b`
-pub(super) fn differs(a: &Owned, b: &Owned) -> Result<bool, Owned> {
-    Ok(!ops::equals(a, b))
 }
 
 /// `a > b`
@@ -165,9 +190,4 @@ pub(super) fn greater(a: &Owned, b: &Owned) -> Result<bool, Owned> {
 /// `a >= b`
 pub(super) fn greater_equal(a: &Owned, b: &Owned) -> Result<bool, Owned> {
     ops::less_equal(b, a)
-}
-
-/// `a in b`
-pub(super) fn is_in(a: &Owned, b: &Owned) -> Result<bool, Owned> {
-    ops::contains(b, a)
 }

@@ -6,7 +6,7 @@ use lisle_compiler::bytecode::op::SPREAD;
 
 use super::machine::{Exit, Machine, Step};
 use super::native::Receiver;
-use super::{names, native, proto_of_closure};
+use super::{names, native, places, proto_of_closure, records};
 use crate::{
     link::{LINK, Proto, SLOT},
     native::{NativeDef, Param},
@@ -35,7 +35,7 @@ pub(super) struct Given<'a> {
 
 impl Given<'_> {
     /// A call with positional arguments in an instruction of one word.
-    fn plain(result: u16, count: usize) -> Self {
+    pub(super) fn plain(result: u16, count: usize) -> Self {
         let args = result + LINK as u16;
         Self { result, args, count, hidden: 0, names: &[], spread: false, length: 1 }
     }
@@ -46,6 +46,8 @@ struct Callee<'a> {
     name: &'a str,
     params: &'a [Param],
     required: usize,
+    /// The parameters are fields of a type.
+    constructs: bool,
 }
 
 /// `CALL a b n`
@@ -80,8 +82,22 @@ pub(super) fn call_with(m: &mut Machine<'_>) -> Step {
 /// The first call of a new thread, or of a function that a native calls.
 pub(super) fn start(m: &mut Machine<'_>) -> Step {
     let count = m.state().start_args();
-    let result = m.word().a;
-    call_value(m, m.raw(0), Given::plain(result, count))
+    let given = Given::plain(m.word().a, count);
+    let callee = m.raw(0);
+    let mask = match m.state().pending.last().map(|pending| &pending.then) {
+        Some(Then::Called(called)) => called.places,
+        _ => 0,
+    };
+    if mask != 0 && changes(callee) {
+        return places::start_called(m, callee, given, mask);
+    }
+    call_value(m, callee, given)
+}
+
+/// True for a function with `mut` parameters.
+fn changes(callee: Raw) -> bool {
+    // SAFETY: the caller's callee is alive, and code lives as long as the VM.
+    callee.tag == tag::FUNCTION && unsafe { (*proto_of_closure(callee)).places } != 0
 }
 
 /// Calls a value.
@@ -98,6 +114,17 @@ fn call_value(m: &mut Machine<'_>, callee: Raw, given: Given<'_>) -> Step {
             let native = native.downcast::<NativeDef>().expect("every native is a `NativeDef`");
             call_native(m, native, Receiver::None, given)
         }
+        View::Type(ty) => match ty.info().constructor() {
+            Some(constructor) => {
+                safepoint(m, given)?;
+                // Functions of types are immortal.
+                call_function(m, constructor.as_raw(), given)
+            }
+            None => {
+                drop_arguments(m, given);
+                Err(Exit::Throw(records::no_constructor(&ty.info())))
+            }
+        },
         _ => {
             drop_arguments(m, given);
             Err(error(Kind::Type, format!("cannot call {}", value.type_name())).into())
@@ -126,12 +153,46 @@ pub(super) fn safepoint(m: &mut Machine<'_>, given: Given<'_>) -> Step {
 pub(super) fn call_function(m: &mut Machine<'_>, callee: Raw, given: Given<'_>) -> Step {
     // SAFETY: the caller keeps the function alive; its code lives as long as the VM.
     let proto: &Proto = unsafe { &*proto_of_closure(callee) };
-    reserve(m, given, proto.frame.max((proto.params.len() + given.count) * SLOT))?;
-    if proto.exact as usize != given.count || given.spread || !given.names.is_empty() {
-        let required = proto.required as usize;
-        let callee = Callee { name: &proto.name.name, params: &proto.params, required };
-        bind(m, given, &callee, |_| Owned::ABSENT)?;
+    if proto.places != 0 {
+        let wrong = check_count(proto, given.count).and_then(|()| places::require(proto, 0, usize::MAX));
+        drop_arguments(m, given);
+        let Err(error) = wrong else { unreachable!("it has `mut` parameters") };
+        return Err(Exit::Throw(error));
     }
+    reserve(m, given, proto.frame.max((proto.params.len() + given.count) * SLOT))?;
+    bind_arguments(m, given, proto)?;
+    enter(m, callee, given);
+    Ok(())
+}
+
+/// An error when so many positional arguments are too few or too many.
+pub(super) fn check_count(proto: &Proto, count: usize) -> Result<(), Owned> {
+    let has_rest = proto.params.last().is_some_and(|param| param.rest);
+    if count < proto.required as usize || (count > proto.params.len() && !has_rest) {
+        return Err(names::wrong_count(&proto.name.name, &proto.params, count));
+    }
+    Ok(())
+}
+
+/// Lays the arguments of a script function out as its parameters say.
+pub(super) fn bind_arguments(m: &mut Machine<'_>, given: Given<'_>, proto: &Proto) -> Step {
+    let plain = proto.plain && proto.params.len() == given.count;
+    if plain && !given.spread && given.names.is_empty() {
+        return Ok(());
+    }
+    let callee = Callee {
+        name: &proto.name.name,
+        params: &proto.params,
+        required: proto.required as usize,
+        constructs: proto.constructs,
+    };
+    bind(m, given, &callee, |_| Owned::ABSENT)
+}
+
+/// Pushes the frame of a function whose parameters are in place.
+pub(super) fn enter(m: &mut Machine<'_>, callee: Raw, given: Given<'_>) {
+    // SAFETY: the caller keeps the function alive; its code lives as long as the VM.
+    let proto: &Proto = unsafe { &*proto_of_closure(callee) };
     let back = m.pc.wrapping_add(given.length);
     let link = Raw { tag: back.addr() as u64, bits: m.constants.addr() as u64 };
     let base = m.base.wrapping_add(given.result as usize + LINK);
@@ -141,7 +202,6 @@ pub(super) fn call_function(m: &mut Machine<'_>, callee: Raw, given: Given<'_>) 
     unsafe { base.sub(SLOT).cast::<Raw>().write(link) };
     (m.base, m.constants, m.pc) = (base, proto.constants, proto.code);
     m.fuel -= 1;
-    Ok(())
 }
 
 /// Calls a native: binds its arguments and runs it; or goes on with one that has not ended.
@@ -167,7 +227,7 @@ pub(super) fn call_native(
     let plain = params.len() == given.count && !given.spread && given.names.is_empty();
     if !plain || params.last().is_some_and(|param| param.rest) {
         let required = native.signature.required();
-        let callee = Callee { name: &native.name, params, required };
+        let callee = Callee { name: &native.name, params, required, constructs: false };
         bind(m, given, &callee, |i| native.signature.default(i))?;
     }
     let first = m.slot_of(m.reg(given.args));
@@ -201,7 +261,10 @@ fn bind(
         positional.extend(items.iter().cloned());
     }
     let count = positional.len() + named - hidden;
-    let wrong = || Err(names::wrong_count(callee.name, &params[hidden..], count).into());
+    let wrong = || {
+        let wrong = if callee.constructs { names::wrong_fields } else { names::wrong_count };
+        Err(wrong(callee.name, &params[hidden..], count).into())
+    };
     if positional.len() > fixed && !has_rest {
         return wrong();
     }
@@ -211,7 +274,9 @@ fn bind(
     for (name, value) in given.names.iter().zip(by_name) {
         let at = params[..fixed].iter().position(|param| param.name == *name);
         let Some(at) = at.filter(|at| *at >= hidden) else {
-            return Err(names::unknown_argument(callee.name, &params[hidden..], name).into());
+            let unknown =
+                if callee.constructs { names::unknown_field } else { names::unknown_argument };
+            return Err(unknown(callee.name, &params[hidden..], name).into());
         };
         if bound[at].replace(value).is_some() {
             let text = format!("`{}` is given `{name}` twice", callee.name);
@@ -221,6 +286,9 @@ fn bind(
     let missing =
         bound.iter().zip(params).position(|(value, param)| value.is_none() && !param.optional);
     if let Some(missing) = missing {
+        if callee.constructs {
+            return Err(names::missing_fields(callee.name, params, &bound).into());
+        }
         if named > 0 && count >= callee.required - hidden {
             let text = format!("`{}` is not given `{}`", callee.name, params[missing].name);
             return Err(error(Kind::Arity, text).into());
@@ -244,7 +312,7 @@ fn fits(m: &Machine<'_>, given: Given<'_>, bytes: usize) -> bool {
 
 /// Makes room for `bytes` from the first argument on. When there cannot be it drops the arguments
 /// and throws.
-fn reserve(m: &mut Machine<'_>, given: Given<'_>, bytes: usize) -> Step {
+pub(super) fn reserve(m: &mut Machine<'_>, given: Given<'_>, bytes: usize) -> Step {
     if fits(m, given, bytes) {
         return Ok(());
     }
@@ -252,6 +320,11 @@ fn reserve(m: &mut Machine<'_>, given: Given<'_>, bytes: usize) -> Step {
         drop_arguments(m, given);
         Exit::Throw(error)
     })
+}
+
+/// As [`reserve`], but leaves the arguments as they are.
+pub(super) fn make_room(m: &mut Machine<'_>, given: Given<'_>, bytes: usize) -> Result<(), Owned> {
+    if fits(m, given, bytes) { Ok(()) } else { grow(m, given.args as usize + bytes) }
 }
 
 /// Above so many slots the frames are counted before the stack grows.

@@ -4,9 +4,11 @@
 
 use lisle_compiler::bytecode::op::{INCLUSIVE, KILL_C};
 
-use super::machine::{Machine, Step};
+use super::machine::{Exit, Machine, Step};
+use super::operators::{self, Asked};
 use crate::{
-    link::{Cell, DIRECT, LINK, Word},
+    link::{Cell, DIRECT, FOREIGN, LINK, Word},
+    native::own_text,
     value::{self, Closure, Kind, MapObject, Owned, Raw, View, error, ops, tag},
 };
 
@@ -45,7 +47,11 @@ pub(super) fn get_global(m: &mut Machine<'_>) -> Step {
         let cell = unsafe { &*m.constants.add(word.b as usize).cast::<Cell>() };
         let filled = cell.load();
         if filled.tag == tag::ABSENT {
-            let value = globals.value(filled.bits as usize).map_err(unset)?;
+            let value = if filled.bits & FOREIGN != 0 {
+                m.proto().foreign[(filled.bits ^ FOREIGN) as usize].value()?
+            } else {
+                globals.value(filled.bits as usize).map_err(unset)?
+            };
             // The globals keep what they hold as long as the VM lives.
             cell.fill(value.as_raw());
             value
@@ -165,6 +171,17 @@ pub(super) fn new_range(m: &mut Machine<'_>) -> Step {
 pub(super) fn concat(m: &mut Machine<'_>) -> Step {
     let word = m.word();
     let parts = m.take_all(word.b, word.c as usize);
+    join(m, parts, 0)
+}
+
+/// Joins texts; from `at` on there may be values whose type has a `str` of its own.
+pub(super) fn join(m: &mut Machine<'_>, mut parts: Vec<Owned>, at: usize) -> Step {
+    let own = parts.iter().enumerate().skip(at).find_map(|(i, part)| Some((i, own_text(part)?)));
+    if let Some((i, function)) = own {
+        let value = parts[i].take();
+        return operators::ask(m, function, vec![value], Asked::Texts(parts, i));
+    }
+    let word = m.word();
     let mut text = String::new();
     for part in &parts {
         match part.view() {
@@ -184,10 +201,32 @@ pub(super) fn concat(m: &mut Machine<'_>) -> Step {
 
 /// `a = ` the text of `b` in a format
 pub(super) fn format(m: &mut Machine<'_>) -> Step {
+    let value: *const Owned = m.get(m.word().b);
+    // SAFETY: the register stays as it is until the instruction has ended.
+    let value = unsafe { &*value };
+    match own_text(value) {
+        Some(function) => operators::ask(m, function, vec![value.clone()], Asked::Text),
+        None => formatted(m, value),
+    }
+}
+
+/// Ends `format` with the value, or what the `str` of its type gave.
+pub(super) fn formatted(m: &mut Machine<'_>, value: &Owned) -> Step {
     let word = m.word();
-    let text = value::format(m.get(word.b), m.text(word.c as usize))?;
+    let text = value::format(value, m.text(word.c as usize))?;
     // `c` is a constant.
     m.kill(Word { flags: word.flags & !KILL_C, ..word });
     m.put(word.a, Owned::string(text));
     m.next(1)
+}
+
+/// Throws the error about a value that fits no pattern.
+pub(super) fn match_error(m: &mut Machine<'_>) -> Step {
+    let word = m.word();
+    let shown = value::cut_literal(m.get(word.a));
+    let text = match word.b {
+        0 => format!("no arm of this `match` fits {shown}"),
+        _ => format!("{shown} does not fit this pattern"),
+    };
+    Err(Exit::Throw(error(Kind::Match, text)))
 }

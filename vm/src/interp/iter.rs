@@ -9,7 +9,7 @@
 //! | map | position of the next entry | |
 //! | string | byte offset | characters walked |
 //! | range | next number | numbers left |
-//! | channel, handle | | elements walked |
+//! | channel, handle, struct | | elements walked |
 
 #![expect(unsafe_code, reason = "the registers of a walk are written by address")]
 
@@ -17,7 +17,8 @@ use lisle_compiler::bytecode::op::{INCLUSIVE, PAIR};
 
 use super::call::{self, Given};
 use super::machine::{Exit, Machine, Step};
-use super::native::Receiver;
+use super::native::{self, Receiver};
+use super::operators::{self, Asked};
 use super::{method, threads};
 use crate::{
     link::{SLOT, Word},
@@ -63,6 +64,17 @@ pub(super) fn iter_start(m: &mut Machine<'_>) -> Step {
             (range.start, u64::try_from(range.len()).unwrap_or(u64::MAX).cast_signed())
         }
         View::Handle(_) if method::own_method(value, "next").is_some() => (0, 0),
+        View::Set(_) | View::Bytes(_) => (0, 0),
+        View::Record(record) => {
+            if record.info().method_by_text("next").is_none_or(|method| !method.takes_self) {
+                let text = format!(
+                    "cannot walk {} with `for`: it has no method `fn next(mut self)`",
+                    value.type_name()
+                );
+                return Err(error(Kind::Type, text).into());
+            }
+            (0, 0)
+        }
         View::Nil => return Err(error(Kind::Type, "cannot walk nil with `for`").into()),
         _ => {
             let text = format!("cannot walk {} with `for`", value.type_name());
@@ -97,8 +109,15 @@ pub(super) fn iter_next(m: &mut Machine<'_>) -> Step {
             let next = position.wrapping_add(range.step);
             Some((next, second.wrapping_sub(1), count.map(Owned::int), Owned::int(position)))
         }
+        View::Set(set) => set
+            .next_from(position as usize)
+            .map(|(at, item)| (at as i64 + 1, second + 1, Some(Owned::int(second)), item.clone())),
+        View::Bytes(bytes) => bytes.get(position as usize).map(|&byte| {
+            (position + 1, second, None, Owned::int(byte.into()))
+        }),
         View::Channel(_) => return threads::iter_channel(m),
         View::Handle(_) => return iter_handle(m),
+        View::Record(_) => return iter_record(m),
         _ => None,
     };
     let Some((next, second, key, value)) = found else { return m.jump(word.wide_i32()) };
@@ -146,6 +165,37 @@ fn iter_handle(m: &mut Machine<'_>) -> Step {
     let given =
         Given { result: word.a, args, count: 0, hidden: 0, names: &[], spread: false, length: 1 };
     call::call_native(m, native, Receiver::Ref(handle), given)
+}
+
+/// The next element of a struct: what its method `next` gives. The struct is the loop's own, and
+/// is handed over as a place.
+fn iter_record(m: &mut Machine<'_>) -> Step {
+    let word = m.word();
+    let info = m.get(word.a).as_record().map(|record| record.type_ref());
+    let method = info.as_ref().and_then(|info| info.method_by_text("next"));
+    let Some(method) = method else { unreachable!("the walk's start has looked for it") };
+    // SAFETY: functions of types are immortal.
+    let function = unsafe { Owned::from_raw(method.function) };
+    let base = m.base;
+    let first = m.slot_of(base.cast()) + m.proto().registers();
+    // Room first: what is moved out must come back.
+    native::make_room(m, first, 1)?;
+    let walked = if method.self_mutable { m.take(word.a) } else { m.get(word.a).clone() };
+    let mask = u32::from(method.self_mutable);
+    operators::ask_at(m, function, vec![walked], Asked::Next, (first, 0), mask)
+}
+
+/// Goes on with what `next` gave.
+pub(super) fn asked(
+    m: &mut Machine<'_>,
+    outcome: Result<Owned, Owned>,
+    back: Vec<Owned>,
+) -> Step {
+    let register = m.word().a;
+    if let Some(walked) = back.into_iter().next() {
+        *m.place(register) = walked;
+    }
+    deliver(m, outcome?)
 }
 
 /// An operation that the loop waits in has come so far.

@@ -5,21 +5,26 @@
 use std::{any::Any, sync::Arc};
 
 use lisle_compiler::bytecode::{
-    self,
+    self, MAX_PLACES,
+    Receiver::{Temporary, Var},
     op::{KILL_B, SPREAD},
 };
 
-use super::access::{walk, walk_mut};
+use super::access::{Walked, walk, walk_from};
 use super::call::{Given, call_function, call_native, drop_arguments, safepoint};
 use super::machine::{Exit, Machine, Step};
 use super::native::Receiver;
+use super::operators::{Asked, ask_at};
+use super::places::{self, Operand, Operands, call as call_with_places, receiver};
+use super::records::{self, Static};
 use super::{code, names};
 use crate::{
     link::{LINK, SLOT, Word},
     methods::Method,
     native::{MethodMap, MethodTable, NativeDef},
     symbols::Symbol,
-    value::{Kind, Owned, View, error},
+    thread::Then,
+    value::{Kind, Owned, Raw, View, cell_access, error},
 };
 
 /// The parts of a method call.
@@ -31,6 +36,8 @@ struct MethodCall<'a> {
     steps: &'a [Word],
     symbol: Symbol,
     names: &'a [Box<str>],
+    /// The words of the places among the arguments.
+    places: usize,
 }
 
 /// What the receiver's path leads to.
@@ -42,9 +49,17 @@ pub(super) enum Found {
 }
 
 impl Found {
-    fn get(&self) -> &Owned {
+    pub(super) fn into_owned(self) -> Owned {
         match self {
-            // SAFETY: nobody changes registers while the receiver is looked at.
+            // SAFETY: as in `get`.
+            Self::Ref(value) => unsafe { &*value }.clone(),
+            Self::Temp(value) => value,
+        }
+    }
+
+    pub(super) fn get(&self) -> &Owned {
+        match self {
+            // SAFETY: nobody changes registers while the value is looked at.
             Self::Ref(value) => unsafe { &**value },
             Self::Temp(value) => value,
         }
@@ -55,13 +70,18 @@ impl Found {
 pub(super) struct Again {
     receiver: Receiver,
     found: Option<Found>,
+    /// It is of no other use to the native than to be read.
+    made: bool,
 }
 
 impl Again {
     pub(super) fn receiver(&self) -> Receiver {
-        match &self.found {
-            Some(Found::Temp(value)) => Receiver::Ref(value),
-            Some(Found::Ref(_)) | None => self.receiver,
+        match (&self.found, self.receiver) {
+            (Some(Found::Temp(value)), Receiver::Kept(_, register)) if self.made => {
+                Receiver::Kept(value, register)
+            }
+            (Some(Found::Temp(value)), _) => Receiver::Ref(value),
+            (_, receiver) => receiver,
         }
     }
 }
@@ -78,39 +98,112 @@ fn decode<'a>(m: &Machine<'a>) -> MethodCall<'a> {
         (site.symbol, &proto.names[site.names as usize])
     };
     let steps = m.words(3, first.flags as usize);
-    MethodCall { word, root: first.a, kind, steps, symbol, names }
+    let places = if first.b == 0 { 0 } else { Operands::of(m, None, 0).length() };
+    MethodCall { word, root: first.a, kind, steps, symbol, names, places }
 }
 
 /// `CALL_METHOD a n`
 pub(super) fn call_method(m: &mut Machine<'_>) -> Step {
     let call = decode(m);
-    let found = match find_receiver(m, &call) {
-        Ok(found) => found,
-        Err(error) => return fail(m, &call, error),
-    };
-    let Some(method) = find_method(m, found.get(), call.symbol) else {
-        let error = unknown(m, found.get(), &call);
-        return fail(m, &call, error);
+    if let Some(value) = kept_receiver(m) {
+        return go(m, &call, &Found::Temp(value), true);
+    }
+    let walked = find_receiver(m, &call);
+    receiver_walked(m, &call, walked, false)
+}
+
+/// Goes on with a method call on whose receiver's path the `[]` of a type was asked.
+pub(super) fn receiver_found(
+    m: &mut Machine<'_>,
+    outcome: Result<Owned, Owned>,
+    next: usize,
+) -> Step {
+    let call = decode(m);
+    let walked = outcome.and_then(|value| walk_from(m, Found::Temp(value), call.steps, next));
+    receiver_walked(m, &call, walked, true)
+}
+
+fn receiver_walked(
+    m: &mut Machine<'_>,
+    call: &MethodCall<'_>,
+    walked: Result<Walked, Owned>,
+    asked: bool,
+) -> Step {
+    match walked {
+        Ok(Walked::Found(found)) => go(m, call, &found, asked),
+        Ok(Walked::Ask { function, args, next }) => {
+            let given = call.given(1);
+            Operands::of(m, None, 0).fill(m, given);
+            let first = m.slot_of(m.reg(given.args));
+            let own = (first, given.count);
+            ask_at(m, function, args, Asked::Path(next), own, 0).or_else(|exit| match exit {
+                Exit::Throw(error) => fail(m, call, error),
+                stop @ Exit::Stop(_) => Err(stop),
+            })
+        }
+        Err(error) => fail(m, call, error),
+    }
+}
+
+/// Calls the method of a receiver that was found; `made` by the `[]` of a type.
+fn go(m: &mut Machine<'_>, call: &MethodCall<'_>, found: &Found, made: bool) -> Step {
+    let method = match find_method(m, found.get(), call) {
+        Ok(method) => method,
+        Err(error) => return fail(m, call, error),
     };
     match method {
-        Callee::Native(native) => {
+        Callee::Native { native, inside } => {
             let given = call.given(1);
             // SAFETY: the method lives as long as the VM, or as the handle that has it, which is
             // not dropped before the call has ended.
             let native: &NativeDef = unsafe { &*native };
-            match receiver_for(m, &call, &found, native.mutating) {
+            if call.places > 0 {
+                let text =
+                    format!("`{}` changes none of its arguments: take the `&` away", native.name);
+                return fail(m, call, error(Kind::Type, text));
+            }
+            let enters = inside.is_some();
+            let found = inside.as_ref().unwrap_or(found);
+            match receiver_for(m, call, found, native.mutating, (made, enters)) {
                 Ok(receiver) => call_native(m, native, receiver, given),
-                Err(error) => fail(m, &call, error),
+                Err(error) => fail(m, call, error),
             }
         }
-        Callee::Script(function) => {
+        Callee::Static(function) => {
+            let operands = Operands::of(m, None, 0);
+            if operands.is_empty() {
+                safepoint(m, call.given(1))?;
+                return call_function(m, function, call.given(1));
+            }
+            call_with_places(m, function, call.given(1), operands)
+        }
+        Callee::Script { function, changes: true, enters } => {
+            if made {
+                let error = not_changeable(m, &MethodCall { kind: Temporary, ..*call });
+                return fail(m, call, error);
+            }
+            let receiver = receiver(m, enters);
+            if let Err(error) = check_changeable(m, call, receiver) {
+                return fail(m, call, error);
+            }
+            let operands = Operands::of(m, Some(receiver), 1);
+            call_with_places(m, function, call.given(0), operands)
+        }
+        Callee::Script { function, changes: false, enters } => {
             safepoint(m, call.given(1))?;
-            let receiver = found.get().clone();
+            let value = match if enters { inside(found.get()) } else { Ok(found.get()) } {
+                Ok(value) => value.clone(),
+                Err(error) => return fail(m, call, error),
+            };
+            let given = call.given(0);
+            m.put(given.args, value);
+            let operands = Operands::of(m, None, 1);
+            if !operands.is_empty() {
+                return call_with_places(m, function, given, operands);
+            }
             if call.word.flags & KILL_B != 0 && !handler_reads(m, call.root) {
                 drop(m.take(call.root));
             }
-            let given = call.given(0);
-            m.put(given.args, receiver);
             call_function(m, function, given)
         }
     }
@@ -126,7 +219,7 @@ impl<'a> MethodCall<'a> {
             hidden: 1 - skip,
             names: self.names,
             spread: self.word.flags & SPREAD != 0,
-            length: 3 + self.steps.len(),
+            length: 3 + self.steps.len() + self.places,
         }
     }
 }
@@ -136,27 +229,103 @@ fn fail(m: &mut Machine<'_>, call: &MethodCall<'_>, error: Owned) -> Step {
     Err(Exit::Throw(error))
 }
 
-fn find_receiver(m: &Machine<'_>, call: &MethodCall<'_>) -> Result<Found, Owned> {
+fn find_receiver(m: &Machine<'_>, call: &MethodCall<'_>) -> Result<Walked, Owned> {
     if call.steps.is_empty() {
-        return Ok(Found::Ref(m.get(call.root)));
+        return Ok(Walked::Found(Found::Ref(m.get(call.root))));
     }
     walk(m, m.get(call.root), call.steps)
 }
 
-enum Callee {
-    Native(*const NativeDef),
-    Script(crate::value::Raw),
+/// The receiver of the native call at hand, which goes on, when the `[]` of a type made it.
+fn kept_receiver(m: &mut Machine<'_>) -> Option<Owned> {
+    let place = m.save();
+    let pending = m.state().pending.last()?;
+    if pending.place != place || matches!(pending.then, Then::Called(_)) {
+        return None;
+    }
+    pending.receiver.clone()
 }
 
-fn find_method(m: &Machine<'_>, receiver: &Owned, symbol: Symbol) -> Option<Callee> {
-    match m.vm().methods.find(receiver.tag(), symbol) {
-        Some(Method::Native(native)) => return Some(Callee::Native(&raw const **native)),
-        Some(Method::Script(function)) => {
-            return Some(Callee::Script(function.as_owned().as_raw()));
+/// What a method call calls.
+enum Callee {
+    /// A native; for a method of what a cell stands for, that.
+    Native {
+        native: *const NativeDef,
+        inside: Option<Found>,
+    },
+    /// A function of a type, which has no receiver.
+    Static(Raw),
+    /// A method of a script. It may be one of what the cell stands for that was found.
+    Script {
+        function: Raw,
+        changes: bool,
+        enters: bool,
+    },
+}
+
+fn find_method(
+    m: &Machine<'_>,
+    receiver: &Owned,
+    call: &MethodCall<'_>,
+) -> Result<Callee, Owned> {
+    let script = |function, changes| Callee::Script { function, changes, enters: false };
+    match receiver.view() {
+        View::Record(record) => {
+            if let Some(method) = record.info().method(call.symbol) {
+                if method.takes_self {
+                    return Ok(script(method.function, method.self_mutable));
+                }
+                let (name, ty) = (&method.name, record.info().owner().name());
+                let text = format!("`{name}` has no `self`: call it on the type, `{ty}.{name}(...)`");
+                return Err(error(Kind::Type, text));
+            }
         }
+        View::Type(ty) => match records::of_type(ty.info(), &m.vm().symbols.name(call.symbol)) {
+            // Functions of types are immortal.
+            Static::Function(function) => return Ok(Callee::Static(function.as_raw())),
+            Static::Error(error) => return Err(error),
+        },
+        _ => {}
+    }
+    match m.vm().methods.find(receiver.tag(), call.symbol) {
+        Some(Method::Native(native)) => {
+            return Ok(Callee::Native { native: &raw const **native, inside: None });
+        }
+        Some(Method::Script(function)) => return Ok(script(function.as_owned().as_raw(), false)),
         None => {}
     }
-    own_method(receiver, &m.vm().symbols.name(symbol)).map(|native| Callee::Native(native))
+    if receiver.as_cell().is_some() {
+        let value = inside_once(receiver)?;
+        return Ok(match find_method(m, value, call)? {
+            Callee::Native { native, inside } => {
+                Callee::Native { native, inside: Some(inside.unwrap_or(Found::Ref(value))) }
+            }
+            Callee::Script { function, changes, .. } => {
+                Callee::Script { function, changes, enters: true }
+            }
+            callee @ Callee::Static(_) => callee,
+        });
+    }
+    match own_method(receiver, &m.vm().symbols.name(call.symbol)) {
+        Some(native) => Ok(Callee::Native { native, inside: None }),
+        None => Err(unknown(m, receiver, call)),
+    }
+}
+
+/// What a cell stands for.
+fn inside_once(cell: &Owned) -> Result<&Owned, Owned> {
+    let Some(object) = cell.as_cell() else { unreachable!("it was found to be a cell") };
+    // SAFETY: it is looked at only as long as no script runs and nothing is written.
+    unsafe { cell_access(object) }.map(|content| &content.value)
+}
+
+/// What a cell, or a cell in a cell, stands for.
+fn inside(cell: &Owned) -> Result<&Owned, Owned> {
+    let mut value = cell;
+    while value.as_cell().is_some() {
+        value = inside_once(value)?;
+    }
+    Ok(value)
 }
 
 /// A method that a handle brings along.
@@ -177,52 +346,86 @@ fn own_methods(value: &Owned) -> Option<&dyn Any> {
     }
 }
 
-/// The receiver as the native gets it.
+/// The receiver as the native gets it. `made`: by the `[]` of a type; `enters`: it is what a cell stands
+/// for.
 fn receiver_for(
     m: &mut Machine<'_>,
     call: &MethodCall<'_>,
     found: &Found,
     mutating: bool,
+    (made, enters): (bool, bool),
 ) -> Result<Receiver, Owned> {
     let last = (call.word.flags & KILL_B != 0).then_some(call.root);
+    if mutating && made {
+        return Err(not_changeable(m, &MethodCall { kind: Temporary, ..*call }));
+    }
     if mutating {
-        if call.kind != bytecode::Receiver::Var {
-            return Err(not_changeable(m, call));
-        }
-        let place = walk_mut(m, call.root, call.steps)?;
-        return Ok(Receiver::Place(place, last));
+        let receiver = receiver(m, enters);
+        check_changeable(m, call, receiver)?;
+        return Ok(Receiver::Place(places::reach_receiver(m, receiver)?, last));
     }
     Ok(match (found, last) {
+        (Found::Temp(value), _) if made => Receiver::Kept(value, last),
         (Found::Temp(value), None) => Receiver::Ref(value),
         (Found::Temp(value), Some(register)) => Receiver::RefOfLast(value, register),
         (&Found::Ref(value), None) => Receiver::Ref(value),
-        (&Found::Ref(_), Some(register)) if call.steps.is_empty() => {
+        (&Found::Ref(_), Some(register)) if call.steps.is_empty() && !enters => {
             Receiver::Last(m.reg(register).cast(), register)
         }
         (&Found::Ref(value), Some(register)) => Receiver::RefOfLast(value, register),
     })
 }
 
-/// The receiver of a method that has called a function and now goes on.
-pub(super) fn receiver_again(m: &mut Machine<'_>, native: &NativeDef) -> Result<Again, Owned> {
+/// An error when the receiver may not be changed: it starts from no `var`, and no cell is on the way.
+fn check_changeable(
+    m: &Machine<'_>,
+    call: &MethodCall<'_>,
+    receiver: Operand<'_>,
+) -> Result<(), Owned> {
+    if receiver.kind == Var || places::last_cell(m, receiver)?.is_some() {
+        return Ok(());
+    }
+    Err(not_changeable(m, call))
+}
+
+/// The receiver of a method that has called a function and now goes on; `kept` is one that only the
+/// `[]` of a type could find.
+pub(super) fn receiver_again(
+    m: &mut Machine<'_>,
+    native: &NativeDef,
+    kept: Option<Owned>,
+) -> Result<Again, Owned> {
     match m.word().op {
         code::CallMethod => {
             let call = decode(m);
-            let found = find_receiver(m, &call)?;
-            let receiver = receiver_for(m, &call, &found, native.mutating)?;
-            Ok(Again { receiver, found: Some(found) })
+            let made = kept.is_some();
+            let mut found = match kept {
+                Some(value) => Found::Temp(value),
+                None => find_receiver(m, &call)?.no_question()?,
+            };
+            let own = m.vm().methods.find(found.get().tag(), call.symbol).is_some();
+            let enters = found.get().as_cell().is_some() && !own;
+            if enters {
+                found = Found::Ref(inside(found.get())?);
+            }
+            let receiver = receiver_for(m, &call, &found, native.mutating, (made, enters))?;
+            Ok(Again { receiver, found: Some(found), made })
         }
         code::IterNext => {
             let receiver = Receiver::Ref(m.get(m.word().a));
-            Ok(Again { receiver, found: None })
+            Ok(Again { receiver, found: None, made: false })
         }
-        _ => Ok(Again { receiver: Receiver::None, found: None }),
+        _ => Ok(Again { receiver: Receiver::None, found: None, made: false }),
     }
 }
 
-/// True when a handler of the current instruction reads the register.
-fn handler_reads(m: &Machine<'_>, register: u16) -> bool {
+/// True when a throw at the current instruction leads to where the register is read.
+pub(super) fn handler_reads(m: &Machine<'_>, register: u16) -> bool {
     let proto = m.proto();
+    // A `mut` parameter goes back as it was when the instruction throws.
+    if usize::from(register) / SLOT < MAX_PLACES && proto.places >> (usize::from(register) / SLOT) & 1 != 0 {
+        return true;
+    }
     let index = proto.index_of(m.pc);
     let register = register / SLOT as u16;
     let covering = proto.handlers.iter().filter(|h| (h.start..h.end).contains(&index));
@@ -234,8 +437,8 @@ fn handler_reads(m: &Machine<'_>, register: u16) -> bool {
 fn not_changeable(m: &Machine<'_>, call: &MethodCall<'_>) -> Owned {
     let method = m.vm().symbols.name(call.symbol);
     let why = match call.kind {
-        bytecode::Receiver::Var => "it may be changed",
-        bytecode::Receiver::Temporary => {
+        Var => "it may be changed",
+        Temporary => {
             let text = format!(
                 "`{method}` changes its receiver, which nothing names here: the change would be lost"
             );
@@ -262,6 +465,19 @@ fn unknown(m: &Machine<'_>, receiver: &Owned, call: &MethodCall<'_>) -> Owned {
             "map has no method `{name}`; to call the function in that field, write (x.{name})(...)"
         );
         return error(Kind::Name, text);
+    }
+    if let Some(record) = receiver.as_record() {
+        let info = record.info();
+        if info.field_by_text(&name).is_some() {
+            let text = format!(
+                "{} has no method `{name}`; to call the function in that field, write (x.{name})(...)",
+                receiver.type_name()
+            );
+            return error(Kind::Name, text);
+        }
+        let methods = info.methods().filter(|method| method.takes_self);
+        let known: Vec<Arc<str>> = methods.map(|method| Arc::from(&*method.name)).collect();
+        return names::unknown_method(receiver, &name, &known);
     }
     let mut known: Vec<_> =
         vm.methods.symbols(receiver.tag()).map(|symbol| vm.symbols.name(symbol)).collect();

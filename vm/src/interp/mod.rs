@@ -33,11 +33,15 @@ mod arith;
 mod call;
 mod code;
 mod data;
+mod import;
 mod iter;
 mod machine;
 mod method;
 mod names;
 mod native;
+mod operators;
+mod places;
+mod records;
 mod run;
 mod slow;
 #[cfg(all(test, not(loom)))]
@@ -52,6 +56,8 @@ use std::sync::atomic::{AtomicI32, Ordering};
 
 pub(crate) use code::{CALL_DIRECT, JUMP_BACK_RANGE};
 pub(crate) use machine::proto_of;
+pub(crate) use operators::Asked;
+pub(crate) use places::refuse_places;
 pub(crate) use run::{entry, is_running, registers_of};
 pub(crate) use unwind::abandon;
 
@@ -743,6 +749,7 @@ fn execute(m: &mut Machine<'_>) -> Outcome {
                 code::PlaceBack => outside::<{ code::PlaceBack }>(),
                 code::CallPlaces => outside::<{ code::CallPlaces }>(),
                 code::RetPlaces => outside::<{ code::RetPlaces }>(),
+                code::MatchError => outside::<{ code::MatchError }>(),
                 code::Throw => outside::<{ code::Throw }>(),
                 code::Rethrow => outside::<{ code::Rethrow }>(),
                 code::Also => outside::<{ code::Also }>(),
@@ -906,6 +913,12 @@ fn floor_rem(x: i64, y: i64) -> i64 {
 pub(crate) unsafe fn proto_of_closure(closure: Raw) -> *const Proto {
     // SAFETY: the caller has a live closure.
     unsafe { rc::body::<Closure>(closure) }.code().cast()
+}
+
+/// What a value runs that is a function of a script.
+pub(crate) fn proto_of_function(value: &Owned) -> Option<&Proto> {
+    // SAFETY: the closure is live, and its code lives as long as it.
+    (value.tag() == FUNCTION).then(|| unsafe { &*proto_of_closure(value.as_raw()) })
 }
 
 /// Counts one more reference where that takes no call: for scalars, local and immortal objects.

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use crate::{
+    builtins::foreign::called_here,
     native::Param,
-    value::{Kind, Owned, error},
+    value::{Kind, Owned, did_you_mean, error},
 };
 
 /// `area` takes 2 arguments (w, h), 3 given
@@ -38,6 +39,44 @@ fn arguments(count: usize) -> String {
     }
 }
 
+/// More values than a type has fields, or none for a field that needs one.
+#[cold]
+pub(super) fn wrong_fields(name: &str, params: &[Param], given: usize) -> Owned {
+    let list: Vec<&str> = params.iter().map(|param| &*param.name).collect();
+    let has = match list.len() {
+        0 => "no fields".to_owned(),
+        1 => format!("1 field ({})", list[0]),
+        n => format!("{n} fields ({})", list.join(", ")),
+    };
+    error(Kind::Arity, format!("`{name}` has {has}, {given} given"))
+}
+
+/// Fields that need a value have none.
+#[cold]
+pub(super) fn missing_fields(name: &str, params: &[Param], bound: &[Option<Owned>]) -> Owned {
+    let missing: Vec<String> = params
+        .iter()
+        .zip(bound)
+        .filter(|(param, value)| value.is_none() && !param.optional)
+        .map(|(param, _)| format!("`{}`", param.name))
+        .collect();
+    let text = match &*missing {
+        [one] => format!("`{name}` needs the field {one}"),
+        [before @ .., last] => {
+            format!("`{name}` needs the fields {} and {last}", before.join(", "))
+        }
+        [] => unreachable!("a field is missing"),
+    };
+    error(Kind::Arity, text)
+}
+
+/// A value is given for no field.
+#[cold]
+pub(super) fn unknown_field(name: &str, params: &[Param], field: &str) -> Owned {
+    let hint = did_you_mean(field, params.iter().map(|param| &*param.name));
+    error(Kind::Arity, format!("`{name}` has no field `{field}`{hint}"))
+}
+
 /// An argument is named like no parameter.
 #[cold]
 pub(super) fn unknown_argument(name: &str, params: &[Param], argument: &str) -> Owned {
@@ -49,57 +88,17 @@ pub(super) fn unknown_argument(name: &str, params: &[Param], argument: &str) -> 
 /// A type has no such method.
 #[cold]
 pub(super) fn unknown_method(value: &Owned, name: &str, names: &[Arc<str>]) -> Owned {
-    let hint = did_you_mean(name, names.iter().map(|name| &**name));
+    let known = |other: &str| names.iter().any(|name| **name == *other);
+    let hint = match called_here(name, known) {
+        Some(ours) => format!("; it is called `{ours}` here"),
+        None => did_you_mean(name, names.iter().map(|name| &**name)),
+    };
     error(Kind::Name, format!("{} has no method `{name}`{hint}", value.type_name()))
-}
-
-/// `; did you mean ...?`, when one of `names` is close to `name`.
-fn did_you_mean<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> String {
-    let near = names
-        .map(|other| (distance(name, other), other))
-        .filter(|(distance, other)| {
-            *distance <= 1 + other.len() / 4 && *distance < name.len().max(2)
-        })
-        .min();
-    near.map_or_else(String::new, |(_, other)| format!("; did you mean `{other}`?"))
-}
-
-/// How many letters must be changed, added, left out or swapped to make one of the other.
-fn distance(a: &str, b: &str) -> usize {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
-    if a.len().abs_diff(b.len()) > 4 || a.len() > 40 {
-        return usize::MAX;
-    }
-    let mut before: Vec<usize> = Vec::new();
-    let mut last: Vec<usize> = (0..=b.len()).collect();
-    for i in 0..a.len() {
-        let mut row = vec![i + 1];
-        for j in 0..b.len() {
-            let mut best =
-                (last[j] + usize::from(a[i] != b[j])).min(last[j + 1] + 1).min(row[j] + 1);
-            if i > 0 && j > 0 && a[i] == b[j - 1] && a[i - 1] == b[j] {
-                best = best.min(before[j - 1] + 1);
-            }
-            row.push(best);
-        }
-        before = std::mem::replace(&mut last, row);
-    }
-    last[b.len()]
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn close_names_are_suggested() {
-        let names = ["push", "pop", "starts_with", "len"];
-        let hint = |name| did_you_mean(name, names.into_iter());
-        assert_eq!(hint("pusch"), "; did you mean `push`?");
-        assert_eq!(hint("startswith"), "; did you mean `starts_with`?");
-        assert_eq!(hint("lne"), "; did you mean `len`?");
-        assert_eq!(hint("frobnicate"), "");
-    }
 
     #[test]
     fn counts_are_told() {

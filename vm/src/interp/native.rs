@@ -7,14 +7,16 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
+use lisle_compiler::bytecode::MAX_PLACES;
+
 use super::machine::{Exit, Machine, Step};
 use super::run::callback;
-use super::{call, code, iter, method};
+use super::{call, code, iter, method, operators, places};
 use crate::{
     link::SLOT,
-    native::{Call, Cx, NativeDef, NativeResult, NativeRun, Next, ReceiverSlot},
+    native::{Call, Cx, NativeDef, NativeResult, NativeRun, Next, ReceiverSlot, Resume},
     sched::Outcome,
-    thread::{Blocked, ENTRY_ARGS, ENTRY_CALLEE, ENTRY_RESULT, Pending, Place, Then},
+    thread::{After, Blocked, Called, ENTRY_ARGS, ENTRY_CALLEE, ENTRY_RESULT, Pending, Place, Then},
     value::{ErrorObject, Owned},
 };
 
@@ -29,6 +31,9 @@ pub(super) enum Receiver {
     RefOfLast(*const Owned, u16),
     /// The value in the register, which the native may take.
     Last(*mut Owned, u16),
+    /// A value that the `[]` of a type has made for this call, and the root of the path there if
+    /// that dies.
+    Kept(*const Owned, Option<u16>),
     /// A place that it changes.
     Place(*mut Owned, Option<u16>),
 }
@@ -59,7 +64,7 @@ pub(super) fn run(
             unreachable!("the scheduler makes the call before it runs the thread again")
         }
     });
-    match answer(m, native, first, count, result)? {
+    match answer(m, native, receiver, (first, count), result)? {
         Answer::Value(value) => finish(m, receiver, value),
         Answer::Yield => {
             finish(m, receiver, Owned::NIL)?;
@@ -80,11 +85,18 @@ pub(super) fn resume_returned(m: &mut Machine<'_>) -> Step {
 /// Goes on with a native, given the outcome of the function that it called.
 pub(super) fn resume(m: &mut Machine<'_>, pending: Pending, outcome: Result<Owned, Owned>) -> Step {
     m.restore(pending.place);
+    let Then::Called(called) = pending.then else { unreachable!("it called a function") };
+    let run: Resume = match called.then {
+        After::Instruction(asked) => return operators::resume(m, asked, outcome, called.back),
+        After::Native(resume) => resume,
+        After::NativePlaces(resume) => {
+            Box::new(move |call, outcome| resume(call, outcome, called.back))
+        }
+    };
     let (first, count) = (pending.args, pending.count);
     // SAFETY: what refers to the native is in a register of the caller or lives as long as the VM.
     let native = unsafe { &*pending.native };
-    let Then::Called(resume, _) = pending.then else { unreachable!("it called a function") };
-    let again = match method::receiver_again(m, native) {
+    let again = match method::receiver_again(m, native, pending.receiver) {
         Ok(again) => again,
         Err(error) => {
             drop_arguments(m, first, count);
@@ -92,8 +104,8 @@ pub(super) fn resume(m: &mut Machine<'_>, pending: Pending, outcome: Result<Owne
         }
     };
     let receiver = again.receiver();
-    let result = with_call(m, receiver, first, count, |call| resume(call, outcome));
-    match answer(m, native, first, count, result)? {
+    let result = with_call(m, receiver, first, count, |call| run(call, outcome));
+    match answer(m, native, receiver, (first, count), result)? {
         Answer::Value(value) => finish(m, receiver, value),
         Answer::Yield => {
             finish(m, receiver, Owned::NIL)?;
@@ -119,7 +131,9 @@ fn with_call<R>(
     let receiver = unsafe {
         match receiver {
             Receiver::None => ReceiverSlot::None,
-            Receiver::Ref(value) | Receiver::RefOfLast(value, _) => ReceiverSlot::Borrowed(&*value),
+            Receiver::Ref(value) | Receiver::RefOfLast(value, _) | Receiver::Kept(value, _) => {
+                ReceiverSlot::Borrowed(&*value)
+            }
             Receiver::Last(value, _) => ReceiverSlot::Last(&mut *value),
             Receiver::Place(value, _) => ReceiverSlot::Place(&mut *value),
         }
@@ -165,86 +179,113 @@ pub(super) fn panic_text(panic: &(dyn Any + Send)) -> String {
 fn answer(
     m: &mut Machine<'_>,
     native: &NativeDef,
-    first: usize,
-    count: usize,
+    receiver: Receiver,
+    (first, count): (usize, usize),
     result: NativeResult,
 ) -> Step<Answer> {
     let place = m.save();
     let native = std::ptr::from_ref(native);
-    let pending = |then| Pending { native, place, args: first, count, then };
-    match result {
+    let pending = |then| {
+        let receiver = match receiver {
+            // SAFETY: the value is kept until the native's answer has been dealt with.
+            Receiver::Kept(value, _) => Some(unsafe { (*value).clone() }),
+            _ => None,
+        };
+        Pending { native, place, args: first, count, receiver, then }
+    };
+    let called = match result {
         Ok(Next::Return(value)) => {
             drop_arguments(m, first, count);
-            Ok(Answer::Value(value))
+            return Ok(Answer::Value(value));
         }
         Ok(Next::Yield) => {
             drop_arguments(m, first, count);
-            Ok(Answer::Yield)
+            return Ok(Answer::Yield);
         }
         Ok(Next::Park) => {
             m.state().pending.push(pending(Then::Again));
-            Err(Exit::Stop(Outcome::Parked))
+            return Err(Exit::Stop(Outcome::Parked));
         }
         Ok(Next::Block(handoff, name, work)) => {
             m.state().pending.push(pending(Then::Blocked(Blocked::Ready(name, work))));
-            Err(Exit::Stop(Outcome::Blocking(handoff)))
-        }
-        Ok(Next::Call(function, arguments, resume)) => {
-            let given = arguments.len();
-            if let Err(error) = push_call(m, first + count, function, arguments) {
-                drop_arguments(m, first, count);
-                return Err(Exit::Throw(error));
-            }
-            m.state().pending.push(pending(Then::Called(resume, given)));
-            let base = (first + count) * SLOT;
-            m.restore(Place { pc: callback(), base, constants: std::ptr::null() });
-            Ok(Answer::Called)
+            return Err(Exit::Stop(Outcome::Blocking(handoff)));
         }
         Err(value) => {
             drop_arguments(m, first, count);
-            Err(Exit::Throw(value))
+            return Err(Exit::Throw(value));
         }
+        Ok(Next::Call(function, arguments, resume)) => {
+            (function, arguments, 0, After::Native(resume))
+        }
+        Ok(Next::CallPlaces(function, arguments, mask, resume)) => {
+            (function, arguments, mask, After::NativePlaces(resume))
+        }
+    };
+    let (function, arguments, places, then) = called;
+    let args = arguments.len();
+    if let Err(error) = make_room(m, first + count, args) {
+        if let After::NativePlaces(resume) = then {
+            let bits = arguments.into_iter().enumerate().take(MAX_PLACES);
+            let back = bits.filter(|(i, _)| places >> i & 1 != 0).map(|(_, value)| value).collect();
+            let run = |call: &mut Call<'_>| resume(call, Err(error), back);
+            let result = with_call(m, receiver, first, count, run);
+            // SAFETY: whatever refers to the native keeps it until the call has ended.
+            return answer(m, unsafe { &*native }, receiver, (first, count), result);
+        }
+        drop_arguments(m, first, count);
+        return Err(Exit::Throw(error));
     }
+    let back = places::unchanged(&function, &arguments, places);
+    push_call(m, first + count, function, arguments);
+    m.state().pending.push(pending(Then::Called(Called { then, args, places, back })));
+    let base = (first + count) * SLOT;
+    m.restore(Place { pc: callback(), base, constants: std::ptr::null() });
+    Ok(Answer::Called)
 }
 
 /// Ends the instruction that called a native.
 fn finish(m: &mut Machine<'_>, receiver: Receiver, value: Owned) -> Step {
     let word = m.word();
-    if word.op == code::IterNext {
-        return iter::deliver(m, value);
+    match word.op {
+        code::IterNext => return iter::deliver(m, value),
+        code::Import => return m.next(1),
+        _ => {}
     }
     match receiver {
         Receiver::Last(_, register)
         | Receiver::RefOfLast(_, register)
+        | Receiver::Kept(_, Some(register))
         | Receiver::Place(_, Some(register)) => drop(m.take(register)),
-        Receiver::None | Receiver::Ref(_) | Receiver::Place(_, None) => {}
+        Receiver::None | Receiver::Ref(_) | Receiver::Kept(_, None) | Receiver::Place(_, None) => {}
     }
     m.put(word.a, value);
     m.next(match word.op {
         code::CallWith => 2,
+        // Natives get no places.
         code::CallMethod => 3 + m.extension(1).flags as usize,
         _ => 1,
     })
 }
 
-/// Puts a function and its arguments where a call from a native has them.
-fn push_call(
+/// Makes room for a function and `count` arguments that are called from slot `slot` on.
+pub(super) fn make_room(m: &mut Machine<'_>, slot: usize, count: usize) -> Result<(), Owned> {
+    let end = (slot + ENTRY_ARGS + count + 1) * SLOT;
+    let base = m.save().base;
+    if end > m.state().stack.bytes() { call::grow(m, end - base) } else { Ok(()) }
+}
+
+/// Puts a function and its arguments where a call from a native has them. There is room.
+pub(super) fn push_call(
     m: &mut Machine<'_>,
     slot: usize,
     function: Owned,
     arguments: Vec<Owned>,
-) -> Result<(), Owned> {
-    let end = (slot + ENTRY_ARGS + arguments.len() + 1) * SLOT;
-    let base = m.save().base;
-    if end > m.state().stack.bytes() {
-        call::grow(m, end - base)?;
-    }
+) {
     let start = m.state().stack.start();
     m.put_at(start.wrapping_add(slot + ENTRY_CALLEE), function);
     for (i, argument) in arguments.into_iter().enumerate() {
         m.put_at(start.wrapping_add(slot + ENTRY_ARGS + i), argument);
     }
-    Ok(())
 }
 
 /// The bound arguments from slot `first` on.

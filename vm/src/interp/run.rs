@@ -344,5 +344,6 @@ fn broken(
     let error = ErrorObject::new(Owned::str("internal"), Owned::string(text), Owned::NIL);
     let mut m = Machine::new(thread, state, context);
     std::mem::take(&mut m.state().pending).into_iter().for_each(std::mem::forget);
+    std::mem::take(&mut m.state().handed).into_iter().for_each(std::mem::forget);
     ended(&mut m, Err(Owned::error(error)))
 }

@@ -4,7 +4,10 @@ use lisle_compiler::bytecode::Op;
 
 use super::arith::{self, operation};
 use super::machine::{Exit, Machine, Step};
-use super::{access, call, code, data, iter, method, native, run, threads, unwind};
+use super::{
+    access, call, code, data, import, iter, method, native, operators, places, records, run,
+    threads, unwind,
+};
 use crate::{
     link::{HALT, RESUME, START},
     sched::Outcome,
@@ -41,6 +44,8 @@ fn operate(m: &mut Machine<'_>) -> Step {
         Op::Drop => data::drop_register(m),
         Op::GetGlobal => data::get_global(m),
         Op::SetGlobal => data::set_global(m),
+        Op::GetForeign => import::get_foreign(m),
+        Op::Import => import::import(m),
         Op::TakeGlobal => data::take_global(m),
         Op::Closure => data::closure(m),
         Op::GetSelfFn => data::get_self_fn(m),
@@ -66,24 +71,22 @@ fn operate(m: &mut Machine<'_>) -> Step {
         Op::Neg => arith::unary(m, ops::neg),
         Op::BitNot => arith::unary(m, ops::bit_not),
         Op::Not => arith::unary(m, |value| Ok(Owned::bool(!value.truthy()))),
-        Op::Eq => arith::compare(m, arith::equals),
-        Op::Ne => arith::compare(m, arith::differs),
-        Op::Lt => arith::compare(m, ops::less),
-        Op::Le => arith::compare(m, ops::less_equal),
-        Op::In => arith::compare(m, arith::is_in),
+        Op::Eq | Op::Ne | Op::JumpEq | Op::JumpNe => arith::equality(m),
+        Op::Lt | Op::Le | Op::JumpLt | Op::JumpLe | Op::JumpNotLt | Op::JumpNotLe => {
+            arith::order(m)
+        }
+        Op::In => operators::is_in(m),
         Op::IsType => arith::is_type(m),
+        Op::IsRecord => records::is_record(m),
+        Op::GetVariant => records::get_variant(m),
+        Op::MatchList => records::match_list(m),
+        Op::MatchMap => records::match_map(m),
 
         Op::JumpBack => m.safepoint(),
         Op::JumpIf => arith::jump_on(m, Owned::truthy),
         Op::JumpIfNot => arith::jump_on(m, |value| !value.truthy()),
         Op::JumpIfNil => arith::jump_on(m, Owned::is_nil),
         Op::JumpIfSome => arith::jump_on(m, |value| !value.is_nil()),
-        Op::JumpLt => arith::jump_compare(m, ops::less, true),
-        Op::JumpLe => arith::jump_compare(m, ops::less_equal, true),
-        Op::JumpNotLt => arith::jump_compare(m, ops::less, false),
-        Op::JumpNotLe => arith::jump_compare(m, ops::less_equal, false),
-        Op::JumpEq => arith::jump_compare(m, arith::equals, true),
-        Op::JumpNe => arith::jump_compare(m, arith::equals, false),
         Op::JumpLtImm => arith::jump_immediate(m, ops::less, true),
         Op::JumpLeImm => arith::jump_immediate(m, ops::less_equal, true),
         Op::JumpGtImm => arith::jump_immediate(m, arith::greater, true),
@@ -104,6 +107,7 @@ fn operate(m: &mut Machine<'_>) -> Step {
         Op::NewList => data::new_list(m),
         Op::ListAppend => data::list_append(m),
         Op::NewMap => data::new_map(m),
+        Op::NewRecord => records::new_record(m),
         Op::MapExtend => data::map_extend(m),
         Op::MapInsert => data::map_insert(m),
         Op::NewRange => data::new_range(m),
@@ -120,13 +124,19 @@ fn operate(m: &mut Machine<'_>) -> Step {
         Op::SetPath => access::set_path(m),
         Op::UpdatePath => access::update_path(m),
         Op::PathVacant => access::path_vacant(m),
+        Op::PlaceStart => access::place_start(m),
+        Op::PlaceTake => places::place_take(m),
+        Op::PlaceBack => places::place_back(m),
 
         Op::Call => call::call(m),
         Op::CallConst => call::call_const(m),
         Op::CallWith => call::call_with(m),
         Op::CallMethod => method::call_method(m),
+        Op::CallPlaces => places::call_places(m),
+        Op::RetPlaces => places::ret_places(m),
 
         Op::Spawn => threads::spawn(m),
+        Op::MatchError => data::match_error(m),
         Op::Throw | Op::Rethrow => Err(Exit::Throw(m.take(word.a))),
         Op::Also => unwind::also(m),
         Op::Shield => threads::shield(m),
@@ -135,19 +145,6 @@ fn operate(m: &mut Machine<'_>) -> Step {
         Op::ScopeLeave => threads::scope_leave(m),
         Op::ScopeAbort => threads::scope_abort(m),
         Op::Select => threads::select(m),
-
-        Op::GetForeign
-        | Op::Import
-        | Op::IsRecord
-        | Op::GetVariant
-        | Op::MatchList
-        | Op::MatchMap
-        | Op::NewRecord
-        | Op::PlaceStart
-        | Op::PlaceTake
-        | Op::PlaceBack
-        | Op::CallPlaces
-        | Op::RetPlaces => unreachable!("nothing emits `{}`", op.name()),
 
         Op::Move
         | Op::LoadNil

@@ -137,7 +137,7 @@ impl Machine {
             environment.builtins.insert(name.clone(), None);
         }
         let source = Source::new("test.lisle", text);
-        let options = Options { environment: &environment, session: None };
+        let options = Options::new(&environment);
         let compiled = compile(&source, &options);
         assert!(compiled.unit.is_some(), "{:?}", compiled.diagnostics);
         link(&self.vm, &compiled.unit.unwrap(), Globals::new(false)).unwrap()

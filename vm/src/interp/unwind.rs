@@ -2,8 +2,10 @@
 
 #![expect(unsafe_code, reason = "frames are popped off the register stack")]
 
+use lisle_compiler::bytecode::MAX_PLACES;
+
 use super::machine::{Exit, Machine, Step};
-use super::{native, proto_of, run};
+use super::{native, places, proto_of, run};
 use crate::{
     link::{Proto, SLOT},
     sched::Outcome,
@@ -40,8 +42,17 @@ pub(super) fn throw(m: &mut Machine<'_>, mut value: Owned) -> Option<Outcome> {
                 m.pc = proto.at(handler.target);
                 return None;
             }
+            let mut changed = 0;
             for &register in owned {
-                drop(m.take(register * SLOT as u16));
+                if usize::from(register) < MAX_PLACES && proto.places >> register & 1 != 0 {
+                    changed |= 1 << register;
+                } else {
+                    drop(m.take(register * SLOT as u16));
+                }
+            }
+            if proto.places != 0 {
+                places::leave(m, changed);
+                continue;
             }
             let place = m.save();
             let start = m.state().stack.start().cast();
@@ -114,12 +125,14 @@ pub(crate) fn abandon(state: &mut ThreadState) {
         dying.extend(pending.args..pending.args + pending.count);
     }
     let pending = std::mem::take(&mut state.pending);
+    let handed = std::mem::take(&mut state.handed);
     for slot in dying {
         // SAFETY: the live maps and the pending calls say that the slot is owned; nobody uses it
         // afterwards.
         drop(unsafe { Owned::from_raw(start.add(slot).replace(Raw::NIL)) });
     }
     drop(pending);
+    drop(handed);
     state.parked = Default::default();
     state.scopes = Vec::new();
     drop(entered);

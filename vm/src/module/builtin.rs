@@ -12,6 +12,12 @@ pub fn runtime() -> ModuleBuilder {
 pub fn sync() -> ModuleBuilder {
     ModuleBuilder::new("sync", "What threads share: locks and counters that wait without blocking.")
         .rows(sync_natives::FUNCTIONS)
+        .handle("mutex", "A value that threads change one at a time.", &sync_natives::MUTEX)
+        .handle("atomic", "An int that threads change in single steps.", &sync_natives::ATOMIC)
+        .handle("semaphore", "Permits that threads take and give back.", &sync_natives::SEMAPHORE)
+        .handle("barrier", "Where threads wait for each other.", &sync_natives::BARRIER)
+        .handle("once", "A function that is run once.", &sync_natives::ONCE)
+        .handle("waitgroup", "A count of work to be done.", &sync_natives::WAITGROUP)
 }
 
 /// `thread`: threads with names, limits and results.

@@ -74,7 +74,7 @@ pub fn walk(roots: &[&Owned], complete: bool) -> Result<Census, String> {
                 if n < references || (complete && n != references) {
                     return Err(format!("{raw:?} counts {n} references of {references}"));
                 }
-                if matches!(raw.tag, tag::CHANNEL | tag::THREAD | tag::HANDLE) {
+                if matches!(raw.tag, tag::CHANNEL | tag::THREAD | tag::HANDLE | tag::CELL) {
                     return Err(format!("the handle {raw:?} is local"));
                 }
             }

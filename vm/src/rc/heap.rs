@@ -15,12 +15,13 @@
 //! - Going past a limit never fails by itself. It sets a flag, which the interpreter turns into a
 //!   `memory` error at the next safepoint; whoever makes something big asks [`Heap::room`] first.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::marker::PhantomData;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use super::Header;
+use crate::value::CellDomain;
 
 /// How many bytes a heap announces to the VM at a time.
 const GRANULE: i64 = 16 * 1024;
@@ -34,6 +35,9 @@ pub(crate) struct SharedHeap {
     total: AtomicI64,
     /// The most that `total` may be. Any LWP; a late reader only notices a change later.
     limit: AtomicI64,
+    /// Some type of the VM has its own `==`. Set while it is linked, before any value of it exists;
+    /// whoever has a value of the type has heard of it, so relaxed.
+    own_equality: AtomicBool,
 }
 
 impl SharedHeap {
@@ -43,6 +47,7 @@ impl SharedHeap {
             bytes: AtomicI64::new(0),
             total: AtomicI64::new(0),
             limit: AtomicI64::new(to_limit(limit)),
+            own_equality: AtomicBool::new(false),
         })
     }
 
@@ -85,7 +90,20 @@ pub(crate) struct Heap {
     drop_work: Cell<u64>,
     copies: Cell<u64>,
     copied_bytes: Cell<u64>,
+    cells: RefCell<Cells>,
     vm: Arc<SharedHeap>,
+}
+
+/// The cells that the thread may touch.
+#[derive(Debug, Default)]
+enum Cells {
+    /// It has made none.
+    #[default]
+    None,
+    /// Its own, which end with it.
+    Own(Arc<CellDomain>),
+    /// A session's, which outlive it.
+    Lent(Arc<CellDomain>),
 }
 
 impl Heap {
@@ -101,6 +119,7 @@ impl Heap {
             drop_work: Cell::new(0),
             copies: Cell::new(0),
             copied_bytes: Cell::new(0),
+            cells: RefCell::default(),
             vm,
         }
     }
@@ -136,6 +155,83 @@ impl Heap {
                 heap.bytes.get().saturating_add(more) <= heap.limit.get() && !heap.vm.over(more)
             })
         })
+    }
+
+    /// Notes that a type of the VM has its own `==`.
+    pub(crate) fn note_own_equality() {
+        Self::with(|heap| {
+            if let Some(heap) = heap {
+                heap.vm.own_equality.store(true, Ordering::Relaxed);
+            }
+        });
+    }
+
+    /// False when no type of the VM has its own `==`, so that keys need not be looked through.
+    pub(crate) fn knows_own_equality() -> bool {
+        Self::with(|heap| heap.is_none_or(|heap| heap.vm.own_equality.load(Ordering::Relaxed)))
+    }
+
+    /// True when the thread may have cells, so that a graph of its values may hold one.
+    pub(crate) fn has_cells() -> bool {
+        Self::with(|heap| heap.is_some_and(|heap| !matches!(*heap.cells.borrow(), Cells::None)))
+    }
+
+    /// The cells of the thread, made with its first one.
+    pub(crate) fn domain(&self) -> Arc<CellDomain> {
+        let mut cells = self.cells.borrow_mut();
+        match &*cells {
+            Cells::Own(domain) | Cells::Lent(domain) => domain.clone(),
+            Cells::None => {
+                let domain = CellDomain::new();
+                *cells = Cells::Own(domain.clone());
+                domain
+            }
+        }
+    }
+
+    /// True when these are the cells of the thread.
+    #[inline]
+    pub(crate) fn has_domain(&self, wanted: &CellDomain) -> bool {
+        match &*self.cells.borrow() {
+            Cells::Own(domain) | Cells::Lent(domain) => std::ptr::eq(&raw const **domain, wanted),
+            Cells::None => false,
+        }
+    }
+
+    /// Gives the thread a session's cells until [`Heap::end_cells`], before it has any, unless
+    /// another one has them still.
+    pub(crate) fn lend_cells(&self, domain: &Arc<CellDomain>) {
+        if domain.lend() {
+            *self.cells.borrow_mut() = Cells::Lent(domain.clone());
+        }
+    }
+
+    /// The end of the thread for its cells: drops what is in its own, gives a session's back.
+    pub(crate) fn end_cells(&self) {
+        let (domain, drop_all) = match &*self.cells.borrow() {
+            Cells::Own(domain) => (domain.clone(), true),
+            Cells::Lent(domain) => (domain.clone(), domain.give_back()),
+            Cells::None => return,
+        };
+        if drop_all {
+            let _entered = self.enter();
+            domain.drain();
+        }
+        self.cells.take();
+    }
+
+    /// The end of a session for its cells.
+    pub(crate) fn end_session(vm: &Arc<SharedHeap>, domain: &Arc<CellDomain>) {
+        if domain.end() {
+            let heap = Self::new(vm.clone(), None);
+            *heap.cells.borrow_mut() = Cells::Own(domain.clone());
+            // Its drop ends them.
+        }
+    }
+
+    /// True when the thread has a session's cells, which go on without it.
+    pub(crate) fn cells_are_lent(&self) -> bool {
+        matches!(*self.cells.borrow(), Cells::Lent(_))
     }
 
     /// The VM's side.
@@ -216,6 +312,7 @@ impl Heap {
 
 impl Drop for Heap {
     fn drop(&mut self) {
+        self.end_cells();
         self.vm.total.fetch_sub(self.reserved.get(), Ordering::Relaxed);
         if self.bytes.get() != 0 {
             self.vm.add(self.bytes.get());

@@ -48,12 +48,13 @@ mod tests;
 
 use std::alloc::Layout;
 use std::cell::Cell;
+use std::collections::HashSet;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicI32, Ordering, fence};
 
 use crate::value::{
-    Closure, ErrorObject, HandleObject, ListObject, MapObject, NativeObject, Owned, RangeObject,
-    Raw, StrObject, tag,
+    BytesObject, CellObject, Closure, ErrorObject, HandleObject, ListObject, MapObject,
+    NativeObject, Owned, RangeObject, Raw, RecordObject, SetObject, StrObject, TypeObject, tag,
 };
 
 use heap::LOCAL;
@@ -79,7 +80,12 @@ pub(crate) struct Header {
     count: AtomicI32,
     /// The tag of the values that refer to this object. Immutable.
     kind: u8,
+    /// [`HOLDS_CELLS`] or 0. Written before the object is shared, by its owner.
+    flags: Cell<u8>,
 }
+
+/// In the flags of an object that is no longer local: a cell may be reachable from it.
+const HOLDS_CELLS: u8 = 1;
 
 const _: () = assert!(size_of::<Header>() == 8);
 const _: () = assert!(tag::END - tag::HEAP <= ALIGN as u64);
@@ -100,21 +106,32 @@ pub(crate) unsafe trait Body: Sized {
     /// The tag of values that refer to such an object.
     const TAG: u64;
 
-    /// The bytes it has charged besides the object itself: buffers.
+    /// The bytes it has charged besides the object itself: buffers, and what stands behind the body.
     fn buffer_bytes(&self) -> usize;
+
+    /// How many bytes of the same allocation stand behind the body.
+    ///
+    /// # Safety
+    /// `this` is a body, or one that has been dropped.
+    unsafe fn trailing(this: *const Self) -> usize {
+        let _ = this;
+        0
+    }
 
     /// Calls `visit` with every value that it owns.
     fn children(&self, visit: &mut dyn FnMut(&Owned));
 }
 
 impl<T> Object<T> {
-    const LAYOUT: Layout = {
+    /// The layout of an object with so many bytes behind its body.
+    #[inline(always)]
+    const fn layout(trailing: usize) -> Layout {
         assert!(align_of::<Self>() <= ALIGN);
-        match Layout::from_size_align(size_of::<Self>(), ALIGN) {
+        match Layout::from_size_align(size_of::<Self>() + trailing, ALIGN) {
             Ok(layout) => layout,
             Err(_) => panic!("objects are small"),
         }
-    };
+    }
 }
 
 /// Makes an object with one local reference, which the caller owns.
@@ -123,17 +140,17 @@ pub(crate) fn allocate<T: Body>(body: T) -> Raw {
 }
 
 /// Makes a shared object with one reference, which the caller owns.
-pub(crate) fn allocate_shared(kind: u64, body: HandleObject) -> Raw {
-    debug_assert!(matches!(kind, tag::CHANNEL | tag::THREAD | tag::HANDLE));
+pub(crate) fn allocate_shared<T: Body>(kind: u64, body: T) -> Raw {
+    debug_assert!(matches!(kind, tag::CHANNEL | tag::THREAD | tag::HANDLE | tag::CELL));
     let raw = allocate_as(kind, -1, body);
-    heap::to_vm(size_of::<Object<HandleObject>>());
+    heap::to_vm(size_of::<Object<T>>());
     raw
 }
 
 #[inline]
 fn allocate_as<T: Body>(kind: u64, count: i32, body: T) -> Raw {
     // SAFETY: the whole body is written.
-    unsafe { allocate_with(kind, count, |at: *mut T| at.write(body)) }
+    unsafe { allocate_with(kind, count, 0, |at: *mut T| at.write(body)) }
 }
 
 /// Makes an object with one local reference, which the caller owns; `init` writes the body where
@@ -145,20 +162,40 @@ fn allocate_as<T: Body>(kind: u64, count: i32, body: T) -> Raw {
 #[inline]
 pub(crate) unsafe fn allocate_in_place<T: Body>(init: impl FnOnce(*mut T)) -> Raw {
     // SAFETY: the caller's promise.
-    unsafe { allocate_with(T::TAG, 1, init) }
+    unsafe { allocate_with(T::TAG, 1, 0, init) }
+}
+
+/// As [`allocate_in_place`], with so many bytes behind the body.
+///
+/// # Safety
+/// `init` writes a whole body and what stands behind it, as [`Body::trailing`] says, and does not
+/// panic.
+#[inline]
+pub(crate) unsafe fn allocate_trailing<T: Body>(
+    trailing: usize,
+    init: impl FnOnce(*mut T),
+) -> Raw {
+    // SAFETY: the caller's promise.
+    unsafe { allocate_with(T::TAG, 1, trailing, init) }
 }
 
 /// # Safety
-/// `init` writes a whole body, and does not panic.
+/// `init` writes a whole body with so many bytes behind it, and does not panic.
 #[inline]
-unsafe fn allocate_with<T: Body>(kind: u64, count: i32, init: impl FnOnce(*mut T)) -> Raw {
-    let pointer = pool::allocate(Object::<T>::LAYOUT).cast::<Object<T>>().as_ptr();
-    let header = Header { count: AtomicI32::new(count), kind: kind as u8 };
+unsafe fn allocate_with<T: Body>(
+    kind: u64,
+    count: i32,
+    trailing: usize,
+    init: impl FnOnce(*mut T),
+) -> Raw {
+    let layout = Object::<T>::layout(trailing);
+    let pointer = pool::allocate(layout).cast::<Object<T>>().as_ptr();
+    let header = Header { count: AtomicI32::new(count), kind: kind as u8, flags: Cell::new(0) };
     // SAFETY: fresh memory of the type's size and alignment.
     unsafe { (&raw mut (*pointer).header).write(header) };
     // SAFETY: as above.
     init(unsafe { &raw mut (*pointer).body });
-    charge(size_of::<Object<T>>());
+    charge(layout.size());
     heap::count_live(1);
     Raw::object(kind, pointer)
 }
@@ -300,6 +337,8 @@ unsafe fn release_cold(raw: Raw) {
         // SAFETY: as above.
         tag::RANGE => unsafe { free::<RangeObject>(raw.pointer()) },
         // SAFETY: as above.
+        tag::BYTES => unsafe { free::<BytesObject>(raw.pointer()) },
+        // SAFETY: as above.
         _ => unsafe { bury(raw) },
     }
 }
@@ -320,8 +359,8 @@ pub(crate) unsafe fn is_unique(raw: Raw) -> bool {
 /// taken back from shared to local, or is copied (one level).
 ///
 /// # Safety
-/// `raw` refers to a live string, list, map or error and the caller owns that reference, which
-/// the new value replaces.
+/// `raw` refers to a live object of a kind that can be changed (a string, list, map, set, record,
+/// error, bytes) and the caller owns that reference, which the new value replaces.
 #[inline(always)]
 pub(crate) unsafe fn make_unique(raw: &mut Raw) {
     // SAFETY: the caller's promise.
@@ -352,6 +391,9 @@ unsafe fn make_unique_cold(raw: &mut Raw) {
             tag::LIST => allocate(body::<ListObject>(*raw).clone()),
             tag::MAP => allocate(body::<MapObject>(*raw).clone()),
             tag::ERROR => allocate(body::<ErrorObject>(*raw).clone()),
+            tag::RECORD => body::<RecordObject>(*raw).copy(),
+            tag::SET => allocate(body::<SetObject>(*raw).clone()),
+            tag::BYTES => allocate(body::<BytesObject>(*raw).clone()),
             _ => unreachable!("only values that can be changed are made unique"),
         }
     };
@@ -368,23 +410,80 @@ unsafe fn make_unique_cold(raw: &mut Raw) {
 /// # Safety
 /// What `raw` refers to is live.
 pub(crate) unsafe fn share(raw: Raw) {
+    // SAFETY: the caller's promise.
+    unsafe { share_as(raw, if holds_cell(raw) { HOLDS_CELLS } else { 0 }) };
+}
+
+/// As [`share`], for a graph without cells ([`holds_cell`] says so).
+///
+/// # Safety
+/// What `raw` refers to is live.
+pub(crate) unsafe fn share_without_cells(raw: Raw) {
+    // SAFETY: the caller's promise.
+    unsafe { share_as(raw, 0) };
+}
+
+unsafe fn share_as(raw: Raw, flags: u8) {
     let mut moved = 0;
     let mut work = Vec::new();
     // SAFETY: the caller's promise; children of a live object are live.
-    unsafe { mark_shared(raw, &mut moved, &mut work) };
+    unsafe { mark_shared(raw, flags, &mut moved, &mut work) };
     while let Some(object) = work.pop() {
         // SAFETY: as above.
         unsafe {
             visit_children(object, &mut |child| {
-                mark_shared(child.as_raw(), &mut moved, &mut work);
+                mark_shared(child.as_raw(), flags, &mut moved, &mut work);
             });
         }
     }
     heap::to_vm(moved);
 }
 
+/// True when a cell is reachable from `raw` (but through a cell or another handle). Nothing is
+/// walked in a thread that has made no cells, and of what is not local only what was made so
+/// together with a cell.
+///
+/// # Safety
+/// What `raw` refers to is live.
+pub(crate) unsafe fn holds_cell(raw: Raw) -> bool {
+    if !raw.is_heap() || !Heap::has_cells() {
+        return false;
+    }
+    let mut found = false;
+    let mut seen = HashSet::new();
+    let mut work = vec![raw];
+    while let Some(object) = work.pop() {
+        if object.tag == tag::CELL {
+            return true;
+        }
+        // SAFETY: children of a live object are live.
+        let n = unsafe { count(object) }.load(Ordering::Relaxed);
+        // SAFETY: as above. Flags are not written any more when an object is not local.
+        if n < 0 && unsafe { &*object.pointer::<Header>() }.flags.get() & HOLDS_CELLS == 0 {
+            continue;
+        }
+        // One reference leads to it once.
+        if n != 1 && !seen.insert(object.bits) {
+            continue;
+        }
+        // SAFETY: as above.
+        unsafe {
+            visit_children(object, &mut |child| match child.tag() {
+                tag::CELL => found = true,
+                tag::STR | tag::RANGE | tag::BYTES => {}
+                other if other >= tag::HEAP => work.push(child.as_raw()),
+                _ => {}
+            });
+        }
+        if found {
+            return true;
+        }
+    }
+    false
+}
+
 /// Marks one object if it is local, and notes it if it has children to mark.
-unsafe fn mark_shared(raw: Raw, moved: &mut usize, work: &mut Vec<Raw>) {
+unsafe fn mark_shared(raw: Raw, flags: u8, moved: &mut usize, work: &mut Vec<Raw>) {
     if !raw.is_heap() {
         return;
     }
@@ -394,9 +493,11 @@ unsafe fn mark_shared(raw: Raw, moved: &mut usize, work: &mut Vec<Raw>) {
     let n = count.load(Ordering::Relaxed);
     if n > 0 {
         count.store(-n, Ordering::Relaxed);
+        // SAFETY: as above; it was this thread's alone until now.
+        unsafe { &*raw.pointer::<Header>() }.flags.set(flags);
         // SAFETY: as above.
         *moved += unsafe { bytes(raw) };
-        if !matches!(raw.tag, tag::STR | tag::RANGE) {
+        if !matches!(raw.tag, tag::STR | tag::RANGE | tag::BYTES | tag::TYPE) {
             work.push(raw);
         }
     }
@@ -442,14 +543,16 @@ impl Drop for Immortals {
 /// What `raw` refers to is live. `registry` outlives every use of the value.
 pub(crate) unsafe fn make_immortal(raw: Raw, registry: &mut Immortals) {
     let first = registry.objects.len();
+    // SAFETY: the caller's promise.
+    let flags = if unsafe { holds_cell(raw) } { HOLDS_CELLS } else { 0 };
     // SAFETY: the caller's promise; children of a live object are live.
-    unsafe { mark_immortal(raw, registry) };
+    unsafe { mark_immortal(raw, flags, registry) };
     let mut next = first;
     while let Some(&object) = registry.objects.get(next) {
         next += 1;
         // SAFETY: as above.
         unsafe {
-            visit_children(object, &mut |child| mark_immortal(child.as_raw(), registry));
+            visit_children(object, &mut |child| mark_immortal(child.as_raw(), flags, registry));
         }
     }
     let bytes = registry.objects[first..].iter().map(|raw| {
@@ -459,9 +562,11 @@ pub(crate) unsafe fn make_immortal(raw: Raw, registry: &mut Immortals) {
     heap::to_vm(bytes.sum());
 }
 
-unsafe fn mark_immortal(raw: Raw, registry: &mut Immortals) {
+unsafe fn mark_immortal(raw: Raw, flags: u8, registry: &mut Immortals) {
     // SAFETY: the caller has a live object. Relaxed: a local count is this thread's.
     if raw.is_heap() && unsafe { count(raw) }.load(Ordering::Relaxed) > 0 {
+        // SAFETY: as above.
+        unsafe { &*raw.pointer::<Header>() }.flags.set(flags);
         // SAFETY: as above.
         unsafe { count(raw) }.store(IMMORTAL, Ordering::Relaxed);
         registry.objects.push(raw);
@@ -512,6 +617,26 @@ macro_rules! with_body {
             }
             tag::CHANNEL | tag::THREAD | tag::HANDLE => {
                 type $body = HandleObject;
+                $call
+            }
+            tag::RECORD => {
+                type $body = RecordObject;
+                $call
+            }
+            tag::TYPE => {
+                type $body = TypeObject;
+                $call
+            }
+            tag::SET => {
+                type $body = SetObject;
+                $call
+            }
+            tag::BYTES => {
+                type $body = BytesObject;
+                $call
+            }
+            tag::CELL => {
+                type $body = CellObject;
                 $call
             }
             other => unreachable!("no object has the tag {other}"),
@@ -592,13 +717,18 @@ unsafe fn free<T: Body>(object: *mut Header) {
 
 /// Drops the body of a dead object, once.
 unsafe fn drop_body<T: Body>(object: *mut Header) {
-    heap::freed(size_of::<Object<T>>());
     // SAFETY: the object is dead, and its body was never dropped.
-    unsafe { (&raw mut (*object.cast::<Object<T>>()).body).drop_in_place() };
+    let body = unsafe { &raw mut (*object.cast::<Object<T>>()).body };
+    // SAFETY: as above.
+    heap::freed(size_of::<Object<T>>() + unsafe { T::trailing(body) });
+    // SAFETY: as above.
+    unsafe { body.drop_in_place() };
 }
 
 /// Gives back the memory of a dead object, whose body has been dropped.
 unsafe fn free_memory<T: Body>(object: *mut Header) {
+    // SAFETY: the body has been dropped, and its number of trailing bytes outlives that.
+    let trailing = unsafe { T::trailing(&raw const (*object.cast::<Object<T>>()).body) };
     // SAFETY: it came from the pool with this layout; it is not null.
-    unsafe { pool::free(NonNull::new_unchecked(object.cast()), Object::<T>::LAYOUT) };
+    unsafe { pool::free(NonNull::new_unchecked(object.cast()), Object::<T>::layout(trailing)) };
 }

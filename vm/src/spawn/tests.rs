@@ -51,7 +51,7 @@ impl Host {
         for name in self.vm.builtins.lock().keys() {
             environment.builtins.insert(name.clone(), None);
         }
-        let options = Options { environment: &environment, session: None };
+        let options = Options::new(&environment);
         let compiled = compile(&Source::new("test.lisle", text), &options);
         let Some(unit) = compiled.unit else { panic!("{:?}", compiled.diagnostics) };
         link(&self.vm, &unit, Globals::new(false)).expect("what compiles links")

@@ -16,7 +16,8 @@ struct AtomicHandle {
     value: AtomicI64,
 }
 
-static METHODS: MethodTable = MethodTable::new(&[
+/// Its methods.
+pub(crate) static METHODS: MethodTable = MethodTable::new(&[
     MethodDef { name: "get", signature: "()", doc: "The value.", mutating: false, run: get },
     MethodDef {
         name: "set",

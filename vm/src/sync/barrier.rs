@@ -68,7 +68,8 @@ struct BarrierHandle {
     meeting: Meeting<WaitToken>,
 }
 
-static METHODS: MethodTable = MethodTable::new(&[MethodDef {
+/// Its methods.
+pub(crate) static METHODS: MethodTable = MethodTable::new(&[MethodDef {
     name: "wait",
     signature: "()",
     doc: "Waits until as many threads wait as the barrier is for; then all go on.",

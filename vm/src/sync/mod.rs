@@ -13,6 +13,15 @@ mod once;
 mod semaphore;
 mod waitgroup;
 
+pub(crate) use once::{Asked, Run};
+
+pub(crate) use atomic::METHODS as ATOMIC;
+pub(crate) use barrier::METHODS as BARRIER;
+pub(crate) use mutex::METHODS as MUTEX;
+pub(crate) use once::METHODS as ONCE;
+pub(crate) use semaphore::METHODS as SEMAPHORE;
+pub(crate) use waitgroup::METHODS as WAITGROUP;
+
 use crate::{
     native::{Call, FunctionDef},
     thread::WaitToken,

@@ -142,7 +142,8 @@ struct MutexHandle {
     lock: Lock<WaitToken, Shared>,
 }
 
-static METHODS: MethodTable = MethodTable::new(&[
+/// Its methods.
+pub(crate) static METHODS: MethodTable = MethodTable::new(&[
     MethodDef { name: "get", signature: "()", doc: "The value.", mutating: false, run: get },
     MethodDef {
         name: "set",
@@ -158,6 +159,13 @@ static METHODS: MethodTable = MethodTable::new(&[
         mutating: false,
         run: update,
     },
+    MethodDef {
+        name: "with",
+        signature: "(f)",
+        doc: "Calls `f` with the value, which a parameter `mut` changes in place, also if `f` throws.",
+        mutating: false,
+        run: with,
+    },
 ]);
 
 impl Handle for MutexHandle {
@@ -172,7 +180,7 @@ impl Handle for MutexHandle {
 
 pub(super) fn mutex(call: &mut Call<'_>) -> NativeResult {
     let number = call.vm().program.number();
-    let lock = Lock::new(Shared::new(call.take(0)));
+    let lock = Lock::new(Shared::crossing(call.take(0))?);
     Ok(Next::Return(Owned::handle(MutexHandle { number, lock })))
 }
 
@@ -240,6 +248,7 @@ fn get(call: &mut Call<'_>) -> NativeResult {
 }
 
 fn set(call: &mut Call<'_>) -> NativeResult {
+    Shared::may_cross(call.arg(0))?;
     // The old value is dropped when the lock is free again.
     match step(call, |value, args| std::mem::replace(value, Shared::new(args[0].take())))? {
         Progress::Done(old) => {
@@ -267,8 +276,7 @@ fn update(call: &mut Call<'_>) -> NativeResult {
 fn updated(call: &mut Call<'_>, outcome: Result<Owned, Owned>) -> NativeResult {
     let (mut waits, receiver, _) = Waits::split(call);
     let mutex: &MutexHandle = of(receiver)?;
-    let outcome = outcome.map(|new| {
-        let new = Shared::new(new);
+    let outcome = outcome.and_then(Shared::crossing).map(|new| {
         let old = mutex.lock.held(|value| std::mem::replace(value, new.clone()));
         (new, old)
     });
@@ -276,6 +284,39 @@ fn updated(call: &mut Call<'_>, outcome: Result<Owned, Owned>) -> NativeResult {
     let (new, old) = outcome?;
     drop(old);
     Ok(Next::Return(new.into_owned()))
+}
+
+fn with(call: &mut Call<'_>) -> NativeResult {
+    let (mut waits, receiver, args) = Waits::split(call);
+    let mutex: &MutexHandle = of(receiver)?;
+    let delivery = waits.delivery();
+    match acquire(&mut waits, mutex, delivery)? {
+        Progress::Done(()) => {
+            // Moved out, so that what nobody else has is changed in place. Whoever looks meanwhile
+            // waits for the holder.
+            let nothing = Shared::new(Owned::NIL);
+            let value = mutex.lock.held(|value| std::mem::replace(value, nothing)).into_owned();
+            Ok(Next::CallPlaces(args[0].take(), vec![value], 1, Box::new(used)))
+        }
+        Progress::Park => Ok(Next::Park),
+    }
+}
+
+/// The function of a `with` has ended, in whatever way: the value goes back.
+fn used(
+    call: &mut Call<'_>,
+    outcome: Result<Owned, Owned>,
+    mut back: Vec<Owned>,
+) -> NativeResult {
+    let (mut waits, receiver, _) = Waits::split(call);
+    let mutex: &MutexHandle = of(receiver)?;
+    let crossed = Shared::crossing(back.pop().unwrap_or_default());
+    let failed = crossed.map(|value| mutex.lock.held(|place| *place = value)).err();
+    waits.wake(mutex.lock.release());
+    match failed {
+        Some(error) => outcome.and(Err(error)),
+        None => outcome.map(Next::Return),
+    }
 }
 
 #[cfg(all(test, not(loom)))]

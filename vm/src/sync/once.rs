@@ -16,9 +16,9 @@ use crate::{
     waiting::Waits,
 };
 
-/// Whether there is a value, and who waits for one.
+/// Something that is run once: whether it has a value, and who waits for one.
 #[derive(Debug)]
-struct Run<W, T> {
+pub(crate) struct Run<W, T> {
     /// Any LWP, under the lock.
     state: Mutex<State<W, T>>,
 }
@@ -33,7 +33,7 @@ struct State<W, T> {
 
 /// What came of asking.
 #[derive(Debug, PartialEq, Eq)]
-enum Asked<T> {
+pub(crate) enum Asked<T> {
     /// The value.
     Value(T),
     /// The caller runs the function now.
@@ -47,12 +47,14 @@ enum Asked<T> {
 }
 
 impl<W: Sleeper, T: Clone> Run<W, T> {
-    fn new() -> Self {
+    /// Not run yet.
+    pub(crate) fn new() -> Self {
         let state = State { value: None, runner: None, waiters: WaitQueue::new() };
         Self { state: Mutex::new(state) }
     }
 
-    fn ask(&self, me: u64, begin: impl FnOnce() -> Option<W>) -> Asked<T> {
+    /// Asks for the value, as thread `me`, which begins a wait when somebody else makes it.
+    pub(crate) fn ask(&self, me: u64, begin: impl FnOnce() -> Option<W>) -> Asked<T> {
         let mut state = self.state.lock();
         if let Some(value) = &state.value {
             return Asked::Value(value.clone());
@@ -70,7 +72,7 @@ impl<W: Sleeper, T: Clone> Run<W, T> {
     }
 
     /// The run has ended, with a value or without; gives the waiters whose waits that ended.
-    fn ended(&self, value: Option<T>) -> Vec<W> {
+    pub(crate) fn ended(&self, value: Option<T>) -> Vec<W> {
         let (mut woken, mut gone) = (Vec::new(), Vec::new());
         let mut state = self.state.lock();
         state.runner = None;
@@ -93,7 +95,8 @@ impl<W: Sleeper, T: Clone> Run<W, T> {
         woken
     }
 
-    fn leave(&self, ticket: Ticket) {
+    /// A waiter was told to stop.
+    pub(crate) fn leave(&self, ticket: Ticket) {
         let left = self.state.lock().waiters.remove(ticket);
         drop(left);
     }
@@ -107,7 +110,8 @@ struct OnceHandle {
     run: Run<WaitToken, Shared>,
 }
 
-static METHODS: MethodTable = MethodTable::new(&[MethodDef {
+/// Its methods.
+pub(crate) static METHODS: MethodTable = MethodTable::new(&[MethodDef {
     name: "get",
     signature: "()",
     doc: "What the function gave; runs it if nobody has.",
@@ -127,7 +131,7 @@ impl Handle for OnceHandle {
 
 pub(super) fn once(call: &mut Call<'_>) -> NativeResult {
     let number = call.vm().program.number();
-    let function = Shared::new(call.take(0));
+    let function = Shared::crossing(call.take(0))?;
     Ok(Next::Return(Owned::handle(OnceHandle { number, function, run: Run::new() })))
 }
 
@@ -164,7 +168,7 @@ fn get(call: &mut Call<'_>) -> NativeResult {
 fn ended(call: &mut Call<'_>, outcome: Result<Owned, Owned>) -> NativeResult {
     let (mut waits, receiver, _) = Waits::split(call);
     let once: &OnceHandle = of(receiver)?;
-    let outcome = outcome.map(Shared::new);
+    let outcome = outcome.and_then(Shared::crossing);
     for waiter in once.run.ended(outcome.as_ref().ok().cloned()) {
         waits.wake(Some(waiter));
     }

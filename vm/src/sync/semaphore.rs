@@ -88,7 +88,8 @@ struct SemaphoreHandle {
     permits: Permits<WaitToken>,
 }
 
-static METHODS: MethodTable = MethodTable::new(&[
+/// Its methods.
+pub(crate) static METHODS: MethodTable = MethodTable::new(&[
     MethodDef {
         name: "acquire",
         signature: "()",

@@ -100,7 +100,8 @@ struct WaitGroupHandle {
     group: Group<WaitToken>,
 }
 
-static METHODS: MethodTable = MethodTable::new(&[
+/// Its methods.
+pub(crate) static METHODS: MethodTable = MethodTable::new(&[
     MethodDef {
         name: "add",
         signature: "(n = 1)",

@@ -46,7 +46,8 @@ use lisle_compiler::bytecode::Word;
 
 use crate::{
     atomics::{AtomicU8, Ordering},
-    native::{Finish, NativeDef, Resume},
+    interp::Asked,
+    native::{Finish, NativeDef, Resume, ResumePlaces},
     rc::Heap,
     sched::ParkWord,
     value::{Owned, Raw, Shared, TraceEntry},
@@ -291,9 +292,9 @@ impl Place {
 }
 
 /// A native call that has not ended yet: the thread parked in it, blocked in it, or it waits for a
-/// function that it called.
+/// function that it called. Or an instruction that waits for the function of an operator.
 pub(crate) struct Pending {
-    /// The native; what refers to it stays in the caller's registers.
+    /// The native; what refers to it stays in the caller's registers. Null for an instruction.
     pub(crate) native: *const NativeDef,
     /// The instruction that calls it.
     pub(crate) place: Place,
@@ -301,6 +302,8 @@ pub(crate) struct Pending {
     pub(crate) args: usize,
     /// How many there are. They are owned until the call ends.
     pub(crate) count: usize,
+    /// Its receiver, where only the function of an operator could find that.
+    pub(crate) receiver: Option<Owned>,
     /// How it goes on.
     pub(crate) then: Then,
 }
@@ -319,8 +322,55 @@ pub(crate) enum Then {
     Again,
     /// A blocking closure runs or has run: its `Finish` is called.
     Blocked(Blocked),
-    /// A function runs, with so many arguments: with its outcome this is called.
-    Called(Resume, usize),
+    /// A function runs.
+    Called(Called),
+}
+
+/// A function that a native or an instruction has called.
+pub(crate) struct Called {
+    /// What goes on with its outcome.
+    pub(crate) then: After,
+    /// How many arguments it got.
+    pub(crate) args: usize,
+    /// Which of them it may have as places: bit `i` for argument `i`.
+    pub(crate) places: u32,
+    /// What these are when it has ended, in order.
+    pub(crate) back: Vec<Owned>,
+}
+
+/// What goes on when a function that was called has ended.
+pub(crate) enum After {
+    /// A native.
+    Native(Resume),
+    /// A native that handed places over.
+    NativePlaces(ResumePlaces),
+    /// The instruction.
+    Instruction(Asked),
+}
+
+/// A frame whose function has `mut` parameters, and so something to give back; or a turn of
+/// `for &`, which has an element of a cell's value in its hands.
+pub(crate) struct Handed {
+    /// The base of the frame, in bytes from the start of the stack.
+    pub(crate) base: usize,
+    /// The instruction whose places they are; null when a native or an operator has them.
+    pub(crate) pc: *const Word,
+    /// How many parameters stand before the arguments of the instruction.
+    pub(crate) hidden: usize,
+    /// The receiver is one of the places; true when it is what a cell at its end stands for.
+    pub(crate) receiver: Option<bool>,
+    /// The cells that are in use meanwhile.
+    pub(crate) cells: Vec<InUse>,
+}
+
+/// A cell whose value, or a part of that, a call has as a place.
+pub(crate) struct InUse {
+    /// Which place of the instruction: the receiver counts.
+    pub(crate) place: usize,
+    /// The cell.
+    pub(crate) cell: Owned,
+    /// The first step of the place's path that leads on from the cell's value.
+    pub(crate) from: usize,
 }
 
 /// A blocking call on its way.
@@ -341,6 +391,8 @@ pub struct ThreadState {
     pub(crate) place: Place,
     /// Natives that have not ended, the innermost last.
     pub(crate) pending: Vec<Pending>,
+    /// The frames that give places back, the innermost last.
+    pub(crate) handed: Vec<Handed>,
     /// What of its fuel is left, when it has a limit.
     pub fuel: Option<u64>,
     /// How many cleanup handlers run, one inside the other: cancellation is held back meanwhile.
@@ -396,6 +448,7 @@ impl ThreadState {
             stack,
             place: Place { pc: crate::interp::entry(), base: 0, constants: std::ptr::null() },
             pending: Vec::new(),
+            handed: Vec::new(),
             fuel: options.fuel,
             shield: 0,
             parked: Memo::default(),
@@ -413,7 +466,7 @@ impl ThreadState {
     /// called by a native, makes.
     pub(crate) fn start_args(&self) -> usize {
         match self.pending.last().map(|pending| &pending.then) {
-            Some(&Then::Called(_, count)) => count,
+            Some(Then::Called(called)) => called.args,
             Some(Then::Again | Then::Blocked(_)) | None => self.entry_args as usize,
         }
     }

@@ -3,9 +3,18 @@
 //! A path is walked by [`slot`] (reading) or [`slot_mut`] (writing, each level made unique on the
 //! way down). Paths do not create: a key that is missing is an error, except for the last step of
 //! an assignment, which is [`index_set`] or [`field_set`].
+//!
+//! The `value` of a cell is a place; any other field of a cell is read from that value. A reference
+//! into a cell is good until the next thing is done: see [`cell_access`].
 
+#![expect(unsafe_code, reason = "looks into cells")]
+
+use super::cell::{innermost, is_value};
 use super::error::{Kind, error};
-use super::{ErrorObject, ListObject, Owned, RangeObject, StrObject, View, cut_literal};
+use super::{
+    BytesObject, ErrorObject, ListObject, Owned, RangeObject, StrObject, TypeInfo, View,
+    cell_access, cut_literal, did_you_mean,
+};
 
 /// One step of a path.
 #[derive(Clone, Copy, Debug)]
@@ -39,9 +48,11 @@ fn items(n: usize) -> String {
 #[cold]
 fn bad_index(container: &Owned, key: &Owned) -> Owned {
     let text = match container.view() {
-        View::Str(_) | View::List(_) | View::Range(_) => {
+        View::Str(_) | View::List(_) | View::Range(_) | View::Bytes(_) => {
             format!("cannot index {} with {}", container.type_name(), key.type_name())
         }
+        View::Cell(_) => "cannot index a cell: write `.value[...]`".to_owned(),
+        View::Set(_) => "cannot index a set: it has no places; `in` finds an element".to_owned(),
         View::Nil => "cannot index nil".to_owned(),
         _ => format!("cannot index {}", container.type_name()),
     };
@@ -56,7 +67,35 @@ fn no_key(key: &Owned) -> Owned {
 #[cold]
 fn no_field(value: &Owned, name: &Owned) -> Owned {
     let name = name.as_str().unwrap_or_default();
-    error(Kind::Name, format!("{} has no field `{name}`", value.type_name()))
+    let text = match value.view() {
+        View::Record(record) => no_field_of(record.info(), name),
+        View::Type(object) => no_member(&object.info(), name),
+        _ => format!("{} has no field `{name}`", value.type_name()),
+    };
+    error(Kind::Name, text)
+}
+
+fn no_field_of(info: &TypeInfo, name: &str) -> String {
+    let hint = match info.method_by_text(name) {
+        Some(_) => format!("; it is a method: call it, `.{name}(...)`"),
+        None => did_you_mean(name, info.fields().iter().filter_map(Owned::as_str)),
+    };
+    format!("{} has no field `{name}`{hint}", info.full_name())
+}
+
+fn no_member(info: &TypeInfo, name: &str) -> String {
+    if info.method_by_text(name).is_some() {
+        let of = info.full_name();
+        return format!("`{name}` is a method of {of} values: it cannot be read from the type");
+    }
+    let variants = info.variants().iter().map(|variant| variant.info.name());
+    let functions = info.methods().filter(|method| !method.takes_self).map(|method| &*method.name);
+    // They come in no order, the hint must not.
+    let mut names: Vec<&str> = variants.chain(functions).collect();
+    names.sort_unstable();
+    let hint = did_you_mean(name, names.into_iter());
+    let what = if info.variants().is_empty() { "function" } else { "variant or function" };
+    format!("{} has no {what} `{name}`{hint}", info.full_name())
 }
 
 /// `container[key]`
@@ -82,7 +121,11 @@ pub(crate) fn index_get(container: &Owned, key: &Owned) -> Result<Owned, Owned> 
                 None => Err(out_of_range(i, usize::try_from(len).unwrap_or(usize::MAX), "range")),
             }
         }
-        (View::List(_) | View::Str(_) | View::Range(_), View::Range(range)) => {
+        (View::Bytes(bytes), View::Int(i)) => match position(i, bytes.len()) {
+            Some(at) => Ok(Owned::int(bytes[at].into())),
+            None => Err(out_of_range(i, bytes.len(), "byte sequence")),
+        },
+        (View::List(_) | View::Str(_) | View::Range(_) | View::Bytes(_), View::Range(range)) => {
             pick(container, key, range)
         }
         _ => Err(bad_index(container, key)),
@@ -99,7 +142,23 @@ pub(crate) fn index_set(container: &mut Owned, key: &Owned, value: Owned) -> Res
         }
         return Ok(());
     }
+    if container.as_bytes().is_some() {
+        return byte_set(container, key, &value);
+    }
     *slot_mut(container, Step::Index(key))? = value;
+    Ok(())
+}
+
+fn byte_set(container: &mut Owned, key: &Owned, value: &Owned) -> Result<(), Owned> {
+    let len = container.as_bytes().map_or(0, |bytes| bytes.len());
+    let Some(i) = key.as_int() else { return Err(bad_index(container, key)) };
+    let Some(at) = position(i, len) else {
+        return Err(out_of_range(i, len, "byte sequence"));
+    };
+    let byte = BytesObject::byte(value)?;
+    if let Some(bytes) = container.bytes_mut() {
+        bytes.as_mut_slice()[at] = byte;
+    }
     Ok(())
 }
 
@@ -108,7 +167,32 @@ pub(crate) fn field_get(value: &Owned, name: &Owned) -> Result<Owned, Owned> {
     match value.view() {
         View::Map(map) => map.get(name).cloned().ok_or_else(|| no_key(name)),
         View::Error(e) => error_field(e, name).ok_or_else(|| no_field(value, name)),
+        View::Record(record) => record.field(name).cloned().ok_or_else(|| no_field(value, name)),
+        View::Type(object) => {
+            let member = object.info().member(name.as_str().unwrap_or_default());
+            member.ok_or_else(|| no_field(value, name))
+        }
+        View::Cell(_) => match cell_step(value, name)? {
+            (content, true) => Ok(content.clone()),
+            (content, false) => field_get(content, name),
+        },
         _ => Err(no_field(value, name)),
+    }
+}
+
+/// What the field `name` of a cell leads to: the value in it (and true), or, for a field that cells
+/// do not have, the value to read the field from.
+fn cell_step<'a>(value: &'a Owned, name: &Owned) -> Result<(&'a Owned, bool), Owned> {
+    let Some(cell) = value.as_cell() else { return Ok((value, false)) };
+    if is_value(name) {
+        // SAFETY: whoever holds the cell keeps the content, and uses the reference before anything
+        // else is done.
+        return Ok((&unsafe { cell_access(cell) }?.value, true));
+    }
+    // SAFETY: as above.
+    match unsafe { innermost(cell) }? {
+        Some(content) => Ok((content, false)),
+        None => Err(no_field(value, name)),
     }
 }
 
@@ -135,8 +219,9 @@ pub(crate) fn field_set(container: &mut Owned, name: &Owned, value: Owned) -> Re
     Ok(())
 }
 
-/// The element of a list, the value of a map or the field of an error that a step leads to. What
-/// other values give for an index is not a part of them: see [`path_get`].
+/// The element of a list, the value of a map, the field of a record or error, or the value of a cell
+/// that a step leads to. What other values give for an index is not a part of them: see
+/// [`path_get`].
 pub(crate) fn slot<'a>(container: &'a Owned, step: Step<'_>) -> Result<&'a Owned, Owned> {
     match (container.view(), step) {
         (View::List(list), Step::Index(key)) => match key.as_int() {
@@ -155,9 +240,23 @@ pub(crate) fn slot<'a>(container: &'a Owned, step: Step<'_>) -> Result<&'a Owned
             Some("data") => Ok(&e.data),
             _ => Err(no_field(container, name)),
         },
+        (View::Record(record), Step::Field(name)) => {
+            record.field(name).ok_or_else(|| no_field(container, name))
+        }
+        (View::Cell(_), Step::Field(name)) => match cell_step(container, name)? {
+            (content, true) => Ok(content),
+            // No cell, so this is the end of it.
+            (content, false) => slot(content, step),
+        },
+        (View::Bytes(_), Step::Index(_)) => Err(no_byte_place()),
         (_, Step::Index(key)) => Err(bad_index(container, key)),
         (_, Step::Field(name)) => Err(no_field(container, name)),
     }
+}
+
+#[cold]
+fn no_byte_place() -> Owned {
+    error(Kind::Type, "an element of bytes is no place: read it, and assign it with `b[i] = n`")
 }
 
 /// The place that a step leads to, for writing: `container` is made unique.
@@ -183,7 +282,22 @@ pub(crate) fn slot_mut<'a>(
                 return Ok(map.value_at_mut(at));
             }
         }
+        (View::Record(record), Step::Field(name)) => {
+            let Some(at) = record.field_index(name) else { return Err(no_field(container, name)) };
+            if let Some(record) = container.record_mut() {
+                return Ok(&mut record.fields_mut()[at]);
+            }
+        }
+        (View::Cell(cell), Step::Field(name)) => {
+            if !is_value(name) {
+                return Err(not_named(name));
+            }
+            // SAFETY: `container` keeps the cell. Whoever changes a place uses one at a time, and
+            // looks at nothing else meanwhile.
+            return Ok(&mut unsafe { cell_access(cell) }?.value);
+        }
         (View::Error(_), Step::Field(name)) => return error_place(container, name),
+        (View::Bytes(_), Step::Index(_)) => return Err(no_byte_place()),
         (View::Str(_), Step::Index(_)) => {
             let text = "a string cannot be changed by index: build a new one";
             return Err(error(Kind::Type, text));
@@ -194,7 +308,15 @@ pub(crate) fn slot_mut<'a>(
         (_, Step::Index(key)) => return Err(bad_index(container, key)),
         (_, Step::Field(name)) => return Err(no_field(container, name)),
     }
-    unreachable!("a list or map can be made unique")
+    unreachable!("a list, map or record can be made unique")
+}
+
+/// A change through a cell that does not say so.
+#[cold]
+fn not_named(name: &Owned) -> Owned {
+    let name = name.as_str().unwrap_or_default();
+    let text = format!("a cell has no field `{name}` to change: write `.value.{name}`");
+    error(Kind::Type, text)
 }
 
 fn error_place<'a>(container: &'a mut Owned, name: &Owned) -> Result<&'a mut Owned, Owned> {
@@ -242,8 +364,15 @@ pub(crate) fn path_get<'a>(
     let mut steps = steps.into_iter();
     let mut place = root;
     while let Some(step) = steps.next() {
+        if let Step::Field(name) = step {
+            let (content, done) = cell_step(place, name)?;
+            place = content;
+            if done {
+                continue;
+            }
+        }
         match (place.view(), step) {
-            (View::Map(_), _) => place = slot(place, step)?,
+            (View::Map(_), _) | (View::Record(_), Step::Field(_)) => place = slot(place, step)?,
             (View::List(_), Step::Index(key)) if key.as_int().is_some() => {
                 place = slot(place, step)?;
             }
@@ -283,6 +412,7 @@ pub(crate) fn slice(
         View::Str(text) => text.char_count(),
         View::List(list) => list.len(),
         View::Range(range) => usize::try_from(range.len()).unwrap_or(usize::MAX),
+        View::Bytes(bytes) => bytes.len(),
         View::Nil => return Err(error(Kind::Type, "cannot slice nil")),
         _ => {
             return Err(error(Kind::Type, format!("cannot slice {}", container.type_name())));
@@ -309,8 +439,10 @@ fn part(container: &Owned, start: usize, end: usize) -> Owned {
         View::Str(text) => part_of_text(container, text, start, end),
         View::List(list) if end - start == list.len() => container.clone(),
         View::List(list) => Owned::list(list[start..end].to_vec()),
+        View::Bytes(bytes) if end - start == bytes.len() => container.clone(),
+        View::Bytes(bytes) => Owned::bytes(bytes[start..end].to_vec()),
         View::Range(range) => Owned::range(part_of_range(range, start as u128, end as u128)),
-        _ => unreachable!("strings, lists and ranges have slices"),
+        _ => unreachable!("strings, lists, bytes and ranges have slices"),
     }
 }
 
@@ -336,6 +468,7 @@ fn pick(container: &Owned, key: &Owned, range: &RangeObject) -> Result<Owned, Ow
     let len = match container.view() {
         View::Str(text) => text.char_count(),
         View::List(list) => list.len(),
+        View::Bytes(bytes) => bytes.len(),
         _ => return Err(bad_index(container, key)),
     };
     // Ends count from the end of the container when they are negative; then numbers outside of
@@ -358,6 +491,7 @@ fn pick(container: &Owned, key: &Owned, range: &RangeObject) -> Result<Owned, Ow
             Owned::string(chars)
         }
         View::List(list) => Owned::list(picked.map(|i| list[i].clone()).collect()),
+        View::Bytes(bytes) => Owned::bytes(picked.map(|i| bytes[i]).collect()),
         _ => unreachable!("checked above"),
     })
 }

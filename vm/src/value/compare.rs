@@ -1,32 +1,119 @@
-//! Equality and order, without recursion.
+//! Equality, without recursion.
 //!
 //! One value may occur in a graph so often that comparing every occurrence takes exponential
 //! time. So after [`PATIENCE`] containers the pairs that were begun are remembered: values have
 //! no circles, so a pair that comes again has been found equal, or the answer is `false` anyway.
-//! A pair of which each has one reference comes again only when the pair around it does.
+//! A pair of which each has one reference comes again only when the pair around it does. Cells,
+//! which may form circles, are compared by identity.
+//!
+//! A type may define its own `==`, which is a function of the script and cannot be called from
+//! here. So there are three ways to ask: [`try_equals`] gives up when it meets such a type,
+//! [`Comparison`] hands the question out and goes on with the answer, and [`equals`], for what can
+//! be the key of a map, looks at the fields only.
 
 use std::cmp::Ordering;
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::error::{Kind, error};
 use super::hash::hash_key;
 use super::number::compare_int_float;
-use super::{MapObject, Owned, View};
+use super::{MapObject, Operator, Owned, View};
 
 /// How many pairs of containers are compared before pairs are remembered.
-const PATIENCE: usize = 4096;
+pub(super) const PATIENCE: usize = 4096;
 
-/// `a == b`: structural; ints and floats by exact mathematical value; NaN equals nothing.
+/// `a == b` but for types with an own `==`, whose fields are compared: for keys of maps, where
+/// there are none.
 pub(crate) fn equals(a: &Owned, b: &Owned) -> bool {
-    match equal_leaves(a, b) {
-        Some(answer) => answer,
-        None => Comparison::default().run(a, b),
+    equal_leaves(a, b).unwrap_or_else(|| {
+        matches!(Walk::new(Own::Ignored).run(a, b), Progress::Known(true))
+    })
+}
+
+/// `a == b`: structural; ints and floats by exact mathematical value; NaN equals nothing. `None`
+/// when the `==` of a type must be asked: see [`Comparison`].
+pub(crate) fn try_equals(a: &Owned, b: &Owned) -> Option<bool> {
+    if let Some(answer) = equal_leaves(a, b) {
+        return Some(answer);
+    }
+    match Walk::new(Own::Asked).run(a, b) {
+        Progress::Known(answer) => Some(answer),
+        Progress::Ask(..) => None,
     }
 }
 
+/// What a comparison has come to.
+#[derive(Debug)]
+pub(crate) enum Verdict {
+    /// The answer.
+    Known(bool),
+    /// A function of the script must be called; `answer` gets the truth of its result.
+    Ask {
+        /// The operator's function.
+        function: Owned,
+        /// Its first argument, `self`.
+        left: Owned,
+        /// Its second argument.
+        right: Owned,
+    },
+}
+
+/// `a == b`, which asks for the own `==` of types.
+pub(crate) struct Comparison {
+    walk: Walk<Owned>,
+    /// What to begin with, until then.
+    start: Option<(Owned, Owned)>,
+    /// An answer was false.
+    unequal: bool,
+}
+
+impl Comparison {
+    /// A comparison that has not begun.
+    pub(crate) fn new(a: Owned, b: Owned) -> Self {
+        Self { walk: Walk::new(Own::Asked), start: Some((a, b)), unequal: false }
+    }
+
+    /// Goes on, to the answer or the next question.
+    pub(crate) fn next(&mut self) -> Verdict {
+        if self.unequal {
+            return Verdict::Known(false);
+        }
+        let progress = match self.start.take() {
+            Some((a, b)) => self.walk.run(a, b),
+            None => self.walk.go_on(),
+        };
+        match progress {
+            Progress::Known(answer) => Verdict::Known(answer),
+            Progress::Ask(left, right) => match own_operator(&left, &right, Operator::Eq) {
+                Some(function) => Verdict::Ask { function, left, right },
+                None => unreachable!("asked because of it"),
+            },
+        }
+    }
+
+    /// The answer to the last question.
+    pub(crate) fn answer(&mut self, equal: bool) {
+        self.unequal |= !equal;
+    }
+}
+
+impl std::fmt::Debug for Comparison {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Comparison").finish_non_exhaustive()
+    }
+}
+
+/// The function of an operator of two records of one type that defines it.
+pub(super) fn own_operator(a: &Owned, b: &Owned, operator: Operator) -> Option<Owned> {
+    let (a, b) = (a.as_record()?, b.as_record()?);
+    if !a.type_ref().same_owner(b.type_ref()) {
+        return None;
+    }
+    a.info().operator(operator)
+}
+
 /// Remembers a pair, if it can come again. False when it has come before.
-fn first_time(known: &mut HashSet<(u64, u64)>, a: &Owned, b: &Owned) -> bool {
+pub(super) fn first_time(known: &mut HashSet<(u64, u64)>, a: &Owned, b: &Owned) -> bool {
     (a.occurs_once() && b.occurs_once()) || known.insert((a.as_raw().bits, b.as_raw().bits))
 }
 
@@ -43,6 +130,9 @@ fn equal_leaves(a: &Owned, b: &Owned) -> Option<bool> {
         }
         (View::Str(a), View::Str(b)) => a.is_same_text(b),
         (View::Range(a), View::Range(b)) => a.key() == b.key(),
+        (View::Bytes(a), View::Bytes(b)) => a.as_slice() == b.as_slice(),
+        (View::Type(a), View::Type(b)) => a.info() == b.info(),
+        (View::Cell(_), View::Cell(_)) => a.is_same(b),
         (View::Native(a), View::Native(b)) => Arc::ptr_eq(a.code(), b.code()),
         (View::Channel(x), View::Channel(y))
         | (View::Thread(x), View::Thread(y))
@@ -50,220 +140,245 @@ fn equal_leaves(a: &Owned, b: &Owned) -> Option<bool> {
             (None, None) => a.is_same(b),
             (x, y) => x == y,
         },
-        (View::List(a), View::List(b)) => {
-            if a.len() == b.len() {
-                return None;
-            }
-            false
-        }
-        (View::Map(a), View::Map(b)) => {
-            if a.len() == b.len() {
-                return None;
-            }
-            false
-        }
+        (View::List(a), View::List(b)) => return undecided(a.len() == b.len()),
+        (View::Map(a), View::Map(b)) => return undecided(a.len() == b.len()),
+        (View::Set(a), View::Set(b)) => return undecided(a.len() == b.len()),
         (View::Function(a), View::Function(b)) => {
-            if a.code() == b.code() && a.captures().len() == b.captures().len() {
-                return None;
-            }
-            false
+            return undecided(a.code() == b.code() && a.captures().len() == b.captures().len());
+        }
+        (View::Record(a), View::Record(b)) => {
+            // Variants may differ where their enum defines `==`.
+            let (a, b) = (a.type_ref(), b.type_ref());
+            return undecided(
+                a == b || (a.same_owner(b) && a.operator(Operator::Eq).is_some()),
+            );
         }
         (View::Error(_), View::Error(_)) => return None,
         _ => false,
     })
 }
 
-/// Two containers that are being compared, and how far that is.
-enum Frame<'a> {
-    /// Elements of lists, captures of functions.
-    Slices(&'a [Owned], &'a [Owned]),
-    /// The position of the next entry in the first map.
-    Maps(&'a MapObject, &'a MapObject, usize),
+/// `None` where the contents decide, or else `false`.
+fn undecided(contents_decide: bool) -> Option<bool> {
+    if contents_decide { None } else { Some(false) }
 }
 
-#[derive(Default)]
-struct Comparison<'a> {
-    frames: Vec<Frame<'a>>,
-    begun: usize,
-    known: HashSet<(u64, u64)>,
+/// What to do about a type with an own `==`.
+#[derive(Clone, Copy, PartialEq)]
+enum Own {
+    Ignored,
+    Asked,
 }
 
-impl<'a> Comparison<'a> {
-    fn run(mut self, a: &'a Owned, b: &'a Owned) -> bool {
-        if !self.compare(a, b) {
-            return false;
-        }
-        while let Some(frame) = self.frames.last_mut() {
-            match frame {
-                Frame::Slices(a, b) => {
-                    let ([first_a, rest_a @ ..], [first_b, rest_b @ ..]) = (&**a, &**b) else {
-                        self.frames.pop();
-                        continue;
-                    };
-                    (*a, *b) = (rest_a, rest_b);
-                    if rest_a.is_empty() {
-                        // Nothing to come back to: a long chain needs no stack.
-                        self.frames.pop();
-                    }
-                    if !self.compare(first_a, first_b) {
-                        return false;
-                    }
-                }
-                Frame::Maps(a, b, next) => {
-                    let (a, b) = (*a, *b);
-                    let Some((at, key, value)) = a.next_from(*next) else {
-                        self.frames.pop();
-                        continue;
-                    };
-                    *next = at + 1;
-                    if !self.compare_entry(key, value, b) {
-                        return false;
-                    }
-                }
-            }
-        }
-        true
-    }
-
-    /// Compares two values as far as that is possible without looking into them; else begins it.
-    fn compare(&mut self, a: &'a Owned, b: &'a Owned) -> bool {
-        if let Some(answer) = equal_leaves(a, b) {
-            return answer;
-        }
-        self.begun += 1;
-        if self.begun > PATIENCE && !first_time(&mut self.known, a, b) {
-            return true;
-        }
-        match (a.view(), b.view()) {
-            (View::List(a), View::List(b)) => self.frames.push(Frame::Slices(a, b)),
-            (View::Function(a), View::Function(b)) => {
-                self.frames.push(Frame::Slices(a.captures(), b.captures()));
-            }
-            (View::Map(a), View::Map(b)) => self.frames.push(Frame::Maps(a, b, 0)),
-            (View::Error(a), View::Error(b)) => {
-                if !equals(&a.kind, &b.kind) || !equals(&a.message, &b.message) {
-                    return false;
-                }
-                let (a, b) = (std::slice::from_ref(&a.data), std::slice::from_ref(&b.data));
-                self.frames.push(Frame::Slices(a, b));
-            }
-            _ => unreachable!("leaves are compared already"),
-        }
-        true
-    }
-
-    /// Whether `map` has this key with this value.
-    fn compare_entry(&mut self, key: &'a Owned, value: &'a Owned, map: &'a MapObject) -> bool {
-        let Some(hash) = hash_key(key) else { return false };
-        let mut candidates = map.candidates(hash).filter_map(|at| map.entry(at));
-        let Some((other, other_value)) = candidates.next() else { return false };
-        match candidates.next() {
-            // The only one whose hash fits: everything depends on it.
-            None => self.compare(key, other) && self.compare(value, other_value),
-            // Two keys with the same 32 bits: find the right one first. Nests at most as deep as
-            // such collisions do.
-            Some(second) => {
-                let all = [(other, other_value), second].into_iter().chain(candidates);
-                let found = all.into_iter().find(|(other, _)| equals(key, other));
-                found.is_some_and(|(_, other_value)| self.compare(value, other_value))
-            }
-        }
-    }
+enum Progress<H> {
+    Known(bool),
+    Ask(H, H),
 }
 
-/// `a < b` where that has a meaning; else an error that names both types.
-pub(crate) fn less(a: &Owned, b: &Owned) -> Result<bool, Owned> {
-    Ok(compare(a, b)? == Some(Ordering::Less))
+/// A part of a container.
+#[derive(Clone, Copy)]
+enum Part {
+    /// One of [`items`].
+    Item(usize),
+    /// The key of the entry at this position.
+    Key(usize),
+    /// The value of the entry at this position.
+    Value(usize),
 }
 
-/// `a <= b`, which is `not (b < a)`.
-pub(crate) fn less_equal(a: &Owned, b: &Owned) -> Result<bool, Owned> {
-    Ok(!less(b, a)?)
-}
-
-/// How two numbers, two strings or two lists stand to each other; `None` when NaN decides it.
-pub(crate) fn compare(a: &Owned, b: &Owned) -> Result<Option<Ordering>, Owned> {
-    if let Some(answer) = compare_leaves(a, b) {
-        return Ok(answer);
-    }
-    if a.as_list().is_none() || b.as_list().is_none() {
-        return Err(incomparable(a, b));
-    }
-    let (mut a, mut b) = (a, b);
-    // The rests of the lists that are being compared.
-    let mut rests: Vec<(&[Owned], &[Owned])> = Vec::new();
-    let mut begun = 0;
-    let mut known = HashSet::new();
-    loop {
-        match (compare_leaves(a, b), a.view(), b.view()) {
-            (Some(Some(Ordering::Equal)), ..) => {}
-            (Some(answer), ..) => return Ok(answer),
-            (None, View::List(list_a), View::List(list_b)) => {
-                begun += 1;
-                if begun <= PATIENCE || first_time(&mut known, a, b) {
-                    rests.push((list_a, list_b));
-                }
-            }
-            _ if equals(a, b) => {}
-            _ => return Err(incomparable(a, b)),
-        }
-        match next(&mut rests) {
-            Step::Pair(next_a, next_b) => (a, b) = (next_a, next_b),
-            Step::Done(answer) => return Ok(Some(answer)),
-        }
-    }
-}
-
-#[cold]
-fn incomparable(a: &Owned, b: &Owned) -> Owned {
-    error(Kind::Type, format!("cannot compare {} and {}", a.type_name(), b.type_name()))
-}
-
-enum Step<'a> {
-    Pair(&'a Owned, &'a Owned),
-    Done(Ordering),
-}
-
-/// The next two elements to compare, or the answer when one list has ended.
-fn next<'a>(rests: &mut Vec<(&'a [Owned], &'a [Owned])>) -> Step<'a> {
-    while let Some((a, b)) = rests.last_mut() {
-        match (*a, *b) {
-            ([], []) => {
-                rests.pop();
-            }
-            ([], _) => return Step::Done(Ordering::Less),
-            (_, []) => return Step::Done(Ordering::Greater),
-            ([first_a, rest_a @ ..], [first_b, rest_b @ ..]) => {
-                (*a, *b) = (rest_a, rest_b);
-                if rest_a.is_empty() && rest_b.is_empty() {
-                    rests.pop();
-                }
-                return Step::Pair(first_a, first_b);
-            }
-        }
-    }
-    Step::Done(Ordering::Equal)
-}
-
-#[inline]
-fn compare_leaves(a: &Owned, b: &Owned) -> Option<Option<Ordering>> {
-    Some(match (a.view(), b.view()) {
-        (View::Int(a), View::Int(b)) => Some(a.cmp(&b)),
-        (View::Float(a), View::Float(b)) => a.partial_cmp(&b),
-        (View::Int(a), View::Float(b)) => compare_int_float(a, b),
-        (View::Float(a), View::Int(b)) => compare_int_float(b, a).map(Ordering::reverse),
-        // Bytes of UTF-8 are in the order of the characters.
-        (View::Str(a), View::Str(b)) => Some(a.as_bytes().cmp(b.as_bytes())),
+/// The elements of a list, fields of a record, captures of a function, data of an error.
+fn items(value: &Owned) -> Option<&[Owned]> {
+    Some(match value.view() {
+        View::List(list) => list,
+        View::Record(record) => record.fields(),
+        View::Function(function) => function.captures(),
+        View::Error(e) => std::slice::from_ref(&e.data),
         _ => return None,
     })
 }
 
-/// The order for sorting: as `<`, with NaN behind everything it can be compared with.
-pub(crate) fn order(a: &Owned, b: &Owned) -> Result<Ordering, Owned> {
-    if let Some(order) = compare(a, b)? {
-        return Ok(order);
+/// The entries of a map; the elements of a set with nil for values.
+fn entries(value: &Owned) -> Option<&MapObject> {
+    value.as_map().or_else(|| value.as_set().map(|set| set.as_map()))
+}
+
+/// What stands at a place that is there.
+fn part_of(value: &Owned, part: Part) -> &Owned {
+    let entry = |at| entries(value).and_then(|map| map.entry(at));
+    let found = match part {
+        Part::Item(at) => items(value).and_then(|items| items.get(at)),
+        Part::Key(at) => entry(at).map(|(key, _)| key),
+        Part::Value(at) => entry(at).map(|(_, value)| value),
+    };
+    found.unwrap_or(const { &Owned::NIL })
+}
+
+/// How a comparison keeps the containers it is in: borrowed, or, when it is interrupted by calls,
+/// with a reference of its own.
+trait Hold: Sized {
+    fn get(&self) -> &Owned;
+
+    fn part(&self, part: Part) -> Self;
+}
+
+impl Hold for &Owned {
+    fn get(&self) -> &Owned {
+        self
     }
-    let is_nan = |value: &Owned| value.as_float().is_some_and(f64::is_nan);
-    // Lists that NaN decides count as equal: they keep their order.
-    Ok(is_nan(a).cmp(&is_nan(b)))
+
+    fn part(&self, part: Part) -> Self {
+        part_of(self, part)
+    }
+}
+
+impl Hold for Owned {
+    fn get(&self) -> &Owned {
+        self
+    }
+
+    fn part(&self, part: Part) -> Self {
+        part_of(self, part).clone()
+    }
+}
+
+/// Two containers that are being compared, and how far that is.
+struct Frame<H> {
+    a: H,
+    b: H,
+    /// The next item, or where the next entry of `a` is looked for.
+    next: usize,
+}
+
+/// What beginning to compare two values has come to.
+enum Begun<H> {
+    /// They are equal, or a frame says what is still to be compared.
+    Equal,
+    Unequal,
+    Ask(H, H),
+}
+
+struct Walk<H> {
+    frames: Vec<Frame<H>>,
+    begun: usize,
+    known: HashSet<(u64, u64)>,
+    own: Own,
+}
+
+impl<H: Hold> Walk<H> {
+    fn new(own: Own) -> Self {
+        Self { frames: Vec::new(), begun: 0, known: HashSet::new(), own }
+    }
+
+    fn run(&mut self, a: H, b: H) -> Progress<H> {
+        match self.compare(a, b) {
+            Begun::Equal => self.go_on(),
+            Begun::Unequal => Progress::Known(false),
+            Begun::Ask(a, b) => Progress::Ask(a, b),
+        }
+    }
+
+    /// Compares what is left.
+    fn go_on(&mut self) -> Progress<H> {
+        while let Some(frame) = self.frames.last_mut() {
+            let begun = match items(frame.a.get()).map(<[Owned]>::len) {
+                Some(len) => {
+                    let at = frame.next;
+                    frame.next += 1;
+                    let pair = (at < len)
+                        .then(|| (frame.a.part(Part::Item(at)), frame.b.part(Part::Item(at))));
+                    if at + 1 >= len {
+                        // Nothing to come back to: a long chain needs no stack.
+                        self.frames.pop();
+                    }
+                    pair.map_or(Begun::Equal, |(a, b)| self.compare(a, b))
+                }
+                None => self.compare_entry(),
+            };
+            match begun {
+                Begun::Equal => {}
+                Begun::Unequal => return Progress::Known(false),
+                Begun::Ask(a, b) => return Progress::Ask(a, b),
+            }
+        }
+        Progress::Known(true)
+    }
+
+    /// Compares two values as far as that is possible without looking into them; else begins it.
+    fn compare(&mut self, a: H, b: H) -> Begun<H> {
+        let (left, right) = (a.get(), b.get());
+        match equal_leaves(left, right) {
+            Some(true) => return Begun::Equal,
+            Some(false) => return Begun::Unequal,
+            None => {}
+        }
+        match (left.view(), right.view()) {
+            (View::Record(x), View::Record(y)) => {
+                if self.own == Own::Asked && x.info().operator(Operator::Eq).is_some() {
+                    return Begun::Ask(a, b);
+                }
+                if x.type_ref() != y.type_ref() {
+                    return Begun::Unequal;
+                }
+            }
+            (View::Error(x), View::Error(y)) => {
+                if !equals(&x.kind, &y.kind) || !equals(&x.message, &y.message) {
+                    return Begun::Unequal;
+                }
+            }
+            _ => {}
+        }
+        self.begun += 1;
+        if self.begun <= PATIENCE || first_time(&mut self.known, left, right) {
+            self.frames.push(Frame { a, b, next: 0 });
+        }
+        Begun::Equal
+    }
+
+    /// Compares the next entry of the map in the last frame with the one of the same key, or ends
+    /// the frame.
+    fn compare_entry(&mut self) -> Begun<H> {
+        let Some(frame) = self.frames.last_mut() else { return Begun::Equal };
+        let (Some(map), Some(other)) = (entries(frame.a.get()), entries(frame.b.get())) else {
+            unreachable!("only containers are begun");
+        };
+        let Some((at, key, _)) = map.next_from(frame.next) else {
+            self.frames.pop();
+            return Begun::Equal;
+        };
+        let (found, sure) = if map.len() == 1 {
+            // No hash is needed, which would walk the whole key again at each level of a deep one.
+            (other.next_from(0).map(|(at, ..)| at), false)
+        } else {
+            let Some(hash) = hash_key(key) else { return Begun::Unequal };
+            candidate(other, key, hash)
+        };
+        let Some(found) = found else { return Begun::Unequal };
+        frame.next = at + 1;
+        let values = (frame.a.part(Part::Value(at)), frame.b.part(Part::Value(found)));
+        if !sure {
+            let keys = (frame.a.part(Part::Key(at)), frame.b.part(Part::Key(found)));
+            // No key has an own `==`.
+            if !matches!(self.compare(keys.0, keys.1), Begun::Equal) {
+                return Begun::Unequal;
+            }
+        }
+        self.compare(values.0, values.1)
+    }
+}
+
+/// Where in a map the entry of a key stands, and whether the key there is surely the same.
+fn candidate(map: &MapObject, key: &Owned, hash: u32) -> (Option<usize>, bool) {
+    let mut candidates = map.candidates(hash);
+    let first = candidates.next();
+    match candidates.next() {
+        // The only one whose hash fits: everything depends on it.
+        None => (first, false),
+        // Two keys with the same 32 bits: find the right one first. Nests at most as deep as such
+        // collisions do.
+        Some(second) => {
+            let mut all = first.into_iter().chain([second]).chain(candidates);
+            let fits = |at: &usize| map.entry(*at).is_some_and(|(other, _)| equals(key, other));
+            (all.find(fits), true)
+        }
+    }
 }

@@ -1,10 +1,18 @@
 //! Values as text, without recursion.
 //!
 //! *Bare*: what `print` and `str` show; a string is its text, an error its message. *Literal*: how
-//! values look inside collections, close to how they are written in a program.
+//! values look inside collections, close to how they are written in a program. The `str` of a type
+//! is a function of the script and not asked here.
+
+#![expect(unsafe_code, reason = "looks into cells")]
+
+use std::collections::HashSet;
 
 use super::number::{write_float, write_int};
-use super::{ErrorObject, ListObject, MapObject, Owned, RangeObject, View, room};
+use super::{
+    BytesObject, CellObject, ErrorObject, ListObject, MapObject, Owned, RangeObject, RecordObject,
+    SetObject, TypeKind, View, room,
+};
 
 /// Texts in messages are cut after so many characters.
 const CUT: usize = 80;
@@ -82,6 +90,11 @@ enum Frame<'a> {
     Map(&'a MapObject, usize),
     /// The value of an entry whose key is written.
     Entry(&'a Owned),
+    Set(&'a SetObject, usize),
+    Record(&'a RecordObject, usize),
+    Bytes(&'a BytesObject, usize),
+    /// The end of a cell, which may be written again from here on.
+    Cell(u64),
     /// Text to end with.
     End(&'static str),
 }
@@ -89,6 +102,8 @@ enum Frame<'a> {
 struct Writer<'a, 'o> {
     out: &'o mut String,
     frames: Vec<Frame<'a>>,
+    /// The cells that are being written: one inside itself is not written again.
+    open: HashSet<u64>,
     /// Stops soon after so many bytes.
     most: usize,
     checked: Checked,
@@ -99,7 +114,7 @@ struct Writer<'a, 'o> {
 impl<'a, 'o> Writer<'a, 'o> {
     fn new(out: &'o mut String, most: usize, checked: Checked) -> Self {
         let watch = out.len() + 4096;
-        Self { out, frames: Vec::new(), most, checked, watch }
+        Self { out, frames: Vec::new(), open: HashSet::new(), most, checked, watch }
     }
 
     fn run(&mut self, value: &'a Owned) -> Result<(), Owned> {
@@ -164,6 +179,56 @@ impl<'a, 'o> Writer<'a, 'o> {
                     self.out.push_str(text);
                     self.frames.pop();
                 }
+                Frame::Set(set, next) => {
+                    let set = *set;
+                    let first = *next == 0;
+                    let Some((at, element)) = set.next_from(*next) else {
+                        self.frames.pop();
+                        self.out.push_str("])");
+                        continue;
+                    };
+                    *next = at + 1;
+                    if !first {
+                        self.out.push_str(", ");
+                    }
+                    self.begin(element);
+                }
+                Frame::Record(record, next) => {
+                    let record = *record;
+                    let at = *next;
+                    *next += 1;
+                    if at + 1 >= record.fields().len() {
+                        // Nothing to come back to but the parenthesis.
+                        self.frames.pop();
+                        self.frames.push(Frame::End(")"));
+                    }
+                    if let Some(field) = record.fields().get(at) {
+                        self.out.push_str(if at == 0 { "(" } else { ", " });
+                        self.out.push_str(record.info().fields()[at].as_str().unwrap_or_default());
+                        self.out.push_str(": ");
+                        self.begin(field);
+                    }
+                }
+                Frame::Bytes(bytes, next) => {
+                    let bytes = *bytes;
+                    let end = bytes.len().min(*next + 1024);
+                    for at in *next..end {
+                        if at > 0 {
+                            self.out.push_str(", ");
+                        }
+                        write_int(self.out, bytes[at].into());
+                    }
+                    *next = end;
+                    if end == bytes.len() {
+                        self.out.push_str("])");
+                        self.frames.pop();
+                    }
+                }
+                Frame::Cell(cell) => {
+                    self.open.remove(cell);
+                    self.frames.pop();
+                    self.out.push(')');
+                }
             }
         }
         Ok(())
@@ -184,7 +249,36 @@ impl<'a, 'o> Writer<'a, 'o> {
                 self.frames.push(Frame::Map(map, 0));
             }
             View::Error(e) => self.begin_error(e),
+            View::Set(set) => {
+                self.out.push_str("set([");
+                self.frames.push(Frame::Set(set, 0));
+            }
+            View::Record(record) => {
+                self.out.push_str(record.info().full_name());
+                self.frames.push(Frame::Record(record, 0));
+            }
+            View::Bytes(bytes) => {
+                self.out.push_str("bytes([");
+                self.frames.push(Frame::Bytes(bytes, 0));
+            }
+            View::Cell(cell) => self.begin_cell(value, cell),
             _ => unreachable!("leaves are written already"),
+        }
+    }
+
+    fn begin_cell(&mut self, value: &Owned, cell: &'a CellObject) {
+        let identity = value.as_raw().bits;
+        // SAFETY: while something is written nothing changes a cell, and what is being written keeps
+        // the cell alive.
+        let content: Option<&'a Owned> = unsafe { cell.peek() };
+        match content {
+            Some(content) if self.open.insert(identity) => {
+                self.out.push_str("cell(");
+                self.frames.push(Frame::Cell(identity));
+                self.begin(content);
+            }
+            // Inside itself, in use, or of another thread.
+            _ => self.out.push_str("cell(...)"),
         }
     }
 
@@ -222,7 +316,21 @@ fn write_leaf(out: &mut String, value: &Owned, quote: Quote) -> bool {
         View::Error(e) if quote == Quote::Bare => out.push_str(e.message()),
         View::List(list) if list.is_empty() => out.push_str("[]"),
         View::Map(map) if map.is_empty() => out.push_str("[:]"),
-        View::List(_) | View::Map(_) | View::Error(_) => return false,
+        View::Type(object) => out.push_str(object.info().full_name()),
+        View::Set(set) if set.is_empty() => out.push_str("set([])"),
+        View::Record(record) if record.fields().is_empty() => {
+            out.push_str(record.info().full_name());
+            if record.info().kind() == TypeKind::Struct {
+                out.push_str("()");
+            }
+        }
+        View::List(_)
+        | View::Map(_)
+        | View::Error(_)
+        | View::Set(_)
+        | View::Record(_)
+        | View::Bytes(_)
+        | View::Cell(_) => return false,
     }
     true
 }

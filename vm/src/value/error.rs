@@ -46,6 +46,10 @@ pub(crate) enum Kind {
     Stack,
     /// An assertion does not hold.
     Assert,
+    /// No arm of a `match` fits.
+    Match,
+    /// A module that cannot be found or loaded.
+    Import,
 }
 
 impl Kind {
@@ -69,6 +73,8 @@ impl Kind {
             Self::Fuel => "fuel",
             Self::Stack => "stack",
             Self::Assert => "assert",
+            Self::Match => "match",
+            Self::Import => "import",
         }
     }
 }

@@ -11,7 +11,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::OnceLock;
 
 use super::number::exact_int;
-use super::{Owned, View};
+use super::{Operator, Owned, View};
 
 struct Seed {
     text: u64,
@@ -78,13 +78,14 @@ fn hash_word(kind: u64, word: u64) -> u64 {
     fold(fold(word ^ seed.word, kind ^ seed.text), seed.fold)
 }
 
-/// The hash of a value as a key; `None` for NaN.
+/// The hash of a value as a key; `None` for NaN and for what holds a record whose type has its own
+/// `==`, which a hash cannot follow.
 #[inline]
 pub(crate) fn hash_key(value: &Owned) -> Option<u32> {
     match value.view() {
         View::Str(text) => Some(text.hash32()),
         View::Float(x) if x.is_nan() => None,
-        _ => Some(narrow(hash_leaf(value).unwrap_or_else(|| hash_deep(value)))),
+        _ => hash_leaf(value).or_else(|| hash_deep(value)).map(narrow),
     }
 }
 
@@ -98,6 +99,8 @@ const IDENTITY: u64 = 7;
 const LIST: u64 = 8;
 const MAP: u64 = 9;
 const ERROR: u64 = 10;
+const BYTES: u64 = 11;
+const SET: u64 = 12;
 
 /// The hash of a value that holds no others.
 fn hash_leaf(value: &Owned) -> Option<u64> {
@@ -128,7 +131,10 @@ fn hash_leaf(value: &Owned) -> Option<u64> {
             let identity = handle.get().identity().map(|address| address as u64);
             hash_word(IDENTITY, identity.unwrap_or(value.as_raw().bits))
         }
-        View::List(_) | View::Map(_) => return None,
+        View::Bytes(bytes) => hash_word(BYTES, u64::from(hash_bytes(bytes))),
+        View::Type(object) => hash_word(IDENTITY, object.info().as_ptr().addr() as u64),
+        View::Cell(_) => hash_word(IDENTITY, value.as_raw().bits),
+        View::List(_) | View::Map(_) | View::Set(_) | View::Record(_) => return None,
     })
 }
 
@@ -145,15 +151,20 @@ struct Frame<'a> {
 /// graph over and over must not cost exponential time.
 const PATIENCE: usize = 4096;
 
-/// The hash of a list or a map, without recursion.
-fn hash_deep(value: &Owned) -> u64 {
-    let mut frames = vec![Frame { value, next: 0, hash: 0, key: None }];
+/// The hash of a container, without recursion; `None` when a record in it has its own `==`.
+fn hash_deep(value: &Owned) -> Option<u64> {
+    let mut frames = vec![begin(value)?];
     let mut known: HashMap<u64, u64> = HashMap::new();
     let mut steps = 0;
     loop {
         let Some(frame) = frames.last_mut() else { unreachable!("returns with the last frame") };
         let child = match frame.value.view() {
             View::List(list) => list.get(frame.next),
+            View::Record(record) => record.fields().get(frame.next),
+            View::Set(set) => set.next_from(frame.next).map(|(at, element)| {
+                frame.next = at;
+                element
+            }),
             View::Map(map) => match (frame.key, map.next_from(frame.next)) {
                 (None, Some((at, key, _))) => {
                     frame.next = at;
@@ -170,35 +181,61 @@ fn hash_deep(value: &Owned) -> u64 {
                 None => match known.get(&child.as_raw().bits) {
                     Some(hash) => *hash,
                     None => {
-                        frames.push(Frame { value: child, next: 0, hash: 0, key: None });
+                        frames.push(begin(child)?);
                         continue;
                     }
                 },
             },
             None => {
-                let kind = if frame.value.as_list().is_some() { LIST } else { MAP };
-                let hash = hash_word(kind, frame.hash);
+                let hash = end(frame);
                 steps += 1;
                 if steps > PATIENCE && !frame.value.occurs_once() {
                     known.insert(frame.value.as_raw().bits, hash);
                 }
                 frames.pop();
                 if frames.is_empty() {
-                    return hash;
+                    return Some(hash);
                 }
                 hash
             }
         };
         let Some(frame) = frames.last_mut() else { unreachable!("returned with the last frame") };
-        if frame.value.as_list().is_some() {
-            frame.hash = hash_word(frame.hash, hash);
-            frame.next += 1;
-        } else if let Some(key) = frame.key.take() {
-            // A sum, because the order of entries does not matter.
-            frame.hash = frame.hash.wrapping_add(hash_word(key, hash));
-            frame.next += 1;
-        } else {
-            frame.key = Some(hash);
+        frame.add(hash);
+    }
+}
+
+/// Begins a container; `None` for a record whose type has its own `==`.
+fn begin(value: &Owned) -> Option<Frame<'_>> {
+    let own = value.as_record().and_then(|record| record.info().operator(Operator::Eq));
+    own.is_none().then_some(Frame { value, next: 0, hash: 0, key: None })
+}
+
+/// The hash of a container whose parts have all been added.
+fn end(frame: &Frame<'_>) -> u64 {
+    let kind = match frame.value.view() {
+        View::List(_) => LIST,
+        View::Set(_) => SET,
+        View::Record(record) => record.type_ref().as_ptr().addr() as u64,
+        _ => MAP,
+    };
+    hash_word(kind, frame.hash)
+}
+
+impl Frame<'_> {
+    /// Adds the hash of the next part.
+    fn add(&mut self, hash: u64) {
+        match self.value.view() {
+            // A sum, because the order of elements and entries does not matter.
+            View::Set(_) => self.hash = self.hash.wrapping_add(hash_word(SET, hash)),
+            View::Map(_) => match self.key.take() {
+                Some(key) => self.hash = self.hash.wrapping_add(hash_word(key, hash)),
+                None => {
+                    self.key = Some(hash);
+                    return;
+                }
+            },
+            _ => self.hash = hash_word(self.hash, hash),
         }
+        self.next += 1;
     }
 }

@@ -11,14 +11,14 @@
 //!   are holes; the last one, if any, is not.
 //! - When there are slots, each live entry has exactly one, reachable from its hash without
 //!   passing an empty one, and holes have none. At most three of four slots are in use.
-//! - No key is NaN.
+//! - No key is NaN, or holds a record whose type has its own `==`.
 
 use std::fmt;
 
 use super::error::{Kind, error};
 use super::hash::{hash_bytes, hash_key};
 use super::{Owned, View, ops, tag};
-use crate::rc::{self, Body};
+use crate::rc::{self, Body, Heap};
 
 /// Maps of so many entries (holes included) are searched without slots.
 const SMALL: usize = 8;
@@ -76,7 +76,7 @@ impl MapObject {
     }
 
     /// Sets what belongs to `key`, and gives what did before. A key that is there keeps its
-    /// place. NaN is no key: an error of kind `value`.
+    /// place. NaN is no key (an error of kind `value`), nor is what has its own `==` (kind `type`).
     pub(crate) fn insert(&mut self, key: Owned, value: Owned) -> Result<Option<Owned>, Owned> {
         let hash = self.hash_if_needed(&key)?;
         if let Some(at) = self.find_hashed(&key, hash) {
@@ -119,6 +119,14 @@ impl MapObject {
     #[inline]
     pub(crate) fn value_at_mut(&mut self, at: usize) -> &mut Owned {
         &mut self.entries[at].value
+    }
+
+    /// The value of entry number `n`, for writing. The entries stand close together afterwards.
+    pub(crate) fn nth_mut(&mut self, n: usize) -> Option<&mut Owned> {
+        if self.entries.len() != self.live {
+            self.close_holes();
+        }
+        self.entries.get_mut(n).map(|entry| &mut entry.value)
     }
 
     /// The number of entries.
@@ -214,7 +222,7 @@ impl MapObject {
         })
     }
 
-    /// An error of kind `value` for what cannot be a key.
+    /// An error for what cannot be a key.
     pub(crate) fn check_key(&self, key: &Owned) -> Result<(), Owned> {
         self.hash_if_needed(key).map(drop)
     }
@@ -222,10 +230,15 @@ impl MapObject {
     /// The hash of a key, or 0 when there are no slots and comparing costs no more than hashing.
     #[inline]
     fn hash_if_needed(&self, key: &Owned) -> Result<u32, Owned> {
-        if self.slots.is_empty() && self.entries.len() < SMALL && key.tag() != tag::FLOAT {
+        let surely_key = match key.tag() {
+            tag::FLOAT => false,
+            tag::LIST | tag::MAP | tag::SET | tag::RECORD => !Heap::knows_own_equality(),
+            _ => true,
+        };
+        if self.slots.is_empty() && self.entries.len() < SMALL && surely_key {
             return Ok(0);
         }
-        hash_key(key).ok_or_else(|| error(Kind::Value, "nan cannot be a key"))
+        hash_key(key).ok_or_else(|| no_key(key))
     }
 
     #[inline]
@@ -399,6 +412,19 @@ impl Entry {
     fn is_hole(&self) -> bool {
         self.key.tag() == tag::ABSENT
     }
+}
+
+/// Why something has no hash.
+#[cold]
+fn no_key(key: &Owned) -> Owned {
+    if key.as_float().is_some() {
+        return error(Kind::Value, "nan cannot be a key");
+    }
+    let what = match key.as_record() {
+        Some(record) => format!("a {} cannot be a key: the type", record.info().owner().name()),
+        None => format!("this {} cannot be a key: a type in it", key.type_name()),
+    };
+    error(Kind::Type, format!("{what} has its own `==`, which keys are not compared by"))
 }
 
 /// Whether two keys are one. Neither is NaN.

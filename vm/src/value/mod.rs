@@ -21,6 +21,8 @@
 //! - Operations throw errors as values: `Err(Owned)`. What a script can cause never panics.
 
 mod access;
+mod bytes;
+mod cell;
 mod closure;
 mod compare;
 mod display;
@@ -30,38 +32,52 @@ mod handle;
 mod hash;
 mod list;
 mod map;
+mod names;
 mod native_object;
 pub(crate) mod number;
 pub(crate) mod ops;
+mod order;
 mod owned;
 mod range;
 mod raw;
+mod record;
+mod set;
 mod shared;
 mod string;
 pub(crate) mod tag;
 #[cfg(test)]
 pub(crate) mod tests;
+mod types;
 mod view;
 
 pub(crate) use access::{
     Step, field_get, field_set, index_get, index_set, path_get, position, slice, slot, slot_mut,
     vacant,
 };
+pub(crate) use bytes::BytesObject;
+pub(crate) use cell::{CellDomain, CellObject, Content, cell_access, last_cell};
 pub(crate) use closure::{Closure, Code};
-pub(crate) use compare::{compare, equals, less, order};
+pub(crate) use compare::{Comparison, Verdict, equals, try_equals};
 pub(crate) use display::{cut_literal, display, literal, try_display, write_display};
 pub(crate) use error::{ErrorObject, Kind, TraceEntry, error, uncatchable};
 pub(crate) use format::format;
 pub(crate) use handle::{Handle, HandleObject};
 pub(crate) use list::ListObject;
 pub(crate) use map::MapObject;
+pub(crate) use names::did_you_mean;
 pub(crate) use native_object::{NativeCode, NativeObject};
+pub(crate) use order::{Less, compare, less, order, try_less};
 pub(crate) use owned::Owned;
 pub(crate) use range::RangeObject;
 pub(crate) use raw::Raw;
+pub(crate) use record::RecordObject;
+pub(crate) use set::SetObject;
 pub(crate) use shared::Shared;
 pub(crate) use string::StrObject;
 pub(crate) use string::count_chars;
+pub(crate) use types::{
+    Behaviour, Operator, TypeInfo, TypeKind, TypeMethod, TypeObject, TypeRef, Variant,
+};
 pub(crate) use view::View;
 
 use crate::rc::Heap;

@@ -9,7 +9,8 @@ use super::number::{
 };
 use super::{ListObject, Owned, View, room};
 
-pub(crate) use super::compare::{equals, less, less_equal};
+pub(crate) use super::compare::{equals, try_equals};
+pub(crate) use super::order::{less, less_equal};
 
 /// Two numbers: both ints, or else both floats.
 enum Pair {
@@ -44,8 +45,10 @@ fn mismatch(verb: &str, a: &Owned, b: &Owned) -> Owned {
     let mut text = format!("cannot {verb} {left} and {right}");
     if verb == "add" && (a.as_str().is_some() != b.as_str().is_some()) {
         text.push_str("; to join text, use \"{x}\" or str(x)");
-    } else if verb == "add" && a.as_list().is_some() {
+    } else if verb == "add" && (a.as_list().is_some() || a.as_bytes().is_some()) {
         text.push_str("; to append one element, use push");
+    } else if a.as_record().is_none() && b.as_record().is_some() {
+        text.push_str("; the left side decides which operator is called: turn it round");
     } else if a.is_nil() || b.is_nil() {
         text.push_str("; `x ?? 0` gives 0 when x is nil");
     }
@@ -79,6 +82,12 @@ pub(crate) fn add(a: &Owned, b: &Owned) -> Result<Owned, Owned> {
             items.extend_from_slice(b);
             Ok(Owned::list(items))
         }
+        (View::Bytes(a), View::Bytes(b)) => {
+            let mut bytes = reserved_bytes(a.len() + b.len())?;
+            bytes.extend_from_slice(a);
+            bytes.extend_from_slice(b);
+            Ok(Owned::bytes(bytes))
+        }
         _ => Err(mismatch("add", a, b)),
     }
 }
@@ -90,7 +99,15 @@ fn reserve(items: &mut Vec<Owned>, more: usize) -> Result<(), Owned> {
     items.try_reserve(more).map_err(|_| no_memory())
 }
 
-/// `a += b`: strings and lists grow in place when nobody else has them.
+/// Room for so many bytes, or throws.
+fn reserved_bytes(len: usize) -> Result<Vec<u8>, Owned> {
+    room(len)?;
+    let mut bytes = Vec::new();
+    bytes.try_reserve_exact(len).map_err(|_| no_memory())?;
+    Ok(bytes)
+}
+
+/// `a += b`: strings, lists and bytes grow in place when nobody else has them.
 pub(crate) fn add_assign(a: &mut Owned, b: &Owned) -> Result<(), Owned> {
     match b.view() {
         View::Str(more) if a.as_str().is_some() => {
@@ -105,6 +122,16 @@ pub(crate) fn add_assign(a: &mut Owned, b: &Owned) -> Result<(), Owned> {
                 list.with_vec(|items| {
                     reserve(items, more.len())?;
                     items.extend_from_slice(more);
+                    Ok::<(), Owned>(())
+                })?;
+            }
+        }
+        View::Bytes(more) if a.as_bytes().is_some() => {
+            room(more.len())?;
+            if let Some(bytes) = a.bytes_mut() {
+                bytes.with_vec(|bytes| {
+                    bytes.try_reserve(more.len()).map_err(|_| no_memory())?;
+                    bytes.extend_from_slice(more);
                     Ok::<(), Owned>(())
                 })?;
             }
@@ -135,13 +162,13 @@ pub(crate) fn mul(a: &Owned, b: &Owned) -> Result<Owned, Owned> {
         None => {}
     }
     match (a.view(), b.view()) {
-        (View::Str(_) | View::List(_), View::Int(n)) => repeat(a, n),
-        (View::Int(n), View::Str(_) | View::List(_)) => repeat(b, n),
+        (View::Str(_) | View::List(_) | View::Bytes(_), View::Int(n)) => repeat(a, n),
+        (View::Int(n), View::Str(_) | View::List(_) | View::Bytes(_)) => repeat(b, n),
         _ => Err(mismatch("multiply", a, b)),
     }
 }
 
-/// A string or list `n` times; nothing for negative `n`.
+/// A string, list or bytes `n` times; nothing for negative `n`.
 pub(crate) fn repeat(value: &Owned, n: i64) -> Result<Owned, Owned> {
     let n = usize::try_from(n.max(0)).unwrap_or(usize::MAX);
     match value.view() {
@@ -166,6 +193,13 @@ pub(crate) fn repeat(value: &Owned, n: i64) -> Result<Owned, Owned> {
                 }
             }
             Ok(Owned::from(ListObject::from(items)))
+        }
+        View::Bytes(bytes) => {
+            let mut out = reserved_bytes(bytes.len().saturating_mul(n))?;
+            for _ in 0..if bytes.is_empty() { 0 } else { n } {
+                out.extend_from_slice(bytes);
+            }
+            Ok(Owned::bytes(out))
         }
         _ => Err(error(Kind::Type, format!("cannot repeat {}", value.type_name()))),
     }
@@ -282,31 +316,71 @@ pub(crate) fn bit_not(a: &Owned) -> Result<Owned, Owned> {
     }
 }
 
-/// `item in container`: a part of a string, a key of a map, an element of a list or range.
-pub(crate) fn contains(container: &Owned, item: &Owned) -> Result<bool, Owned> {
-    match container.view() {
+/// `item in container`: a part of a string or of bytes, a key of a map, an element elsewhere. `None`
+/// when the `==` of a type must be asked: then the list is to be gone through element by element.
+pub(crate) fn try_contains(container: &Owned, item: &Owned) -> Result<Option<bool>, Owned> {
+    let found = match container.view() {
         View::Str(text) => match item.as_str() {
-            Some(part) => Ok(text.as_str().contains(part)),
+            Some(part) => text.as_str().contains(part),
             None => {
                 let text = format!("cannot look for {} in a string", item.type_name());
-                Err(error(Kind::Type, text))
+                return Err(error(Kind::Type, text));
             }
         },
-        View::List(list) => Ok(list.iter().any(|element| equals(element, item))),
-        View::Map(map) => Ok(map.find(item).is_some()),
+        View::List(list) => {
+            for element in &**list {
+                match try_equals(element, item) {
+                    Some(false) => {}
+                    // Found, or a question that comes first and might throw.
+                    answer => return Ok(answer),
+                }
+            }
+            false
+        }
+        View::Map(map) => map.find(item).is_some(),
+        View::Set(set) => set.contains(item),
+        View::Bytes(bytes) => match item.view() {
+            View::Int(n) => u8::try_from(n).is_ok_and(|byte| bytes.contains(&byte)),
+            View::Bytes(part) => find_bytes(bytes, part, 0).is_some(),
+            _ => {
+                let text = format!("cannot look for {} in bytes", item.type_name());
+                return Err(error(Kind::Type, text));
+            }
+        },
         View::Range(range) => {
             let number = match item.view() {
                 View::Int(n) => Some(n),
                 View::Float(x) => super::number::exact_int(x),
                 _ => None,
             };
-            Ok(number.is_some_and(|n| range.index_of(n).is_some()))
+            number.is_some_and(|n| range.index_of(n).is_some())
         }
         _ => {
             let text = format!("cannot look for {} in {}", item.type_name(), container.type_name());
-            Err(error(Kind::Type, text))
+            return Err(error(Kind::Type, text));
         }
+    };
+    Ok(Some(found))
+}
+
+/// As [`try_contains`], but where the `==` of a type would have to be asked its fields are compared.
+pub(crate) fn contains(container: &Owned, item: &Owned) -> Result<bool, Owned> {
+    let slowly = || container.as_list().is_some_and(|list| list.iter().any(|e| equals(e, item)));
+    Ok(try_contains(container, item)?.unwrap_or_else(slowly))
+}
+
+/// Where `part` begins in `bytes`, at or after `from`.
+pub(crate) fn find_bytes(bytes: &[u8], part: &[u8], from: usize) -> Option<usize> {
+    let Some((&first, rest)) = part.split_first() else { return (from <= bytes.len()).then_some(from) };
+    let mut at = from;
+    while let Some(next) = bytes.get(at..)?.iter().position(|&byte| byte == first) {
+        at += next;
+        if bytes[at + 1..].starts_with(rest) {
+            return Some(at);
+        }
+        at += 1;
     }
+    None
 }
 
 /// A range from its parts.

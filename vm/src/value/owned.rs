@@ -8,8 +8,9 @@ use std::mem::ManuallyDrop;
 use std::sync::Arc;
 
 use super::{
-    Closure, ErrorObject, Handle, HandleObject, ListObject, MapObject, NativeCode, NativeObject,
-    RangeObject, Raw, StrObject, View, tag,
+    BytesObject, CellObject, Closure, ErrorObject, Handle, HandleObject, ListObject, MapObject,
+    NativeCode, NativeObject, RangeObject, Raw, RecordObject, SetObject, StrObject, TypeObject,
+    TypeRef, View, tag,
 };
 use crate::rc;
 
@@ -115,6 +116,41 @@ impl Owned {
         Self::shared_handle(tag::HANDLE, Box::new(handle))
     }
 
+    /// A struct value or an enum value, with the fields of its type in their order.
+    ///
+    /// # Panics
+    /// When there are not as many as the type has.
+    pub(crate) fn record(info: TypeRef, fields: Vec<Self>) -> Self {
+        assert_eq!(fields.len(), info.fields().len(), "a value for each field");
+        let mut fields = ManuallyDrop::new(fields);
+        // SAFETY: as many owned values as the type has fields, which the record takes over.
+        let raw = unsafe { RecordObject::allocate(info, fields.as_ptr().cast()) };
+        // SAFETY: the elements belong to the record now; the buffer is dropped with the rest.
+        unsafe { fields.set_len(0) };
+        drop(ManuallyDrop::into_inner(fields));
+        Self::inline(raw)
+    }
+
+    /// A struct, an enum or a variant as a value.
+    pub(crate) fn type_value(info: TypeRef) -> Self {
+        Self::inline(rc::allocate(TypeObject::new(info)))
+    }
+
+    /// A set.
+    pub(crate) fn set(set: SetObject) -> Self {
+        Self::inline(rc::allocate(set))
+    }
+
+    /// Bytes.
+    pub(crate) fn bytes(bytes: Vec<u8>) -> Self {
+        Self::inline(rc::allocate(BytesObject::from(bytes)))
+    }
+
+    /// A cell of the running thread.
+    pub(crate) fn cell(value: Self) -> Self {
+        Self::inline(rc::allocate_shared(tag::CELL, CellObject::new(value)))
+    }
+
     fn shared_handle(tag: u64, handle: Box<dyn Handle>) -> Self {
         Self::inline(rc::allocate_shared(tag, HandleObject::new(handle)))
     }
@@ -181,6 +217,7 @@ impl Owned {
     pub(crate) fn type_name(&self) -> &str {
         match self.view() {
             View::Handle(handle) => handle.get().type_name(),
+            View::Record(record) => record.info().owner().name(),
             _ => tag::name(self.tag()),
         }
     }
@@ -258,6 +295,35 @@ impl Owned {
         if let View::Error(error) = self.view() { Some(error) } else { None }
     }
 
+    /// The record, if it is one.
+    #[inline]
+    pub(crate) fn as_record(&self) -> Option<&RecordObject> {
+        if let View::Record(record) = self.view() { Some(record) } else { None }
+    }
+
+    /// The type, if it is one as a value.
+    pub(crate) fn as_type(&self) -> Option<TypeRef> {
+        if let View::Type(object) = self.view() { Some(object.info()) } else { None }
+    }
+
+    /// The set, if it is one.
+    #[inline]
+    pub(crate) fn as_set(&self) -> Option<&SetObject> {
+        if let View::Set(set) = self.view() { Some(set) } else { None }
+    }
+
+    /// The bytes, if it is some.
+    #[inline]
+    pub(crate) fn as_bytes(&self) -> Option<&BytesObject> {
+        if let View::Bytes(bytes) = self.view() { Some(bytes) } else { None }
+    }
+
+    /// The cell, if it is one.
+    #[inline]
+    pub(crate) fn as_cell(&self) -> Option<&CellObject> {
+        if let View::Cell(cell) = self.view() { Some(cell) } else { None }
+    }
+
     /// What stands behind a handle (also a channel or a thread) of this type.
     pub(crate) fn as_handle<T: Handle>(&self) -> Option<&T> {
         match self.view() {
@@ -290,6 +356,27 @@ impl Owned {
     pub(crate) fn error_mut(&mut self) -> Option<&mut ErrorObject> {
         // SAFETY: it has the tag of the type asked for.
         (self.0.tag == tag::ERROR).then(|| unsafe { self.unique_body() })
+    }
+
+    /// The record for writing: copied first when someone else has it too.
+    #[inline]
+    pub(crate) fn record_mut(&mut self) -> Option<&mut RecordObject> {
+        // SAFETY: it has the tag of the type asked for.
+        (self.0.tag == tag::RECORD).then(|| unsafe { self.unique_body() })
+    }
+
+    /// The set for writing: copied first when someone else has it too.
+    #[inline]
+    pub(crate) fn set_mut(&mut self) -> Option<&mut SetObject> {
+        // SAFETY: it has the tag of the type asked for.
+        (self.0.tag == tag::SET).then(|| unsafe { self.unique_body() })
+    }
+
+    /// The bytes for writing: copied first when someone else has them too.
+    #[inline]
+    pub(crate) fn bytes_mut(&mut self) -> Option<&mut BytesObject> {
+        // SAFETY: it has the tag of the type asked for.
+        (self.0.tag == tag::BYTES).then(|| unsafe { self.unique_body() })
     }
 
     /// # Safety

@@ -24,6 +24,24 @@ impl Shared {
         Self(value.into_raw())
     }
 
+    /// An error of kind `type` when a cell is in the value, so that it cannot leave its thread.
+    pub(crate) fn may_cross(value: &Owned) -> Result<(), Owned> {
+        // SAFETY: the value keeps its object alive.
+        if unsafe { rc::holds_cell(value.as_raw()) } {
+            return Err(super::cell::cannot_cross());
+        }
+        Ok(())
+    }
+
+    /// As [`Shared::new`] for a value that leaves its thread: an error of kind `type` when a cell is
+    /// in it, which could not be used there.
+    pub(crate) fn crossing(value: Owned) -> Result<Self, Owned> {
+        Self::may_cross(&value)?;
+        // SAFETY: the value keeps its object alive.
+        unsafe { rc::share_without_cells(value.as_raw()) };
+        Ok(Self(value.into_raw()))
+    }
+
     /// The value, in the thread that has it now.
     pub(crate) fn into_owned(self) -> Owned {
         let raw = self.0;

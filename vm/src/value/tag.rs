@@ -38,10 +38,20 @@ pub(crate) const CHANNEL: u64 = 15;
 pub(crate) const THREAD: u64 = 16;
 /// Any other object with identity: a mutex, a file, an object of the host.
 pub(crate) const HANDLE: u64 = 17;
+/// A value of a struct or an enum.
+pub(crate) const RECORD: u64 = 18;
+/// A type as a value.
+pub(crate) const TYPE: u64 = 19;
+/// A set.
+pub(crate) const SET: u64 = 20;
+/// Bytes.
+pub(crate) const BYTES: u64 = 21;
+/// A cell.
+pub(crate) const CELL: u64 = 22;
 /// One past the last tag.
-pub(crate) const END: u64 = 18;
+pub(crate) const END: u64 = 23;
 
-/// The name that `type(v)` gives for a tag; handles have names of their own.
+/// The name that `type(v)` gives for a tag; handles and records have names of their own.
 pub(crate) fn name(tag: u64) -> &'static str {
     match tag {
         NIL => "nil",
@@ -57,6 +67,11 @@ pub(crate) fn name(tag: u64) -> &'static str {
         ERROR => "error",
         CHANNEL => "channel",
         THREAD => "thread",
+        RECORD => "struct",
+        TYPE => "type",
+        SET => "set",
+        BYTES => "bytes",
+        CELL => "cell",
         _ => "handle",
     }
 }

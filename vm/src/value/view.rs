@@ -3,8 +3,8 @@
 #![expect(unsafe_code, reason = "the tag tells the type of the object")]
 
 use super::{
-    Closure, ErrorObject, HandleObject, ListObject, MapObject, NativeObject, RangeObject, Raw,
-    StrObject, tag,
+    BytesObject, CellObject, Closure, ErrorObject, HandleObject, ListObject, MapObject,
+    NativeObject, RangeObject, Raw, RecordObject, SetObject, StrObject, TypeObject, tag,
 };
 use crate::rc;
 
@@ -39,6 +39,16 @@ pub(crate) enum View<'a> {
     Thread(&'a HandleObject),
     /// Any other handle.
     Handle(&'a HandleObject),
+    /// A struct value or an enum value.
+    Record(&'a RecordObject),
+    /// A struct, an enum or a variant as a value.
+    Type(&'a TypeObject),
+    /// A set.
+    Set(&'a SetObject),
+    /// Bytes.
+    Bytes(&'a BytesObject),
+    /// A cell.
+    Cell(&'a CellObject),
     /// An argument that was left out.
     Absent,
 }
@@ -68,6 +78,11 @@ impl View<'_> {
                 tag::CHANNEL => Self::Channel(rc::body(raw)),
                 tag::THREAD => Self::Thread(rc::body(raw)),
                 tag::HANDLE => Self::Handle(rc::body(raw)),
+                tag::RECORD => Self::Record(rc::body(raw)),
+                tag::TYPE => Self::Type(rc::body(raw)),
+                tag::SET => Self::Set(rc::body(raw)),
+                tag::BYTES => Self::Bytes(rc::body(raw)),
+                tag::CELL => Self::Cell(rc::body(raw)),
                 _ => Self::Absent,
             }
         }

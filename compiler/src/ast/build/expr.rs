@@ -248,7 +248,9 @@ impl Builder<'_> {
                 Index::At(at) if !matches!(at.kind, ExprKind::Range { .. }) => return,
                 Index::At(_) | Index::Open { .. } => "a slice is a copy: assign its elements",
             },
-            ExprKind::List(_) => "to take a list apart, write `let [a, b] = ...` and assign each",
+            ExprKind::List(_) => {
+                "a list is a value: put it into a `var`; to take one apart, write `let [a, b] = ...`"
+            }
             ExprKind::TypeName(_) => {
                 "an upper-case letter makes it a type: variables are lower-case"
             }

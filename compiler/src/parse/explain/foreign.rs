@@ -2,6 +2,7 @@
 
 use super::{Place, span_of};
 use crate::diagnostics::{Code, Diagnostic};
+use crate::source::Span;
 use crate::token::{Lexeme, Token};
 
 /// First words of statements in other languages, and what to write here.
@@ -37,6 +38,13 @@ const FOREIGN: &[(&[&str], &str)] = &[
     (&["trait", "interface", "impl"], "functions of a type stand inside its `struct` or `enum`"),
 ];
 
+/// Those of them whose condition may stand in parentheses.
+const TAKES_CONDITION: &[&str] =
+    &["switch", "foreach", "unless", "until", "elif", "elsif", "elseif", "case", "when"];
+
+/// Those of them that are functions here, and foreign only where a statement starts.
+const TAKES_VALUE: &[&str] = &["print", "puts", "echo", "yield", "data", "record", "local", "use"];
+
 impl Place<'_> {
     /// True at `/*`.
     fn opens_comment(&self) -> bool {
@@ -65,28 +73,63 @@ impl Place<'_> {
             Some(Token::Slash) if self.expects_expression() && self.opens_comment() => {
                 Some(self.error(Code::ForeignSyntax, "a comment starts with `#`"))
             }
-            Some(Token::Plus) if self.expects_expression() => {
-                Some(self.error(Code::ForeignSyntax, "there is no `+` before a single value"))
-            }
+            Some(Token::Plus) if self.expects_expression() => Some(
+                self.error(Code::ForeignSyntax, "there is no `+` before a single value")
+                    .help("to go on with the line above, end that line with the `+`"),
+            ),
             Some(Token::Colon) if !self.expects_expression() => self.annotation(),
-            _ if self.ends_in_decrement() && self.expects_expression() => {
-                Some(self.error(Code::ForeignSyntax, "there is no `--`: write `x -= 1`"))
+            Some(Token::Greater) if before.is_some_and(|b| b.token == Token::Pipe) && adjacent => {
+                let message = "there is no `|>`: write `value.function()`, or `function(value)`";
+                Some(self.error(Code::ForeignSyntax, message))
+            }
+            _ => self.decrement().filter(|_| self.expects_expression()).map(|span| {
+                let message = "there is no `--`: write `x -= 1`";
+                Diagnostic::error(Code::ForeignSyntax, span, message)
+            }),
+        }
+    }
+
+    /// The `--` right before.
+    fn decrement(&self) -> Option<Span> {
+        match self.tokens[..self.at.min(self.tokens.len())] {
+            [.., first, last]
+                if (first.token, last.token) == (Token::Minus, Token::Minus)
+                    && first.end == last.start =>
+            {
+                Some(span_of(first).to(span_of(last)))
             }
             _ => None,
         }
     }
 
-    fn ends_in_decrement(&self) -> bool {
-        match self.tokens[..self.at.min(self.tokens.len())] {
-            [.., first, last] => {
-                (first.token, last.token) == (Token::Minus, Token::Minus) && first.end == last.start
-            }
-            _ => false,
-        }
-    }
-
-    /// `x: int`, `if a:`
+    /// `x: int`, `if a:`, and other colons
     fn annotation(&self) -> Option<Diagnostic> {
+        let found = self.tokens.get(self.at)?;
+        let next = self.tokens.get(self.at + 1).filter(|next| next.start == found.end);
+        if let Some(next) = next.filter(|next| matches!(next.token, Token::Assign | Token::Colon)) {
+            let span = span_of(*found).to(span_of(*next));
+            let message = match next.token {
+                Token::Assign => "there is no `:=`: declare with `let name = value` or `var`",
+                _ => "there is no `::`: a member is written `module.name`",
+            };
+            return Some(Diagnostic::error(Code::ForeignSyntax, span, message));
+        }
+        match self.opener().map(|opener| (opener, self.before())) {
+            Some((opener, Some(_))) if opener.token == Token::LBracket && self.is_index(opener) => {
+                return Some(self.error(Code::ForeignSyntax, "a slice is written `xs[1..3]`"));
+            }
+            Some((opener, Some(before)))
+                if opener.token == Token::LBrace
+                    && !self.expects("=>")
+                    && before.start >= opener.end
+                    && self.text[opener.end as usize..before.start as usize].trim().is_empty() =>
+            {
+                let message = "a map is written in brackets: `[name: value]`";
+                let error = Diagnostic::error(Code::ForeignSyntax, span_of(opener), message);
+                return Some(error.help("`{ ... }` is a block of statements"));
+            }
+            _ => {}
+        }
         if self.expects("=>") {
             return Some(self.error(Code::ForeignSyntax, "an arm is written `pattern => value`"));
         }
@@ -98,6 +141,14 @@ impl Place<'_> {
         let named = self.before().is_some_and(|b| matches!(b.token, Token::Name | Token::RParen));
         named.then(|| {
             self.error(Code::ForeignSyntax, "types are not written down: leave out the `:`")
+        })
+    }
+
+    /// The `[` follows what it takes an element of.
+    fn is_index(&self, opener: Lexeme) -> bool {
+        self.tokens.iter().rev().any(|lexeme| {
+            lexeme.end == opener.start
+                && matches!(lexeme.token, Token::Name | Token::RParen | Token::RBracket)
         })
     }
 
@@ -124,15 +175,33 @@ impl Place<'_> {
     /// A word that starts statements in another language.
     pub(super) fn foreign_word(&self) -> Option<Diagnostic> {
         let statement = self.statement();
-        let word = |lexeme: &Lexeme| {
+        let found = self.found();
+        let entry = |lexeme: &Lexeme| {
             let word = self.text_of(*lexeme);
             let entry = FOREIGN.iter().find(|(words, _)| words.contains(&word))?;
-            (lexeme.token == Token::Name).then_some((*lexeme, entry.1))
+            (lexeme.token == Token::Name).then_some((*lexeme, word, entry.1))
         };
+        // At the start of a statement, and not used as a name is.
+        let first = statement.first().and_then(entry).filter(|(_, word, _)| {
+            let next = statement.get(1).map(|lexeme| lexeme.token).or(found);
+            match next {
+                Some(Token::LParen) => TAKES_CONDITION.contains(word),
+                None | Some(Token::Name | Token::TypeName | Token::Number | Token::LBrace) => true,
+                Some(Token::Str | Token::StrStart | Token::Colon | Token::LBracket) => true,
+                Some(token) => token.is_keyword(),
+            }
+        });
         // `const x = 1`, or `private fn f() { }`: two words stand where there should be one.
-        let last =
-            self.before().as_ref().and_then(word).filter(|_| self.found() != Some(Token::Assign));
-        let (lexeme, message) = statement.first().and_then(word).or(last)?;
+        let starts = |token: Token| {
+            matches!(token, Token::Name | Token::TypeName | Token::Number | Token::Str)
+                || token.is_keyword()
+        };
+        let last = self
+            .before()
+            .as_ref()
+            .and_then(entry)
+            .filter(|(_, word, _)| !TAKES_VALUE.contains(word) && found.is_some_and(starts));
+        let (lexeme, _, message) = first.or(last)?;
         if self.expects_expression() {
             return None;
         }

@@ -29,7 +29,7 @@ fn foreign_syntax() {
         ("!a", &["1:1 `!` is written `not`"]),
         ("x++", &["1:2 there is no `++`: write `x += 1`"]),
         ("++x", &["1:1 there is no `++`: write `x += 1`"]),
-        ("x--", &["1:4 there is no `--`: write `x -= 1`"]),
+        ("x--", &["1:2 there is no `--`: write `x -= 1`"]),
         ("a === b", &["1:3 `===` is written `==`"]),
         ("a <> b", &["1:3 `<>` is written `!=`"]),
         (
@@ -40,8 +40,18 @@ fn foreign_syntax() {
         ),
         ("// comment", &["1:1 a comment starts with `#`"]),
         ("/* c */", &["1:1 a comment starts with `#`"]),
-        ("x = + 1", &["1:5 there is no `+` before a single value"]),
-        ("a\n+ b", &["2:1 there is no `+` before a single value"]),
+        (
+            "x = + 1",
+            &[
+                "1:5 there is no `+` before a single value (to go on with the line above, end that line with the `+`)",
+            ],
+        ),
+        (
+            "a\n+ b",
+            &[
+                "2:1 there is no `+` before a single value (to go on with the line above, end that line with the `+`)",
+            ],
+        ),
         ("x: int = 1", &["1:2 types are not written down: leave out the `:`"]),
         ("let x: int = 1", &["1:6 types are not written down: leave out the `:`"]),
         ("fn f(a: int) { }", &["1:7 types are not written down: leave out the `:`"]),
@@ -195,7 +205,7 @@ fn strings_and_numbers() {
         (
             r#""{x:>{w}}""#,
             &[
-                "1:4 this `:` starts a format, which goes on to a `}` (put the expression in parentheses if the `:` is part of it)",
+                r#"1:4 this `:` starts a format, which goes on to a `}` (write `\{` for a brace that is part of the text; an expression with a `:` of its own stands in parentheses)"#,
             ],
         ),
         (r#""{a b}""#, &["1:5 expected `}` or an operator, found `b`"]),
@@ -233,7 +243,7 @@ fn strings_and_numbers() {
             &["1:1 this number is out of range: integers end at 9223372036854775807"],
         ),
         ("1e999", &["1:1 `1e999` is out of range for a float"]),
-        ("x.1", &["1:3 expected a name, found `1`"]),
+        ("x.1", &["1:3 expected a name, found `1` (an element is written `[1]`)"]),
     ]);
 }
 
@@ -258,11 +268,16 @@ fn assignments_and_names() {
                 "1:7 an assignment has no value and cannot stand here (write one assignment to a statement; `==` compares)",
             ],
         ),
-        ("return =", &["1:8 expected an expression, found `=`"]),
+        (
+            "return =",
+            &[
+                "1:1 `return` is a keyword and cannot be a name here (write `return_`, or another name)",
+            ],
+        ),
         (
             "[a, b] = [b, a]",
             &[
-                "1:1 this cannot be assigned to (to take a list apart, write `let [a, b] = ...` and assign each)",
+                "1:1 this cannot be assigned to (a list is a value: put it into a `var`; to take one apart, write `let [a, b] = ...`)",
             ],
         ),
         (
@@ -416,7 +431,7 @@ fn expressions() {
         ("break 1 2", &["1:9 expected an operator or the end of the statement, found `2`"]),
         ("|a b| c", &["1:4 expected `,`, `|` or `=`, found `b`"]),
         ("x is 3", &["1:6 expected the name of a type, found `3`"]),
-        ("x => 1", &["1:3 expected the end of the statement, found `=>`"]),
+        ("x => 1", &["1:3 `=>` makes no function (an anonymous function is written `|x| ...`)"]),
         ("f(...)", &["1:6 expected an expression, found `)`"]),
         ("a.b.c.\n", &["1:7 the text ends here, but a name is missing"]),
         ("throw", &["1:6 the text ends here, but an expression is missing"]),
@@ -429,14 +444,24 @@ fn expressions() {
 #[test]
 fn statements() {
     check(&[
-        ("if a { 1 } else b", &["1:17 expected `{` or `if` after `else`, found `b`"]),
+        (
+            "if a { 1 } else b",
+            &[
+                "1:17 expected `{` or `if` after `else`, found `b` (write `else { ... }`, or `else if condition { ... }`)",
+            ],
+        ),
         (
             "if x\n{ y }",
             &[
                 "1:5 the `{` of a body stands on the line of its head (move the `{` of the next line up)",
             ],
         ),
-        ("if x\ny", &["1:5 expected `{` and a body"]),
+        (
+            "if x\ny",
+            &[
+                "1:5 expected `{` and a body (a body is written `{ ... }`, also when it is one statement)",
+            ],
+        ),
         (
             "fn f()\n{ 1 }",
             &[
@@ -462,7 +487,12 @@ fn statements() {
         ("else { 1 }", &["1:1 this `else` belongs to no `if`"]),
         ("a;;b", &["1:3 one `;` is enough (remove it)"]),
         (";", &["1:1 this `;` ends nothing (remove it)"]),
-        ("loop x { }", &["1:6 expected `{`, found `x`"]),
+        (
+            "loop x { }",
+            &[
+                "1:6 expected `{`, found `x` (`loop` goes on for ever; with a condition it is written `while`)",
+            ],
+        ),
         (
             "import",
             &["1:7 the text ends here, but the name of a module or the path of a file is missing"],
@@ -475,7 +505,9 @@ fn statements() {
         ),
         (
             r#"import "a{b}""#,
-            &["1:8 expected the name of a module or the path of a file, found a string"],
+            &[
+                "1:8 expected the name of a module or the path of a file, found a string (the path of a module is a plain string)",
+            ],
         ),
         ("if a { b } else if { c }", &["1:25 the text ends here, but `{` is missing"]),
         ("match v { [a, b: c] => 1 }", &["1:12 this part of a map's pattern has no key"]),
@@ -561,14 +593,14 @@ fn rendered() {
     let source = Source::new("a.lisle", "fn f(x) {\n    g(x\n}\nlet MAX = 1\n");
     let text = crate::diagnostics::render(&parse(&source).diagnostics, &source, false);
     let expected = [
-        "error: this `(` is never closed",
+        "error[E0102]: this `(` is never closed",
         " --> a.lisle:2:6",
         "  |",
         "2 |     g(x",
         "  |      ^",
         "3 | }",
         "  | - expected `)` before this",
-        "error: names of values start with a lower-case letter",
+        "error[E0112]: names of values start with a lower-case letter",
         " --> a.lisle:4:5",
         "  |",
         "4 | let MAX = 1",

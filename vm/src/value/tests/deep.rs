@@ -1,8 +1,11 @@
 //! Nothing recurses: values nest to any depth.
 
+use super::types::{Types, equal_by, less_by};
 use super::{Random, int, list, map, on_small_stack, str};
-use crate::rc::{check, live_objects};
-use crate::value::{Handle, MapObject, Owned, Shared, compare, equals, hash, literal};
+use crate::rc::{Heap, SharedHeap, check, live_objects};
+use crate::value::{
+    Handle, MapObject, Operator, Owned, SetObject, Shared, compare, equals, hash, literal,
+};
 
 const DEEP: usize = if cfg!(miri) { 300 } else { 1_000_000 };
 
@@ -53,6 +56,63 @@ fn deep_values_print_compare_and_hash() {
             keyed.insert(a, int(1)).unwrap();
             assert_eq!(keyed.get(&b).and_then(Owned::as_int), Some(1));
         }
+    });
+}
+
+#[test]
+fn deep_sets_print_compare_hash_and_cross() {
+    on_small_stack(|| {
+        // Where no type has its own `==`, an element is not looked through when it is inserted.
+        let heap = Heap::new(SharedHeap::new(None), None);
+        let entered = heap.enter();
+        let wrap = |inner| {
+            let mut set = SetObject::new();
+            set.insert(inner).unwrap();
+            Owned::set(set)
+        };
+        let (a, b) = (nested(DEEP, wrap), nested(DEEP, wrap));
+        assert!(equals(&a, &b) && !equals(&a, &nested(DEEP - 1, wrap)));
+        assert_eq!(hash::hash_key(&a), hash::hash_key(&b));
+        assert_eq!(literal(&a).len(), DEEP * "set([])".len() + 2);
+        drop(b);
+        let a = Shared::crossing(a).unwrap().into_owned();
+        assert_eq!(check::walk(&[&a], true).unwrap().shared, DEEP + 1);
+        drop(a);
+        drop(entered);
+        assert_eq!((live_objects(), heap.bytes(), heap.vm().bytes()), (0, 0, 0));
+    });
+}
+
+#[test]
+fn deep_records_print_compare_hash_and_cross() {
+    on_small_stack(|| {
+        let mut types = Types::default();
+        let info = types.record("R", &["a", "b"], &[Operator::Lt]);
+        let chain = |leaf: &Owned| {
+            let mut value = leaf.clone();
+            for _ in 0..DEEP {
+                value = Owned::record(info, vec![int(1), value]);
+            }
+            value
+        };
+        let (a, b) = (chain(&int(5)), chain(&int(5)));
+        assert!(equals(&a, &b) && !equals(&a, &chain(&int(6))));
+        assert_eq!(hash::hash_key(&a), hash::hash_key(&b));
+        assert_eq!(literal(&a).len(), DEEP * "R(a: 1, b: )".len() + 1);
+        assert!(MapObject::new().insert(a.clone(), int(1)).is_ok());
+        // Asked at the end of a long way, in lists for `<` as well.
+        let own = types.record("Own", &["x"], &[Operator::Eq, Operator::Lt]);
+        let leaf = |n| Owned::record(own, vec![int(n)]);
+        assert_eq!(equal_by(&chain(&leaf(1)), &chain(&leaf(2)), |_, _| true), (true, 1));
+        let deep = |leaf: Owned| (0..DEEP).fold(leaf, |value, _| list([int(1), value]));
+        let answer = |name: &str, _: &Owned, _: &Owned| name == "<";
+        assert!(less_by(&deep(leaf(1)), &deep(leaf(2)), answer).unwrap());
+        drop(b);
+        let a = Shared::crossing(a).unwrap();
+        std::thread::scope(|scope| {
+            let there = std::thread::Builder::new().stack_size(256 * 1024);
+            there.spawn_scoped(scope, move || drop(a.into_owned())).unwrap();
+        });
     });
 }
 

@@ -1,12 +1,17 @@
 //! Tests of values: by kind, and of what works across kinds.
 
 mod access;
+mod bytes;
+mod cell;
 mod deep;
 mod format;
 mod map;
 mod number;
 mod ops;
+mod record;
+mod set;
 mod text;
+mod types;
 
 use super::{MapObject, Owned};
 

@@ -1,0 +1,106 @@
+//! Structs, enums and patterns in random programs.
+
+use super::{Generator, Name};
+
+impl Generator {
+    pub(super) fn types(&mut self) {
+        self.line("struct P {");
+        self.line("a; b = [a]");
+        self.line("fn of(x) { P(x) }");
+        self.line("fn both(self) { [self.a, self.b] }");
+        self.line("fn turn(mut self) { let t = self.a; self.a = self.b; self.b = t; self }");
+        self.line("fn set(mut self, x) { self = P(x, self) }");
+        self.line("}");
+        self.line("enum E {");
+        self.line("A(x), B(x, y = [x]), C");
+        self.line("fn first(self) { match self { E.A(x) | E.B(x, _) => x, E.C => nil } }");
+        self.line("fn later(self) { || [self] }");
+        self.line("}");
+    }
+
+    /// A statement that takes a value apart.
+    pub(super) fn taking_apart(&mut self) {
+        let value = self.expr(2);
+        match self.random.below(6) {
+            0 => {
+                let (a, b) = (self.fresh() + "a", self.fresh() + "b");
+                self.line(&format!("var [{a}, ...{b}] = [{value}, 1, [2]]"));
+                if let Some(scope) = self.scopes.last_mut() {
+                    scope.extend([a, b].map(|name| Name { name, mutable: true }));
+                }
+            }
+            1 => {
+                let mutable = self.random.below(2) == 0;
+                let name = self.fresh() + "p";
+                let word = if mutable { "var" } else { "let" };
+                self.line(&format!("{word} P(_, {name}) = P(1, {value})"));
+                if let Some(scope) = self.scopes.last_mut() {
+                    scope.push(Name { name, mutable });
+                }
+            }
+            2 => {
+                if let Some(name) = self.pick(true) {
+                    self.line(&format!("{name} = P({value})"));
+                    self.line(&format!("{name}.a = [{name}.turn(), {name}]"));
+                    self.line(&format!("{name}.set({name}.both())"));
+                }
+            }
+            3 => {
+                let (a, b) = (self.fresh() + "a", self.fresh() + "b");
+                self.line(&format!("for {a}, [{b}, _] in [[{value}, 1], [2, 3]] {{"));
+                self.inside(&[a, b]);
+                self.line("}");
+            }
+            4 => {
+                let name = self.fresh() + "i";
+                self.line(&format!("if let [{name}, ...] | P({name}, ...) = {value} {{"));
+                self.inside(&[name]);
+                self.line("}");
+            }
+            _ => {
+                let value = match (self.random.below(2), self.pick(false)) {
+                    (0, Some(name)) => name,
+                    _ => value,
+                };
+                let (a, b) = (self.fresh() + "m", self.fresh() + "n");
+                self.line(&format!("match {value} {{"));
+                self.line(&format!("[{a}, ...{b}] => {{"));
+                self.inside(&[a.clone(), b.clone()]);
+                let cond = self.cond();
+                self.line(&format!("}}\nP({a}, {b}) | E.B({a}, {b}) if {cond} => {{"));
+                self.inside(&[a.clone(), b.clone()]);
+                self.line(&format!("}}\n[k: {a}, ...{b}] => {{"));
+                self.inside(&[a.clone(), b]);
+                self.line(&format!("}}\n{a} is int if {a} != 3 => {{"));
+                self.inside(&[a]);
+                self.line("}\nnil | 0..=2 | \"s\" => 1\n_ => 2\n}");
+            }
+        }
+    }
+
+    fn inside(&mut self, names: &[String]) {
+        let names = names.iter().map(|name| Name { name: name.clone(), mutable: false });
+        self.scopes.push(names.collect());
+        self.plain_body(2);
+        self.scopes.pop();
+    }
+
+    /// An expression with types in it, around `a`.
+    pub(super) fn typed_expr(&mut self, a: &str, depth: usize) -> String {
+        let b = self.expr(depth - 1);
+        match self.random.below(9) {
+            0 => format!("P({a})"),
+            1 => format!("P(b: {a}, a: {b})"),
+            2 => format!("P.of({a}).both()"),
+            3 => format!("E.B({a}, {b})"),
+            4 => format!("E.A({a}).first()"),
+            5 => format!("[E.C, E.B(y: {a}, x: {b}).later()()]"),
+            6 => format!("[{a}].map(E.A)"),
+            7 => format!("(|[x, ...r]| [r, x])([{a}, {b}])"),
+            _ => format!(
+                "(match {a} {{ [x] => x, [x, ...r] => [r, x], P(x, y) => [y, x], \
+                 E.A(x) | E.B(_, x) => [x], x is string => x + x, x => [x, {b}] }})"
+            ),
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! Texts made of values, as `str` gives them.
+
+use super::arguments::{give, text};
+use super::elements::walked;
+use crate::native::{Call, NativeResult, with_texts};
+use crate::value::{Owned, View, room, try_display, write_display};
+
+/// Adds the text of a value to a line.
+fn append(line: &mut String, value: &Owned) -> Result<(), Owned> {
+    match value.view() {
+        View::Nil | View::Bool(_) | View::Int(_) | View::Float(_) | View::Str(_) => {
+            write_display(line, value);
+        }
+        // May be larger than they look.
+        _ => line.push_str(&try_display(value)?),
+    }
+    Ok(())
+}
+
+/// Gives `then` the texts of the values with a separator between them.
+pub(super) fn line(
+    call: &mut Call<'_>,
+    values: Vec<Owned>,
+    separator: String,
+    then: impl FnOnce(&mut Call<'_>, String) -> NativeResult + 'static,
+) -> NativeResult {
+    with_texts(
+        call,
+        values,
+        Box::new(move |call, values| {
+            // The same long text may be in it many times.
+            let bytes = |value: &Owned| value.as_str().map_or(8, str::len);
+            let separators = separator.len().saturating_mul(values.len().saturating_sub(1));
+            room(values.iter().map(bytes).fold(separators, usize::saturating_add))?;
+            let mut line = String::new();
+            for (i, value) in values.iter().enumerate() {
+                if i > 0 {
+                    line.push_str(&separator);
+                }
+                append(&mut line, value)?;
+            }
+            call.charge(line.len() / 16);
+            then(call, line)
+        }),
+    )
+}
+
+/// Gives `then` the text of one value.
+pub(super) fn of(
+    call: &mut Call<'_>,
+    value: Owned,
+    then: impl FnOnce(&mut Call<'_>, Owned) -> NativeResult + 'static,
+) -> NativeResult {
+    with_texts(
+        call,
+        vec![value],
+        Box::new(move |call, mut values| {
+            let value = values.pop().unwrap_or_default();
+            if value.as_str().is_some() {
+                return then(call, value);
+            }
+            let text = try_display(&value)?;
+            call.charge(text.len() / 16);
+            then(call, Owned::string(text))
+        }),
+    )
+}
+
+/// `value.join(separator)`
+pub(super) fn join(call: &mut Call<'_>) -> NativeResult {
+    let separator = text(call, 0, "separator")?.to_owned();
+    let values = walked(call.receiver())?.into_owned();
+    line(call, values, separator, |_, text| give(text))
+}
