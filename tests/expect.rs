@@ -268,10 +268,7 @@ impl Expected {
         let kind = self.kind.is_empty()
             || report.head.split(": ").any(|part| part.trim_end_matches(':') == self.kind);
         let file = self.file.as_ref().is_none_or(|file| report.file.ends_with(file));
-        sort && kind
-            && file
-            && report.line == Some(self.line)
-            && report.text.contains(&self.text)
+        sort && kind && file && report.line == Some(self.line) && report.text.contains(&self.text)
     }
 }
 

@@ -11,6 +11,7 @@ use std::{
     sync::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering::SeqCst},
+        mpsc,
     },
     thread,
 };
@@ -165,8 +166,7 @@ fn a_text_that_is_mended_can_be_imported() {
 fn a_failed_module_fails_every_import_in_the_same_way() {
     let paper = Paper::default();
     let texts = Texts::new(&[("m", "print(\"runs\")\nlet x = [][1]")]);
-    let vm =
-        Vm::builder().lwps(2).stdout(paper.clone()).loader(texts.clone()).build().unwrap();
+    let vm = Vm::builder().lwps(2).stdout(paper.clone()).loader(texts.clone()).build().unwrap();
     let session = vm.session();
     for _ in 0..2 {
         let error = failure(&session, "import \"m\"");
@@ -201,19 +201,18 @@ fn sessions_that_import_at_once_run_it_once() {
 
 #[test]
 fn a_run_that_was_stopped_is_a_failure() {
-    let texts = Texts::new(&[("long", "let x = 1\nloop { sleep(10ms) }")]);
-    let vm = vm_with(&texts);
+    let texts = Texts::new(&[("long", "import host\nhost.here()\nlet x = 1\nsleep(1h)")]);
+    let (here, arrived) = mpsc::channel();
+    let host = lisle::ModuleBuilder::new("host", "").function("here()", "", move || {
+        let _ = here.send(());
+    });
+    let vm = Vm::builder().lwps(2).loader(texts).module(host).build().unwrap();
     let session = vm.session();
     let interrupt = session.interrupt();
     let line = thread::spawn(move || (failure(&session, "import \"long\""), session));
-    // Until the line runs there is nothing to stop.
-    let (error, session) = loop {
-        interrupt.cancel();
-        if line.is_finished() {
-            break line.join().unwrap();
-        }
-        thread::yield_now();
-    };
+    arrived.recv().unwrap();
+    interrupt.cancel();
+    let (error, session) = line.join().unwrap();
     assert_eq!(*error.kind(), ErrorKind::Cancelled);
     let error = failure(&session, "import \"long\"");
     assert_eq!(*error.kind(), ErrorKind::Import);
@@ -235,10 +234,11 @@ fn a_waiter_that_is_stopped_leaves_the_module_to_others() {
     let runs = thread::spawn(move || first.eval::<i64>("import \"slow\"\nslow.x"));
     gate.wait();
     let waits = thread::spawn(move || failure(&second, "import \"slow\""));
-    while !waits.is_finished() {
-        interrupt.cancel();
+    let look = "import runtime\nstr(runtime.threads()).contains(\"for a module\")";
+    while !vm.eval::<bool>(look).unwrap() {
         thread::yield_now();
     }
+    interrupt.cancel();
     assert_eq!(*waits.join().unwrap().kind(), ErrorKind::Cancelled);
     gate.wait();
     assert_eq!(runs.join().unwrap().unwrap(), 1);

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::Signature;
+use crate::spelling::closest;
 
 /// Foreign names, and what to write.
 const NAMES: &[(&[&str], &str)] = &[
@@ -61,8 +62,14 @@ const NAMES: &[(&[&str], &str)] = &[
     (&["Mutex"], "write `sync.mutex(value)`, after `import sync`"),
 ];
 
-/// What to write instead of `name`.
+/// What to write instead of a name that is like one of these.
 pub(crate) fn help(name: &str) -> Option<String> {
+    let mut all = NAMES.iter().flat_map(|(names, _)| names.iter().copied());
+    if name.len() > 4 { exactly(closest(name, &mut all)?) } else { exactly(name) }
+}
+
+/// What to write instead of `name`, if it is one of these.
+pub(crate) fn exactly(name: &str) -> Option<String> {
     let (_, help) = NAMES.iter().find(|(names, _)| names.contains(&name))?;
     let method = match name {
         "sorted" => "sort",

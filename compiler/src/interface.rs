@@ -79,8 +79,12 @@ impl Interface {
         let shown = &self.shown;
         Some(match self.hidden.get(name)? {
             Hidden::Private => format!("`{name}` is private to `{shown}`"),
-            Hidden::Var => format!("`{name}` is a `var` of `{shown}`, which only its own code sees"),
-            Hidden::Import => format!("`{name}` is an import of `{shown}`, not one of its own names"),
+            Hidden::Var => {
+                format!("`{name}` is a `var` of `{shown}`, which only its own code sees")
+            }
+            Hidden::Import => {
+                format!("`{name}` is an import of `{shown}`, not one of its own names")
+            }
         })
     }
 }

@@ -2,10 +2,13 @@
 
 mod generate;
 
+use std::sync::Arc;
+
 use lisle_compiler::bytecode::{disasm, verify};
 use lisle_compiler::diagnostics::render;
+use lisle_compiler::graph::{self, Library, Refusal};
 use lisle_compiler::source::Source;
-use lisle_compiler::{Compiled, Environment, Options, Session, Signature, compile};
+use lisle_compiler::{Compiled, Environment, Interface, Options, Session, Signature, compile};
 
 fn environment() -> Environment {
     let mut environment = Environment::default();
@@ -28,7 +31,7 @@ fn environment() -> Environment {
         ),
         ("os", "args env vars exit pid cwd cpus hostname stdin stdout stderr"),
         ("time", "now mono after ticker"),
-        ("sync", "mutex atomic waitgroup"),
+        ("sync", "mutex atomic semaphore barrier waitgroup once"),
         ("thread", "spawn current all cancel_scope map timeout"),
         ("runtime", "lwps threads stats model dump"),
     ];
@@ -219,6 +222,28 @@ fn sessions_keep_names() {
     assert_eq!(names, ["x", "y", "f", "g"]);
 }
 
+/// Modules beside the programs.
+struct Files;
+
+impl Library for Files {
+    fn find(&mut self, importer: &str, path: &str) -> Result<Box<str>, Refusal> {
+        let file = std::path::Path::new(importer).with_file_name("").join(format!("{path}.lisle"));
+        Ok(file.canonicalize().map_err(refused)?.display().to_string().into())
+    }
+
+    fn known(&mut self, _: &str) -> Option<Arc<Interface>> {
+        None
+    }
+
+    fn read(&mut self, module: &str) -> Result<Source, Refusal> {
+        Ok(Source::new(module, std::fs::read_to_string(module).map_err(refused)?))
+    }
+}
+
+fn refused(error: std::io::Error) -> Refusal {
+    Refusal { message: error.to_string(), candidates: Vec::new() }
+}
+
 #[test]
 fn all_conformance_programs_compile_as_they_say() {
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/programs");
@@ -230,20 +255,28 @@ fn all_conformance_programs_compile_as_they_say() {
             continue;
         }
         let Ok(text) = std::fs::read_to_string(&path) else { continue };
-        let compiled = compile_text(&text, None);
-        match compiled.unit {
+        if text.contains("# not a test") {
+            continue;
+        }
+        let source = Source::new(path.display().to_string(), &*text);
+        let built = graph::compile(&source, None, &Options::new(&environment()), &mut Files);
+        let is_wrong = text.contains("expect error:") || text.contains("expect error at");
+        match built.compiled.unit {
             Some(unit) => {
-                if let Err(e) = verify::verify(&unit) {
-                    wrong.push(format!("{}: {e}", path.display()));
+                let units = built.modules.iter().map(|module| &module.unit).chain([&unit]);
+                for error in units.filter_map(|unit| verify::verify(unit).err()) {
+                    wrong.push(format!("{}: {error}", path.display()));
                 }
-                if text.contains("expect error:") {
+                if is_wrong {
                     wrong.push(format!("{}: compiles, and should not", path.display()));
                 }
             }
-            None if text.contains("expect error:") => {}
+            None if is_wrong => {}
             None => {
-                let source = Source::new(path.display().to_string(), &*text);
-                wrong.push(render(&compiled.diagnostics, &source, false));
+                wrong.push(render(&built.compiled.diagnostics, &source, false));
+                for (source, found) in built.findings {
+                    wrong.push(render(&found, &source, false));
+                }
             }
         }
     }

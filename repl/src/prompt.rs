@@ -108,7 +108,7 @@ fn converse(
             Ok(value) => {
                 session.vm().flush();
                 if !value.is_nil() {
-                    let _ = writeln!(out, "{}", cut(value.literal()));
+                    let _ = writeln!(out, "{}", cut(session.show(&value)));
                 }
             }
             Err(error) => {
@@ -222,6 +222,46 @@ mod tests {
         let (said, _) = conversation(&[":help", ":help math.sqrt", ":bogus"]);
         assert!(said.contains("The square root"), "{said}");
         assert!(said.contains(":quit") && said.contains("no command `:bogus`"), "{said}");
+    }
+
+    #[test]
+    fn help_knows_what_was_defined() {
+        let (said, _) = conversation(&[
+            "## Multiplies.\nfn area(w, h = w) { w * h }",
+            "## A point.\nstruct Point {\n  x\n  ## Moves it.\n  fn move(mut self, d) { self.x += d }\n}",
+            ":help area",
+            ":help Point",
+            ":help Point.move",
+            ":help list",
+            ":help list.push",
+            ":help pusch",
+        ]);
+        for expected in [
+            "area(w, h = ...)\n    Multiplies.\n",
+            "Point(x)\n    A point.\n  move(d)",
+            "Point.move(d)\n    Moves it.\n    It changes its receiver",
+            "  .push(value)",
+            "list.push(value)\n    Adds an element at the end.\n",
+            "nothing is known about `pusch`",
+        ] {
+            assert!(said.contains(expected), "{expected:?} in {said}");
+        }
+    }
+
+    #[test]
+    fn a_doc_comment_waits_for_its_declaration() {
+        assert!(lisle::is_incomplete("## Adds."));
+        assert!(!lisle::is_incomplete("## Adds.\n"));
+        assert!(!lisle::is_incomplete("## Adds.\nfn f() { 1 }"));
+    }
+
+    #[test]
+    fn files_are_imported_from_the_current_directory() {
+        // The tests of this crate run in its directory.
+        let lines = ["import \"./tests/helper\"", "helper.twice(21)", "helper.twise(1)"];
+        let (said, _) = conversation(&lines);
+        assert!(said.starts_with("42\n"), "{said}");
+        assert!(said.contains("tests/helper.lisle") && said.contains("`twice`"), "{said}");
     }
 
     #[test]

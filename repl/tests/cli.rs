@@ -151,6 +151,58 @@ fn a_wrong_text_is_status_2_and_nothing_runs() {
     assert!(ran.err.contains(":3:") && ran.err.contains('^'), "{}", ran.err);
 }
 
+/// A directory with these files; gives the path of the first.
+fn files(name: &str, files: &[(&str, &str)]) -> String {
+    let here = directory(name);
+    for (file, text) in files {
+        let path = here.join(file);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    here.join(files[0].0).to_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_program_imports_files_from_where_it_is() {
+    let main = "import \"./lib/area\"\nprint(area.of(2, 3))";
+    let path =
+        files("imports", &[("main.lisle", main), ("lib/area.lisle", "fn of(w, h) { w * h }")]);
+    let ran = run(&[&path]);
+    assert_eq!((ran.out.as_str(), ran.err.as_str(), ran.status), ("6\n", "", Some(0)));
+    // Code that is no file imports from the current directory.
+    let here = Path::new(&path).parent().unwrap();
+    let code = "import \"./lib/area\"\nprint(area.of(4, 5))";
+    let ran = self::ran(lisle(&["-e", code]).current_dir(here).output().unwrap());
+    assert_eq!((ran.out.as_str(), ran.status), ("20\n", Some(0)));
+}
+
+#[test]
+fn a_missing_file_is_shown_with_its_neighbours() {
+    let main = "print(\"never\")\nimport \"./utl\"\n";
+    let path = files("missing_import", &[("main.lisle", main), ("util.lisle", "")]);
+    let ran = run(&[&path]);
+    assert_eq!((ran.out.as_str(), ran.status), ("", Some(2)));
+    assert!(ran.err.contains("main.lisle:2:8") && ran.err.contains("utl.lisle`"), "{}", ran.err);
+    assert!(ran.err.contains("did you mean `./util`?"), "{}", ran.err);
+}
+
+#[test]
+fn an_import_cycle_is_shown_with_its_files() {
+    let path = files(
+        "import_cycle",
+        &[
+            ("main.lisle", "import \"./a\""),
+            ("a.lisle", "import \"./lib/b\"\nlet a = 1"),
+            ("lib/b.lisle", "let b = 2\nimport \"../a\""),
+        ],
+    );
+    let here = Path::new(&path).parent().unwrap();
+    let ran = self::ran(lisle(&["main.lisle"]).current_dir(here).output().unwrap());
+    assert_eq!((ran.out.as_str(), ran.status), ("", Some(2)));
+    assert!(ran.err.contains("import cycle: a.lisle -> lib/b.lisle -> a.lisle"), "{}", ran.err);
+    assert!(ran.err.contains(" --> lib/b.lisle:2:8"), "{}", ran.err);
+}
+
 #[test]
 fn bad_usage_is_status_2() {
     for args in [&["--bogus"][..], &["--lwps", "none"], &["--lwps", "0"], &["-e"]] {
@@ -221,4 +273,46 @@ fn a_deadlock_ends_the_program() {
     let ran = run(&["-e", "channel().recv()"]);
     assert_eq!(ran.status, Some(1));
     assert!(ran.err.contains("deadlock"), "{}", ran.err);
+}
+
+#[test]
+fn check_says_what_is_wrong_and_runs_nothing() {
+    let directory = directory("check");
+    let file = |name: &str, text: &str| {
+        let path = directory.join(name);
+        fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let good = file("good.lisle", "print(\"ran\")");
+    let bad = file("bad.lisle", "print(nmae)\nlet x = = 1\n");
+    let warned = file("warned.lisle", "fn f() {\n    let unused = 1\n}\nf()");
+    let importing = file("importing.lisle", "import \"./bad\"\nprint(bad.x)");
+    let ran = run(&["check", &good]);
+    assert_eq!((ran.out.as_str(), ran.err.as_str(), ran.status), ("", "", Some(0)));
+    let ran = run(&["check", &good, &bad, &warned]);
+    assert_eq!((ran.out.as_str(), ran.status), ("", Some(2)));
+    assert_eq!(ran.err.matches("error[").count(), 2, "{}", ran.err);
+    assert_eq!(ran.err.matches("warning[").count(), 1, "{}", ran.err);
+    assert!(!ran.err.contains('\x1b'), "{}", ran.err);
+    let ran = run(&["check", &warned]);
+    assert_eq!(ran.status, Some(0));
+    let ran = run(&["check", "--deny-warnings", &warned]);
+    assert_eq!(ran.status, Some(2));
+    let ran = run(&["check", &importing]);
+    assert_eq!(ran.status, Some(2));
+    assert!(ran.err.contains("bad.lisle"), "{}", ran.err);
+    let ran = run(&["check", &format!("{good}x")]);
+    assert_eq!(ran.status, Some(2));
+    assert!(ran.err.starts_with("error: cannot read"), "{}", ran.err);
+    let ran = run_with_input(&["check", "-"], b"print(1");
+    assert_eq!(ran.status, Some(2));
+    assert!(ran.err.contains("<stdin>:1:6"), "{}", ran.err);
+}
+
+#[test]
+fn a_file_called_check_is_run_by_its_path() {
+    let path = directory("called_check").join("check");
+    fs::write(&path, "print(\"ran\")").unwrap();
+    let output = lisle(&["./check"]).current_dir(path.parent().unwrap()).output().unwrap();
+    assert_eq!(ran(output).out, "ran\n");
 }

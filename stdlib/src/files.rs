@@ -31,10 +31,8 @@ impl Loader for FileLoader {
         let shown = shown(&file);
         match fs::canonicalize(&file) {
             Ok(real) if real.is_dir() => refuse(format!("`{shown}` is a directory")),
-            Ok(real) => name(&real).map_or_else(
-                || refuse(format!("the path of `{shown}` is not valid UTF-8")),
-                Ok,
-            ),
+            Ok(real) => name(&real)
+                .map_or_else(|| refuse(format!("the path of `{shown}` is not valid UTF-8")), Ok),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 refuse(format!("there is no file `{shown}`"))
             }

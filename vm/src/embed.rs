@@ -41,8 +41,8 @@ use std::{fmt, sync::Arc};
 pub use builder::VmBuilder;
 pub use check::{Checked, diagnostic_codes};
 pub use host::Guard;
-pub use load::Loader;
 pub use library::{Entry, Library, Module, Section};
+pub use load::Loader;
 pub use session::{Interrupt, Session, is_incomplete};
 
 use crate::{

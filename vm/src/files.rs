@@ -116,15 +116,15 @@ impl Files {
 
     /// Enters a module.
     pub(crate) fn enter(&self, name: Box<str>, interface: Arc<Interface>, module: &Module) {
-        let constant = |(name, member): (&Box<str>, &Member)| {
-            let value = match member {
-                Member::Function { index, .. } => module.function(*index as usize)?,
-                Member::Type { index, .. } => module.type_value(*index as usize)?,
-                Member::Value => return None,
-            };
-            Some((name.clone(), Shared::new(value)))
+        let constant = |member: &Member| match member {
+            Member::Function { index, .. } => module.function(*index as usize),
+            Member::Type { index, .. } => module.type_value(*index as usize),
+            Member::Value => None,
         };
-        let constants = interface.members.iter().filter_map(constant).collect();
+        let members = interface.members.iter();
+        let constants = members
+            .filter_map(|(name, member)| Some((name.clone(), Shared::new(constant(member)?))))
+            .collect();
         let main = Shared::new(module.main());
         let globals = module.globals.clone();
         let module = FileModule { interface, main, constants, globals, run: Run::new() };
@@ -190,11 +190,7 @@ fn import(call: &mut Call<'_>) -> NativeResult {
 }
 
 /// The top level of a module has ended.
-fn ended(
-    module: &FileModule,
-    call: &mut Call<'_>,
-    outcome: Result<Owned, Owned>,
-) -> NativeResult {
+fn ended(module: &FileModule, call: &mut Call<'_>, outcome: Result<Owned, Owned>) -> NativeResult {
     let said = match &outcome {
         Ok(_) => Ok(()),
         Err(thrown) if scope::is_uncatchable(thrown) => {

@@ -39,7 +39,8 @@ pub use convert::{
     HostFunction, HostMethod, IntoValue, Local, Value, ValueRef,
 };
 pub use embed::{
-    Checked, Entry, Guard, Interrupt, Library, Loader, Module, Section, Session, Vm, VmBuilder, diagnostic_codes, is_incomplete,
+    Checked, Entry, Guard, Interrupt, Library, Loader, Module, Section, Session, Vm, VmBuilder,
+    diagnostic_codes, is_incomplete,
 };
 pub use error::{Color, Error, ErrorKind, Frame, Place, reason};
 pub use module::{

@@ -193,7 +193,8 @@ impl ModuleBuilder {
         doc: &'static str,
         methods: &crate::native::MethodTable,
     ) -> Self {
-        let methods = methods.natives().map(|native| (format!("{native:?}"), native.doc.to_string()));
+        let methods =
+            methods.natives().map(|native| (format!("{native:?}"), native.doc.to_string()));
         self.handles.push(HandleDocs { name, doc, methods: methods.collect() });
         self
     }

@@ -478,11 +478,7 @@ pub(crate) type WithTexts = Box<dyn FnOnce(&mut Call<'_>, Vec<Owned>) -> NativeR
 
 /// Goes on with `values` in which each struct or enum that has its own `str` has become the string
 /// that this gives. (Inside of containers it is not asked.)
-pub(crate) fn with_texts(
-    call: &mut Call<'_>,
-    values: Vec<Owned>,
-    then: WithTexts,
-) -> NativeResult {
+pub(crate) fn with_texts(call: &mut Call<'_>, values: Vec<Owned>, then: WithTexts) -> NativeResult {
     texts_from(call, values, 0, then)
 }
 

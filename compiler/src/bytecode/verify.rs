@@ -135,6 +135,14 @@ impl Verifier<'_> {
             {
                 return bad("no such module slot");
             }
+            Op::Import if !matches!(self.constant(word.b.into()), Some(Constant::Str(_))) => {
+                return bad("an import names no module");
+            }
+            Op::GetForeign
+                if !matches!(self.constant(word.b.into()), Some(Constant::Foreign { .. })) =>
+            {
+                return bad("a foreign name is none");
+            }
             Op::GetCapture if word.b >= self.function.captures => return bad("no such capture"),
             Op::Ret | Op::RetNil if self.function.places() != 0 => {
                 return bad("`mut` parameters are not returned");

@@ -1,7 +1,7 @@
 //! Blocks and statements: scopes of names, declarations, defers, the value of the last expression.
 
-use super::names::Resolved;
 use super::func::{Control, LocalKind, Reg};
+use super::names::Resolved;
 use super::pattern::names_in_pattern;
 use super::{Code, Codegen, Dest, Item};
 use crate::ast::{Block, Expr, ExprKind, FnDecl, Pattern, PatternKind, Stmt, StmtKind};
@@ -209,7 +209,8 @@ impl<'a> Codegen<'a> {
         let kind = if mutable { LocalKind::Var } else { LocalKind::Let };
         let is_top_level = self.is_top_level();
         for &(name, span, reg) in &bound.names {
-            let item = self.items.get(name).filter(|(_, declared)| is_top_level && *declared == span);
+            let item =
+                self.items.get(name).filter(|(_, declared)| is_top_level && *declared == span);
             match item {
                 Some((Item::Slot { .. }, _)) => self.set_slot(name, reg),
                 Some((Item::SessionVar { .. }, _)) => {

@@ -5,11 +5,11 @@ use super::hand_over::{PlaceArgument, place_words};
 use super::names::Resolved;
 use super::walk::may_write;
 use super::{Code, Codegen, Dest, Item};
-use crate::{ModuleName, Signature};
 use crate::ast::{Arg, ArgKind, Expr, ExprKind, Ident, Index};
 use crate::bytecode::op::{FRAME, SPREAD};
 use crate::bytecode::{Constant, Op, Receiver, Word};
 use crate::source::Span;
+use crate::{ModuleName, Signature};
 
 /// The methods of built-in types that change their receiver.
 const MUTATING: [&str; 9] =
@@ -23,12 +23,13 @@ pub(super) enum Callee {
 }
 
 /// How the arguments of a call are laid out.
-struct Layout {
+pub(super) struct Layout {
     /// How many registers they take.
-    count: u16,
+    pub(super) count: u16,
     /// The names of the last ones.
     names: Option<u16>,
-    spread: bool,
+    /// The first register holds a list of all positional ones.
+    pub(super) spread: bool,
     /// The places among them.
     places: Vec<PlaceArgument>,
 }
@@ -208,7 +209,12 @@ impl<'a> Codegen<'a> {
     }
 
     /// Evaluates arguments into consecutive new registers on top.
-    fn arguments(&mut self, args: &'a [Arg], span: Span, slots: &mut Option<Reg>) -> Layout {
+    pub(super) fn arguments(
+        &mut self,
+        args: &'a [Arg],
+        span: Span,
+        slots: &mut Option<Reg>,
+    ) -> Layout {
         if args.len() > 200 {
             self.error(Code::TooLarge, span, "a call takes 200 arguments at most").help =
                 Some("pass a list".to_owned());
@@ -418,10 +424,10 @@ impl<'a> Codegen<'a> {
         let mut given = vec![false; total];
         given.iter_mut().take(positional).for_each(|g| *g = true);
         if positional > total && !signature.rest {
-            let message = format!("`{name}` takes {wants}, {} given", args.len());
-            self.error(Code::WrongArguments, span, message);
+            self.wrong_number(name, &wants, args.len(), span);
             return;
         }
+        let before = self.diagnostics.len();
         for arg in args {
             let Some(arg_name) = &arg.name else { continue };
             match signature.parameters.iter().position(|p| *p == arg_name.name) {
@@ -441,9 +447,28 @@ impl<'a> Codegen<'a> {
                 }
             }
         }
-        if given.iter().zip(&signature.optional).any(|(given, optional)| !given && !optional) {
-            let message = format!("`{name}` takes {wants}, {} given", args.len());
-            self.error(Code::WrongArguments, span, message);
+        // An argument of a wrong name is likely the one that is missing.
+        let is_known = self.diagnostics.len() == before;
+        let mut missing = given.iter().zip(&signature.optional).map(|(given, o)| !given && !o);
+        if is_known && let Some(at) = missing.position(|missing| missing) {
+            if positional == args.len() {
+                self.wrong_number(name, &wants, args.len(), span);
+            } else {
+                let message = format!("`{name}` needs a value for `{}`", signature.parameters[at]);
+                self.error(Code::WrongArguments, span, message);
+            }
+        }
+    }
+
+    fn wrong_number(&mut self, name: &str, wants: &str, given: usize, span: Span) {
+        let declared = match self.items.get(name) {
+            Some((Item::Function { .. }, declared)) => Some(*declared),
+            _ => None,
+        };
+        let message = format!("`{name}` takes {wants}, {given} given");
+        let error = self.error(Code::WrongArguments, span, message);
+        if let Some(declared) = declared.filter(|declared| *declared != Span::default()) {
+            error.labels.push((declared, "declared here".to_owned()));
         }
     }
 }

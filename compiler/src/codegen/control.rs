@@ -242,7 +242,8 @@ impl<'a> Codegen<'a> {
                 };
                 let outer = self.funcs.iter().rev().skip(1).any(in_loop);
                 let help = outer.then(|| {
-                    "a lambda or `spawn { }` is a function of its own: `return` leaves it".to_owned()
+                    "a lambda or `spawn { }` is a function of its own: `return` leaves it"
+                        .to_owned()
                 });
                 self.error(Code::MisplacedJump, span, message).help = help;
                 None

@@ -26,7 +26,10 @@ impl<'a> Codegen<'a> {
             return;
         };
         let (names, top) = (self.func().locals.len(), self.func().top);
-        let Some((place, flags)) = self.changeable_place(iterable, "walk", || true, &mut None) else { return };
+        let Some((place, flags)) = self.changeable_place(iterable, "walk", || true, &mut None)
+        else {
+            return;
+        };
         if flags == 0 {
             self.check_untouched(iterable, body);
         }
@@ -47,7 +50,13 @@ impl<'a> Codegen<'a> {
         self.func().declare(name, element, LocalKind::Var);
         let back = PlaceBack { position, root: place.root, steps: place.steps, flags };
         let region = self.func().region;
-        self.func().controls.push(Control::Loop { next, exit, result: None, takes_value: false, region });
+        self.func().controls.push(Control::Loop {
+            next,
+            exit,
+            result: None,
+            takes_value: false,
+            region,
+        });
         let back = Control::Place { back: Rc::new(back), region };
         self.guarded(back, Dest::Discard, |codegen, dest| codegen.block(body, dest));
         self.func().controls.pop();
@@ -78,7 +87,8 @@ impl<'a> Codegen<'a> {
             }
         });
         if let Some(span) = found {
-            let message = format!("`{root}` cannot be used here: its elements are being walked in place");
+            let message =
+                format!("`{root}` cannot be used here: its elements are being walked in place");
             let error = self.error(Code::WalkedInPlace, span, message);
             error.labels.push((iterable.span, "walked by this `for &`".to_owned()));
             error.help = Some(

@@ -70,7 +70,8 @@ impl<'a> Codegen<'a> {
                     let error = self.error(Code::BadPlace, second.span, message);
                     error.labels.push((first.span, "the other one".to_owned()));
                     error.help = Some(
-                        "hand over parts that differ (`&a.x, &a.y`), or a copy in a `var`".to_owned(),
+                        "hand over parts that differ (`&a.x, &a.y`), or a copy in a `var`"
+                            .to_owned(),
                     );
                     return;
                 }
@@ -101,7 +102,8 @@ impl<'a> Codegen<'a> {
             let mutable = position.and_then(|i| signature.mutable.get(i)).copied().unwrap_or(false);
             let parameter = position.and_then(|i| signature.parameters.get(i)).map_or("", |p| &**p);
             if mutable && arg.kind == ArgKind::Value {
-                let message = format!("`{name}` changes its parameter `{parameter}`: say so with `&`");
+                let message =
+                    format!("`{name}` changes its parameter `{parameter}`: say so with `&`");
                 let is_place = root_name(path_of(&arg.value).0).is_some();
                 self.error(Code::BadPlace, arg.value.span, message).help = Some(if is_place {
                     "write `&` before this argument".to_owned()

@@ -97,7 +97,11 @@ impl<'a> Codegen<'a> {
         let Some(names) = &import.members else {
             if let Some(name) = self.module_alias(import) {
                 imports.insert(name.name.clone(), (module.clone(), None));
+                let found = self.diagnostics.len();
                 self.declare_item(&name.name, Item::Module(module), name.span);
+                if let Some(duplicate) = self.diagnostics.get_mut(found) {
+                    duplicate.help = Some("give it another name: `import ... as name`".to_owned());
+                }
             }
             return;
         };
@@ -133,10 +137,14 @@ impl<'a> Codegen<'a> {
                     return Some(ModuleName::Standard(name.name.clone()));
                 }
                 let known = self.environment.modules.keys().map(|n| &**n);
-                let help = closest(&name.name, known).map(|close| format!("did you mean `{close}`?"));
+                let help =
+                    closest(&name.name, known).map(|close| format!("did you mean `{close}`?"));
                 let message = format!("there is no standard module `{}`", name.name);
                 let help = help.unwrap_or_else(|| {
-                    format!("a module in a file is imported by its path: `import \"./{}\"`", name.name)
+                    format!(
+                        "a module in a file is imported by its path: `import \"./{}\"`",
+                        name.name
+                    )
                 });
                 self.error(Code::UnknownModule, name.span, message).help = Some(help);
                 return None;

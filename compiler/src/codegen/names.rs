@@ -4,8 +4,8 @@ pub(super) use crate::spelling::closest;
 
 use super::func::{CaptureFrom, LocalKind, Reg};
 use super::{Code, Codegen, Dest, Item};
-use crate::familiar;
 use crate::bytecode::{Constant, GlobalKind, Op};
+use crate::familiar;
 use crate::source::Span;
 
 /// What a name stands for at a place.
@@ -167,7 +167,6 @@ impl Codegen<'_> {
         let close = closest(name, known.iter().map(|n| &**n)).map(str::to_owned);
         let is_module = self.environment.modules.contains_key(name);
         let sibling = self.sibling(name);
-        let familiar = familiar::help(name);
         let member = familiar::member(name, &self.environment.modules);
         let (message, help) = if name == "_" {
             ("`_` binds nothing, so it has no value".to_owned(), Some("give it a name".to_owned()))
@@ -176,9 +175,10 @@ impl Codegen<'_> {
                 .or_else(|| {
                     is_module.then(|| format!("add `import {name}` at the top of the file"))
                 })
-                .or(familiar)
+                .or_else(|| familiar::exactly(name))
                 .or_else(|| close.map(|close| format!("did you mean `{close}`?")))
-                .or(member);
+                .or(member)
+                .or_else(|| familiar::help(name));
             (format!("unknown name `{name}`"), help)
         };
         self.error(Code::UnknownName, span, message).help = help;

@@ -82,6 +82,8 @@ impl<'a> Codegen<'a> {
         self.func().jump(Op::JumpIf, holds, 0, number);
         self.is_builtin("float", value, holds);
         self.func().jump(Op::JumpIfNot, holds, 0, fail);
+        // NaN lies nowhere, but is not below anything either.
+        self.func().jump(Op::JumpNe, value, value, fail);
         self.func().place(number);
         match small_int(start) {
             Some(n) => self.func().jump(Op::JumpNotGeImm, value, n as u16, fail),

@@ -6,10 +6,10 @@ use super::names::Resolved;
 use super::operators::binary_op;
 use super::walk::may_write;
 use super::{Code, Codegen, Dest, Item};
+use crate::ModuleName;
 use crate::ast::{AssignOp, Expr, ExprKind, Ident, Index};
 use crate::bytecode::op::{INCLUSIVE, READ_ROOT};
 use crate::bytecode::{Op, Receiver, Word};
-use crate::ModuleName;
 use crate::source::Span;
 
 /// The longest path: its steps are counted in 8 bits.
@@ -337,7 +337,8 @@ impl<'a> Codegen<'a> {
             }
             return;
         }
-        let Some((place, flags)) = self.changeable_place(target, "change", || may_write(value), &mut None)
+        let Some((place, flags)) =
+            self.changeable_place(target, "change", || may_write(value), &mut None)
         else {
             return;
         };
@@ -492,6 +493,12 @@ impl<'a> Codegen<'a> {
                 }
                 return None;
             }
+            Resolved::Item(Item::Broken) => return None,
+            Resolved::Item(Item::Module(_)) => (
+                "a module",
+                "the names of a module are set by its own code; copy what it holds into a `var`"
+                    .to_owned(),
+            ),
             Resolved::Item(_) | Resolved::Builtin => {
                 (self.item_is_constant(name), "choose another name for a `var`".to_owned())
             }

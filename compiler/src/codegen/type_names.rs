@@ -153,7 +153,7 @@ impl Codegen<'_> {
             })
             .collect();
         enums.sort_unstable();
-        let familiar = crate::familiar::help(name);
+        let familiar = crate::familiar::exactly(name);
         let help = match (enums.first(), close) {
             (None, _) if name != "Error" && familiar.is_some() => familiar.unwrap_or_default(),
             (Some(owner), _) => format!("a variant is named with its enum: `{owner}.{name}`"),

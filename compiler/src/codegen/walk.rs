@@ -1,8 +1,8 @@
 //! Walks over the tree before it is compiled: what an expression may change, which names it mentions.
 
 use crate::ast::{
-    ArgKind, Block, Cond, Element, Expr, ExprKind, FnDecl, Index, MapElement, Param, SelectKind, Stmt,
-    StmtKind, StrPart,
+    ArgKind, Block, Cond, Element, Expr, ExprKind, FnDecl, Index, MapElement, Param, SelectKind,
+    Stmt, StmtKind, StrPart,
 };
 use crate::source::Span;
 

@@ -86,13 +86,14 @@ impl Generator {
         let (place, head) =
             [(false, "(p, q = [p])"), (true, "(mut p, q = [p])")][self.random.below(2)];
         self.line(&format!("fn f{i}{head} {{"));
-        self.places.push(place);
         let p = Name { name: "p".to_owned(), mutable: place };
         let q = Name { name: "q".to_owned(), mutable: false };
         let outer = std::mem::replace(&mut self.scopes, vec![vec![p, q]]);
         self.body(4);
         self.scopes = outer;
         self.line("}");
+        // Known from here on: a function that called itself would never end.
+        self.places.push(place);
     }
 
     /// Statements of a block, the last an expression.

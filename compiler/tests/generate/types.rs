@@ -40,9 +40,11 @@ impl Generator {
             }
             2 => {
                 if let Some(name) = self.pick(true) {
-                    self.line(&format!("{name} = P({value})"));
-                    self.line(&format!("{name}.a = [{name}.turn(), {name}]"));
-                    self.line(&format!("{name}.set({name}.both())"));
+                    // Nothing here makes the value grow with every turn of a loop.
+                    self.line(&format!("{name} = P(1)"));
+                    self.line(&format!("{name}.a = [{value}]"));
+                    self.line(&format!("{name}.turn()"));
+                    self.line(&format!("{name}.set({name}.both().len())"));
                 }
             }
             3 => {
@@ -89,7 +91,7 @@ impl Generator {
     pub(super) fn typed_expr(&mut self, a: &str, depth: usize) -> String {
         let b = self.expr(depth - 1);
         match self.random.below(9) {
-            0 => format!("P({a})"),
+            0 => format!("P({a}, 1)"),
             1 => format!("P(b: {a}, a: {b})"),
             2 => format!("P.of({a}).both()"),
             3 => format!("E.B({a}, {b})"),
@@ -99,7 +101,7 @@ impl Generator {
             7 => format!("(|[x, ...r]| [r, x])([{a}, {b}])"),
             _ => format!(
                 "(match {a} {{ [x] => x, [x, ...r] => [r, x], P(x, y) => [y, x], \
-                 E.A(x) | E.B(_, x) => [x], x is string => x + x, x => [x, {b}] }})"
+                 E.A(x) | E.B(_, x) => [x], x is string => x, x => [x, {b}] }})"
             ),
         }
     }

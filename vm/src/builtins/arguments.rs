@@ -1,7 +1,9 @@
 //! What the built-in functions and methods do with their arguments, over and over.
 
 use crate::native::{Call, NativeResult, Next};
-use crate::value::{Kind, ListObject, MapObject, Owned, RangeObject, StrObject, View, error, position, room};
+use crate::value::{
+    Kind, ListObject, MapObject, Owned, RangeObject, StrObject, View, error, position, room,
+};
 
 /// The result of a native.
 pub(super) fn give(value: impl Into<Owned>) -> NativeResult {
@@ -157,6 +159,12 @@ pub(super) fn vector(n: usize, each: usize) -> Result<Vec<Owned>, Owned> {
 #[cold]
 fn no_memory(n: usize) -> Owned {
     error(Kind::Memory, format!("out of memory: there is no room for {n} values"))
+}
+
+/// There is no memory for a text or bytes of this length.
+#[cold]
+pub(super) fn no_room(bytes: usize) -> Owned {
+    error(Kind::Memory, format!("out of memory: there is no room for {bytes} bytes"))
 }
 
 /// The characters of a string as strings.

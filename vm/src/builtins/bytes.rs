@@ -1,8 +1,8 @@
 //! The methods of bytes: those of lists, for elements that are ints from 0 to 255.
 
 use super::arguments::{
-    OBJECT, contains, count, elements, format, give, int, length, place, repeat, size_of_chunks,
-    slice, vector,
+    OBJECT, contains, count, elements, format, give, int, length, no_room, place, repeat,
+    size_of_chunks, slice, vector,
 };
 use super::elements::{enumerate, sum, zip};
 use super::texts::join;
@@ -55,6 +55,10 @@ methods! {
     "reverse" "()" => |call| changed(call, |bytes| bytes.reverse());
     /// Is this byte, or are these bytes in a row, in it?
     "contains" "(part)" => contains;
+    /// Do they start with these bytes?
+    "starts_with" "(part)" => |call| give(this(call).starts_with(part(call)?));
+    /// Do they end with these bytes?
+    "ends_with" "(part)" => |call| give(this(call).ends_with(part(call)?));
     /// Where this byte, or these bytes in a row, stand for the first time; nil when they do not.
     "index_of" "(part)" => index_of;
     /// How many bytes equal this.
@@ -117,6 +121,17 @@ fn this_mut<'a>(call: &'a mut Call<'_>) -> &'a mut BytesObject {
     }
 }
 
+/// The first argument, which must be bytes.
+fn part<'a>(call: &'a Call<'_>) -> Result<&'a [u8], Owned> {
+    match call.arg(0).view() {
+        View::Bytes(part) => Ok(part),
+        _ => {
+            let given = call.arg(0).type_name();
+            Err(error(Kind::Type, format!("`part` must be bytes, not {given}")))
+        }
+    }
+}
+
 fn number(byte: u8) -> Owned {
     Owned::int(i64::from(byte))
 }
@@ -164,9 +179,7 @@ fn bytes_of(value: &Owned) -> Result<Vec<u8>, Owned> {
 fn buffer(n: usize) -> Result<Vec<u8>, Owned> {
     room(n)?;
     let mut out = Vec::new();
-    out.try_reserve_exact(n).map_err(|_| {
-        error(Kind::Memory, format!("out of memory: there is no room for {n} bytes"))
-    })?;
+    out.try_reserve_exact(n).map_err(|_| no_room(n))?;
     Ok(out)
 }
 

@@ -8,9 +8,7 @@
 use super::arguments::{give, length};
 use super::sort::Direction;
 use crate::native::{Call, NativeResult, Next};
-use crate::value::{
-    Comparison, Less, MapObject, Owned, Verdict, room, try_equals, try_less,
-};
+use crate::value::{Comparison, Less, MapObject, Owned, Verdict, room, try_equals, try_less};
 
 /// What a [`Work`] wants to know.
 pub(super) enum Question<'a> {
@@ -79,9 +77,7 @@ pub(super) fn run<W: Work>(call: &mut Call<'_>, mut work: W) -> NativeResult {
                 work.answer(yes);
                 continue;
             }
-            (None, Question::Equal(a, b)) => {
-                Asked::Equal(Comparison::new(a.clone(), b.clone()))
-            }
+            (None, Question::Equal(a, b)) => Asked::Equal(Comparison::new(a.clone(), b.clone())),
             (None, Question::After(a, b, direction)) => {
                 let (less, more) = direction.pair(b, a);
                 Asked::After(Less::new(less.clone(), more.clone()))

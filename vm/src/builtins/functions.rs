@@ -12,9 +12,7 @@ use crate::native::{Call, Finish, FunctionDef, NativeResult, Next};
 use crate::output::Output;
 use crate::sched::Handoff;
 use crate::value::number::{IntError, parse_float, parse_int, truncate};
-use crate::value::{
-    ErrorObject, Kind, Owned, View, cut_literal, error as make_error,
-};
+use crate::value::{ErrorObject, Kind, Owned, View, cut_literal, error as make_error};
 use crate::vm::VmShared;
 
 functions! {
@@ -64,8 +62,9 @@ fn print(
     name: &'static str,
     output: fn(&VmShared) -> &Output,
 ) -> NativeResult {
-    let Some(values) = call.arg(0).as_list() else { unreachable!("a rest parameter is a list") };
-    texts::line(call, values.to_vec(), " ".to_owned(), move |call, mut line| {
+    let mut values = call.take(0);
+    let Some(values) = values.list_mut() else { unreachable!("a rest parameter is a list") };
+    texts::line(call, values.take_vec(), " ".to_owned(), move |call, mut line| {
         line.push('\n');
         if !output(call.vm()).append(line.as_bytes()) {
             return Next::nil();

@@ -105,6 +105,13 @@ fn insert(call: &mut Call<'_>) -> NativeResult {
 }
 
 fn remove(call: &mut Call<'_>) -> NativeResult {
+    if call.arg(0).as_int().is_none() {
+        let given = call.arg(0).type_name();
+        let text = format!(
+            "lists remove by index, which must be an int, not {given}; `index_of` finds an element"
+        );
+        return Err(error(Kind::Type, text));
+    }
     let i = int(call, 0, "index")?;
     let len = this_list(call).len();
     let at = position(i, len).ok_or_else(|| out_of_range(i, len))?;

@@ -1,10 +1,10 @@
 //! The methods of maps.
 
-use super::compare::{Search, number, search};
-use super::sort::{self, Direction};
 use super::arguments::{
     OBJECT, PAIR, REFERENCE, contains, format, give, length, this_map, this_map_mut, vector,
 };
+use super::compare::{Search, number, search};
+use super::sort::{self, Direction};
 use crate::native::{Call, NativeResult, Next};
 use crate::value::{Kind, MapObject, Owned, View, cut_literal, error, room};
 

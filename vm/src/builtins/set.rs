@@ -146,7 +146,7 @@ fn answer(call: &mut Call<'_>, of: fn(&SetObject, &SetObject) -> bool) -> Native
 
 /// A set of these elements.
 pub(super) fn set_of(items: Vec<Owned>) -> Result<SetObject, Owned> {
-    let mut set = SetObject::new();
+    let mut set = SetObject::with_capacity(items.len());
     for item in items {
         set.insert(item)?;
     }

@@ -8,8 +8,8 @@
 use std::collections::HashSet;
 
 use super::arguments::{
-    OBJECT, REFERENCE, characters, contains, format, give, int, length, repeat, size_of_chunks,
-    slice, text, this_text, vector,
+    OBJECT, REFERENCE, characters, contains, format, give, int, length, no_room, repeat,
+    size_of_chunks, slice, text, this_text, vector,
 };
 use super::char_set::CharSet;
 use super::elements::{enumerate, zip};
@@ -222,9 +222,7 @@ fn buffer(len: usize) -> Result<String, Owned> {
     room(len)?;
     let mut out = String::new();
     // With no limit set, the allocator decides.
-    out.try_reserve_exact(len).map_err(|_| {
-        error(Kind::Memory, format!("out of memory: there is no room for a text of {len} bytes"))
-    })?;
+    out.try_reserve_exact(len).map_err(|_| no_room(len))?;
     Ok(out)
 }
 

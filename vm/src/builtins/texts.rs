@@ -1,6 +1,6 @@
 //! Texts made of values, as `str` gives them.
 
-use super::arguments::{give, text};
+use super::arguments::{give, no_room, text};
 use super::elements::walked;
 use crate::native::{Call, NativeResult, with_texts};
 use crate::value::{Owned, View, room, try_display, write_display};
@@ -24,25 +24,32 @@ pub(super) fn line(
     separator: String,
     then: impl FnOnce(&mut Call<'_>, String) -> NativeResult + 'static,
 ) -> NativeResult {
-    with_texts(
-        call,
-        values,
-        Box::new(move |call, values| {
-            // The same long text may be in it many times.
-            let bytes = |value: &Owned| value.as_str().map_or(8, str::len);
-            let separators = separator.len().saturating_mul(values.len().saturating_sub(1));
-            room(values.iter().map(bytes).fold(separators, usize::saturating_add))?;
-            let mut line = String::new();
-            for (i, value) in values.iter().enumerate() {
-                if i > 0 {
-                    line.push_str(&separator);
-                }
-                append(&mut line, value)?;
-            }
-            call.charge(line.len() / 16);
-            then(call, line)
-        }),
-    )
+    let finish = move |call: &mut Call<'_>, values: Vec<Owned>| {
+        let line = joined(&values, &separator)?;
+        call.charge(line.len() / 16);
+        then(call, line)
+    };
+    if values.iter().all(|value| value.as_record().is_none()) {
+        return finish(call, values);
+    }
+    with_texts(call, values, Box::new(finish))
+}
+
+fn joined(values: &[Owned], separator: &str) -> Result<String, Owned> {
+    // The same long text may be in it many times.
+    let bytes = |value: &Owned| value.as_str().map_or(8, str::len);
+    let separators = separator.len().saturating_mul(values.len().saturating_sub(1));
+    let bytes = values.iter().map(bytes).fold(separators, usize::saturating_add);
+    room(bytes)?;
+    let mut line = String::new();
+    line.try_reserve(bytes).map_err(|_| no_room(bytes))?;
+    for (i, value) in values.iter().enumerate() {
+        if i > 0 {
+            line.push_str(separator);
+        }
+        append(&mut line, value)?;
+    }
+    Ok(line)
 }
 
 /// Gives `then` the text of one value.

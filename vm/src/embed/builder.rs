@@ -319,8 +319,7 @@ fn functions_of(
     shown: impl Fn(&str) -> Option<String>,
 ) -> Result<Vec<(Box<str>, Shared)>, Error> {
     let source = Source::new(PRELUDE, text);
-    let Compiled { unit, diagnostics, .. } =
-        compiler::compile(&source, &Options::new(environment));
+    let Compiled { unit, diagnostics, .. } = compiler::compile(&source, &Options::new(environment));
     let Some(mut unit) = unit else { return Err(Error::from_diagnostics(source, diagnostics)) };
     let names: Vec<_> = unit.functions.iter().map(|function| function.name.clone()).collect();
     for function in &mut unit.functions {

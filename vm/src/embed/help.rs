@@ -6,10 +6,7 @@ use super::{
     library::{Entry, Library, Section, library, of_function, of_type},
     session::Names,
 };
-use crate::{
-    convert::within,
-    value::did_you_mean,
-};
+use crate::{convert::within, value::did_you_mean};
 
 /// A text about a name, or what to say when there is nothing.
 pub(super) fn about(host: &Host, names: &Names, name: &str) -> Result<String, String> {
@@ -29,7 +26,8 @@ fn defined(names: &Names, name: &str) -> Option<String> {
         let section = names.about(owner, of_type)??;
         let mut entries = section.entries.iter();
         let entry = entries.find(|e| e.name == member || e.name == name)?;
-        let owner = if entry.written.starts_with(owner) { String::new() } else { format!("{owner}.") };
+        let owner =
+            if entry.written.starts_with(owner) { String::new() } else { format!("{owner}.") };
         return Some(entry_text(&owner, entry));
     }
     names.about(name, |value| {
@@ -108,7 +106,7 @@ fn members(section: &Section, before: &str) -> String {
     let mut text = String::new();
     for entry in &section.entries {
         let written = format!("{before}{}", entry.written);
-        let line = entry.doc.lines().next().unwrap_or_default();
+        let line = entry.doc.replace('\n', " ");
         if written.len() > COLUMN {
             text.push_str(&format!("  {written}\n"));
             text.push_str(format!("  {:COLUMN$}  {line}", "").trim_end());

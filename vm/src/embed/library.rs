@@ -121,10 +121,16 @@ fn handle(docs: &HandleDocs) -> Section {
 pub(super) fn of_function(name: &str, function: &Owned) -> Option<Entry> {
     let proto = proto_of_function(function)?;
     let doc = proto.doc.as_deref().unwrap_or_default().to_owned();
-    Some(Entry { name: name.to_owned(), written: written(name, &proto.params), doc, changes: false })
+    Some(Entry {
+        name: name.to_owned(),
+        written: written(name, &proto.params),
+        doc,
+        changes: false,
+    })
 }
 
-/// What a struct or enum of a script says: how a value of it is made, and its functions.
+/// What a struct or enum of a script says, with its functions. The doc's first line is how a value
+/// of it is made.
 pub(super) fn of_type(value: &Owned) -> Option<Section> {
     let info = value.as_type()?;
     let mut entries = Vec::new();
@@ -156,11 +162,9 @@ pub(super) fn of_type(value: &Owned) -> Option<Section> {
     functions.sort();
     entries.extend(functions);
     let made = info.constructor();
-    let doc = match made.as_ref().and_then(|made| of_function(info.full_name(), made)) {
-        Some(entry) if entry.doc.is_empty() => entry.written,
-        Some(entry) => format!("{}\n{}", entry.written, entry.doc),
-        None => info.full_name().to_owned(),
-    };
+    let made = made.as_ref().and_then(|made| of_function(info.full_name(), made));
+    let written = made.map_or_else(|| info.full_name().to_owned(), |entry| entry.written);
+    let doc = format!("{written}\n{}", info.doc());
     Some(Section { name: info.full_name().to_owned(), doc, entries })
 }
 
@@ -185,22 +189,27 @@ fn of_native(native: &NativeDef) -> Entry {
 
 /// All that is built into a VM whose modules say this.
 pub(super) fn library(vm: &VmShared, docs: &Docs) -> Library {
-    let of_builtin = |(name, value): (&Box<str>, &Shared)| match value.as_owned().view() {
+    let of_builtin = |name: &str, value: &Shared| match value.as_owned().view() {
         View::Native(native) => native.downcast::<NativeDef>().map(of_native),
         _ => of_function(name, value.as_owned()),
     };
-    let mut functions: Vec<_> = vm.builtins.lock().iter().filter_map(of_builtin).collect();
+    let builtins = vm.builtins.lock();
+    let functions = builtins.iter().filter_map(|(name, value)| of_builtin(name, value));
+    let mut functions: Vec<_> = functions.collect();
+    drop(builtins);
     functions.sort();
     let types = TYPES.iter().map(|of_type| {
         let methods = of_type.tags.first().into_iter().flat_map(|&tag| {
-            vm.methods.symbols(tag).filter_map(move |symbol| match vm.methods.find(tag, symbol)? {
-                Method::Native(native) => Some(of_native(native)),
-                Method::Script(function) => {
-                    let mut entry = of_function(&vm.symbols.name(symbol), function.as_owned())?;
-                    // The receiver stands before the dot.
-                    let proto = proto_of_function(function.as_owned())?;
-                    entry.written = written(&entry.name, proto.params.get(1..)?);
-                    Some(entry)
+            vm.methods.symbols(tag).filter_map(move |symbol| {
+                match vm.methods.find(tag, symbol)? {
+                    Method::Native(native) => Some(of_native(native)),
+                    Method::Script(function) => {
+                        let mut entry = of_function(&vm.symbols.name(symbol), function.as_owned())?;
+                        // The receiver stands before the dot.
+                        let proto = proto_of_function(function.as_owned())?;
+                        entry.written = written(&entry.name, proto.params.get(1..)?);
+                        Some(entry)
+                    }
                 }
             })
         });

@@ -52,6 +52,12 @@ impl Session {
         self.vm.call(name, arguments)
     }
 
+    /// How a value that a text gave prints inside a collection: as [`Value::literal`], which cannot
+    /// see into the session's cells. Waits while a text is evaluated.
+    pub fn show(&self, value: &Value) -> String {
+        self.vm.names.show(value)
+    }
+
     /// A handle that stops whatever the session is evaluating, from any kernel thread.
     pub fn interrupt(&self) -> Interrupt {
         Interrupt { names: self.vm.names.clone(), host: self.vm.host.weak() }
@@ -141,6 +147,18 @@ impl Names {
         result
     }
 
+    /// How a value prints for those who may see the session's cells.
+    fn show(&self, value: &Value) -> String {
+        let _turn = self.turn.lock();
+        let heap = Heap::new(self.vm.heap.clone(), None);
+        heap.lend_cells(&self.cells);
+        let entered = heap.enter();
+        let text = value.literal();
+        drop(entered);
+        heap.end_cells();
+        text
+    }
+
     /// What `say` makes of the value of a top-level name.
     pub(super) fn about<R>(&self, name: &str, say: impl FnOnce(&Owned) -> R) -> Option<R> {
         self.globals.named(name).map(|value| say(&value))
@@ -161,7 +179,9 @@ impl Drop for Names {
     }
 }
 
-/// Does a text end in the middle of something that more text could complete?
+/// Does a text end in the middle of something that more text could complete? A doc comment waits for
+/// its declaration.
 pub fn is_incomplete(text: &str) -> bool {
-    compiler::parse(&Source::new(EVAL, text)).incomplete
+    let last = text.rsplit('\n').next().unwrap_or_default();
+    last.trim_start().starts_with("## ") || compiler::parse(&Source::new(EVAL, text)).incomplete
 }

@@ -49,11 +49,7 @@ pub(super) enum Walked {
     Found(Found),
     /// To a type that defines `[]` itself: what this gives for the arguments is where the step with
     /// this number starts from.
-    Ask {
-        function: Owned,
-        args: Vec<Owned>,
-        next: usize,
-    },
+    Ask { function: Owned, args: Vec<Owned>, next: usize },
 }
 
 impl Walked {

@@ -154,7 +154,8 @@ pub(super) fn call_function(m: &mut Machine<'_>, callee: Raw, given: Given<'_>) 
     // SAFETY: the caller keeps the function alive; its code lives as long as the VM.
     let proto: &Proto = unsafe { &*proto_of_closure(callee) };
     if proto.places != 0 {
-        let wrong = check_count(proto, given.count).and_then(|()| places::require(proto, 0, usize::MAX));
+        let wrong =
+            check_count(proto, given.count).and_then(|()| places::require(proto, 0, usize::MAX));
         drop_arguments(m, given);
         let Err(error) = wrong else { unreachable!("it has `mut` parameters") };
         return Err(Exit::Throw(error));

@@ -179,7 +179,8 @@ pub(super) fn join(m: &mut Machine<'_>, mut parts: Vec<Owned>, at: usize) -> Ste
     let own = parts.iter().enumerate().skip(at).find_map(|(i, part)| Some((i, own_text(part)?)));
     if let Some((i, function)) = own {
         let value = parts[i].take();
-        return operators::ask(m, function, vec![value], Asked::Texts(parts, i));
+        let name = value.type_name().into();
+        return operators::ask(m, function, vec![value], Asked::Texts(parts, i, name));
     }
     let word = m.word();
     let mut text = String::new();

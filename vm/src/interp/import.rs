@@ -1,8 +1,8 @@
 //! Import statements: the top level of another module runs, once.
 
+use super::call;
 use super::machine::{Machine, Step};
 use super::native::{self, Receiver};
-use super::call;
 use crate::{link::SLOT, thread::Then};
 
 /// Runs the module that constant `b` names. It is a call of a native, whose argument stands behind

@@ -112,9 +112,9 @@ pub(super) fn iter_next(m: &mut Machine<'_>) -> Step {
         View::Set(set) => set
             .next_from(position as usize)
             .map(|(at, item)| (at as i64 + 1, second + 1, Some(Owned::int(second)), item.clone())),
-        View::Bytes(bytes) => bytes.get(position as usize).map(|&byte| {
-            (position + 1, second, None, Owned::int(byte.into()))
-        }),
+        View::Bytes(bytes) => bytes
+            .get(position as usize)
+            .map(|&byte| (position + 1, second, None, Owned::int(byte.into()))),
         View::Channel(_) => return threads::iter_channel(m),
         View::Handle(_) => return iter_handle(m),
         View::Record(_) => return iter_record(m),
@@ -186,11 +186,7 @@ fn iter_record(m: &mut Machine<'_>) -> Step {
 }
 
 /// Goes on with what `next` gave.
-pub(super) fn asked(
-    m: &mut Machine<'_>,
-    outcome: Result<Owned, Owned>,
-    back: Vec<Owned>,
-) -> Step {
+pub(super) fn asked(m: &mut Machine<'_>, outcome: Result<Owned, Owned>, back: Vec<Owned>) -> Step {
     let register = m.word().a;
     if let Some(walked) = back.into_iter().next() {
         *m.place(register) = walked;

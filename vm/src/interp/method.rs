@@ -249,25 +249,14 @@ fn kept_receiver(m: &mut Machine<'_>) -> Option<Owned> {
 /// What a method call calls.
 enum Callee {
     /// A native; for a method of what a cell stands for, that.
-    Native {
-        native: *const NativeDef,
-        inside: Option<Found>,
-    },
+    Native { native: *const NativeDef, inside: Option<Found> },
     /// A function of a type, which has no receiver.
     Static(Raw),
     /// A method of a script. It may be one of what the cell stands for that was found.
-    Script {
-        function: Raw,
-        changes: bool,
-        enters: bool,
-    },
+    Script { function: Raw, changes: bool, enters: bool },
 }
 
-fn find_method(
-    m: &Machine<'_>,
-    receiver: &Owned,
-    call: &MethodCall<'_>,
-) -> Result<Callee, Owned> {
+fn find_method(m: &Machine<'_>, receiver: &Owned, call: &MethodCall<'_>) -> Result<Callee, Owned> {
     let script = |function, changes| Callee::Script { function, changes, enters: false };
     match receiver.view() {
         View::Record(record) => {
@@ -276,7 +265,8 @@ fn find_method(
                     return Ok(script(method.function, method.self_mutable));
                 }
                 let (name, ty) = (&method.name, record.info().owner().name());
-                let text = format!("`{name}` has no `self`: call it on the type, `{ty}.{name}(...)`");
+                let text =
+                    format!("`{name}` has no `self`: call it on the type, `{ty}.{name}(...)`");
                 return Err(error(Kind::Type, text));
             }
         }
@@ -423,7 +413,9 @@ pub(super) fn receiver_again(
 pub(super) fn handler_reads(m: &Machine<'_>, register: u16) -> bool {
     let proto = m.proto();
     // A `mut` parameter goes back as it was when the instruction throws.
-    if usize::from(register) / SLOT < MAX_PLACES && proto.places >> (usize::from(register) / SLOT) & 1 != 0 {
+    if usize::from(register) / SLOT < MAX_PLACES
+        && proto.places >> (usize::from(register) / SLOT) & 1 != 0
+    {
         return true;
     }
     let index = proto.index_of(m.pc);

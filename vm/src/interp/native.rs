@@ -16,7 +16,9 @@ use crate::{
     link::SLOT,
     native::{Call, Cx, NativeDef, NativeResult, NativeRun, Next, ReceiverSlot, Resume},
     sched::Outcome,
-    thread::{After, Blocked, Called, ENTRY_ARGS, ENTRY_CALLEE, ENTRY_RESULT, Pending, Place, Then},
+    thread::{
+        After, Blocked, Called, ENTRY_ARGS, ENTRY_CALLEE, ENTRY_RESULT, Pending, Place, Then,
+    },
     value::{ErrorObject, Owned},
 };
 
@@ -275,12 +277,7 @@ pub(super) fn make_room(m: &mut Machine<'_>, slot: usize, count: usize) -> Resul
 }
 
 /// Puts a function and its arguments where a call from a native has them. There is room.
-pub(super) fn push_call(
-    m: &mut Machine<'_>,
-    slot: usize,
-    function: Owned,
-    arguments: Vec<Owned>,
-) {
+pub(super) fn push_call(m: &mut Machine<'_>, slot: usize, function: Owned, arguments: Vec<Owned>) {
     let start = m.state().stack.start();
     m.put_at(start.wrapping_add(slot + ENTRY_CALLEE), function);
     for (i, argument) in arguments.into_iter().enumerate() {

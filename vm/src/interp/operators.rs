@@ -43,8 +43,8 @@ pub(crate) enum Asked {
     Less(Less),
     /// Whether an element of a list, the one before this, equals what is looked for.
     Contains(Comparison, usize),
-    /// The text of one of several values.
-    Texts(Vec<Owned>, usize),
+    /// The text of one of several values; the last is the name of its type.
+    Texts(Vec<Owned>, usize, Box<str>),
     /// The text that is to be formatted.
     Text,
     /// The next element of a walk.
@@ -120,11 +120,15 @@ pub(super) fn resume(
             comparison.answer(outcome?.truthy());
             contains(m, comparison, at)
         }
-        Asked::Texts(mut parts, at) => {
-            parts[at] = check_text(outcome?, "this value")?;
+        Asked::Texts(mut parts, at, name) => {
+            parts[at] = check_text(outcome?, &name)?;
             data::join(m, parts, at + 1)
         }
-        Asked::Text => data::formatted(m, &check_text(outcome?, "this value")?),
+        Asked::Text => {
+            let name = m.get(m.word().b).type_name();
+            let text = check_text(outcome?, name)?;
+            data::formatted(m, &text)
+        }
         Asked::Next => iter::asked(m, outcome, back),
     }
 }
@@ -156,7 +160,10 @@ pub(super) fn own_for(value: &Owned, op: Op) -> Option<Owned> {
 }
 
 /// `a = b op right`, when the type of `b` defines it. `None` when it does not.
-pub(super) fn binary(m: &mut Machine<'_>, right: impl FnOnce(&Machine<'_>) -> Owned) -> Option<Step> {
+pub(super) fn binary(
+    m: &mut Machine<'_>,
+    right: impl FnOnce(&Machine<'_>) -> Owned,
+) -> Option<Step> {
     let word = m.word();
     let op = Op::from_code(word.op)?;
     let function = own_for(m.get(word.b), op)?;

@@ -90,7 +90,8 @@ impl<'a> Operands<'a> {
             let (root, rest) = words.split_first()?;
             let (steps, rest) = rest.split_at(usize::from(root.flags));
             words = rest;
-            let kind = bytecode::Receiver::from_code(root.op).expect("verified code has known roots");
+            let kind =
+                bytecode::Receiver::from_code(root.op).expect("verified code has known roots");
             let param = self.hidden + usize::from(root.c);
             Some(Operand { kind, root: root.b, steps, param, enters: false })
         });
@@ -268,9 +269,10 @@ fn move_out(
         let mut way = Vec::new();
         let reached = reach(m, operand, Some(&mut way))?;
         let end: *const Owned = reached.end;
-        if ways.iter().any(|(other, passed)| {
-            way.contains(&other.end.cast_const()) || passed.contains(&end)
-        }) {
+        if ways
+            .iter()
+            .any(|(other, passed)| way.contains(&other.end.cast_const()) || passed.contains(&end))
+        {
             let text = "two places of this call overlap: one is, or is a part of, the other";
             return Err(error(Kind::Value, text));
         }
@@ -359,7 +361,10 @@ fn reach(
 }
 
 /// Walks to a place for writing: the receiver of a native that changes it.
-pub(super) fn reach_receiver(m: &mut Machine<'_>, operand: Operand<'_>) -> Result<*mut Owned, Owned> {
+pub(super) fn reach_receiver(
+    m: &mut Machine<'_>,
+    operand: Operand<'_>,
+) -> Result<*mut Owned, Owned> {
     reach(m, operand, None).map(|reached| reached.end)
 }
 
@@ -463,8 +468,7 @@ pub(super) fn ret_places(m: &mut Machine<'_>) -> Step {
 pub(super) fn leave(m: &mut Machine<'_>, mask: u32) -> Option<u16> {
     let base = m.save().base;
     let bits = (0..MAX_PLACES).filter(|i| mask >> i & 1 != 0);
-    let mut values: Vec<(usize, Owned)> =
-        bits.map(|i| (i, m.take((i * SLOT) as u16))).collect();
+    let mut values: Vec<(usize, Owned)> = bits.map(|i| (i, m.take((i * SLOT) as u16))).collect();
     let handed = loop {
         let handed = m.state().handed.pop().expect("the frame has an entry");
         // When the program is ended from inside, turns of loops are left open.
@@ -515,7 +519,11 @@ pub(super) fn receiver<'a>(m: &Machine<'a>, enters: bool) -> Operand<'a> {
 }
 
 /// The place that a value was moved out of. Always found, by the module's invariants.
-fn walk_back(m: &mut Machine<'_>, operand: Operand<'_>, used: Option<&InUse>) -> Option<*mut Owned> {
+fn walk_back(
+    m: &mut Machine<'_>,
+    operand: Operand<'_>,
+    used: Option<&InUse>,
+) -> Option<*mut Owned> {
     let (mut place, from) = match used {
         Some(used) => {
             // SAFETY: the cell belongs to this thread, and nothing looks into it now.

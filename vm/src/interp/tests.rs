@@ -453,6 +453,105 @@ fn traces_name_the_calls() {
     assert_eq!(trace, ["inner:1", "outer:3", "main:5"]);
 }
 
+/// What the tests of places and operators work with.
+const TYPES: &str = "struct Bag {\n items = []\n fn add(mut self, x) { self.items = self.items + [x]; self.items }\n \
+     fn spoil(mut self, x) { self.items = self.items + [x]; fail(x) }\n \
+     fn +(self, other) { Bag(self.items + [other]) }\n fn ==(self, other) { fail(\"eq\") }\n \
+     fn <(self, other) { self.items == [\"a\"] }\n fn [](self, i) { doze(self.items[i]) }\n \
+     fn str(self) { apply(|x| \"bag {x}\", self.items) }\n}\n\
+     struct Up {\n n = [0]\n fn next(mut self) { self.n = [self.n[0] + 1]; if self.n[0] > 3 { nil } else { self.n } }\n}\n";
+
+#[test]
+fn places_are_handed_over_and_given_back() {
+    let gives = |text: &str, expected: &str| gives(&format!("{TYPES}{text}"), expected);
+    gives("var b = Bag()\nb.add(\"x\")\nb.add([1])\nb.items", "[\"x\", [1]]");
+    gives("var b = [k: [Bag()]]\nb.k[0].add(\"x\")\nb.k[0].items", "[\"x\"]");
+    gives("var b = Bag()\ntry { b.spoil(\"x\") } catch e { e.message + b.items[0] }", "xx");
+    gives(
+        "fn swap(mut a, mut b) { let t = a; a = b; b = t; [t] }\nvar xs = [[\"a\"], [\"b\"]]\n\
+         swap(&xs[0], &xs[1])\nxs",
+        "[[\"b\"], [\"a\"]]",
+    );
+    gives(
+        "fn swap(mut a, mut b) { let t = a; a = b; b = t; [t] }\nvar xs = [[\"a\"], [\"b\"]]\nlet i = 1\n\
+         let e = try { swap(&xs[i], &xs[i - 0]) } catch e { e.kind }\n[e, xs]",
+        "[\"value\", [[\"a\"], [\"b\"]]]",
+    );
+    gives(
+        "fn f(mut a, b) { a }\nvar x = [1]\nlet g = f\nlet e = try { g(&x) } catch e { e.kind }\n[e, x]",
+        "[\"arity\", [1]]",
+    );
+    gives(
+        "fn f(mut a, n) { a = a + [n]; if n > 0 { f(&a, n - 1) } else { fail(\"end\") } }\nvar x = []\n\
+         let e = try { f(&x, 500) } catch e { e.message }\n[e, x.len()]",
+        "[\"end\", 501]",
+    );
+    gives(
+        "fn f(mut a, n) { a = [a, n]; f(&a, n + 1) }\nvar x = []\n\
+         let e = try { f(&x, 0) } catch e { e.kind }\n[e, x[0].len()]",
+        "[\"stack\", 2]",
+    );
+    gives("var xs = [[1], [2]]\nfor &x in xs { x = x + [\"n\"] }\nxs", "[[1, \"n\"], [2, \"n\"]]");
+    gives(
+        "var xs = [[1], [2]]\ntry { for &x in xs { x = x + [\"n\"]; fail(\"x\") } } catch e { nil }\nxs",
+        "[[1, \"n\"], [2]]",
+    );
+    gives("var t = []\nfor x in Up() { t = t + x }\nt", "[1, 2, 3]");
+}
+
+#[test]
+fn operators_of_types_are_called() {
+    let gives = |text: &str, expected: &str| gives(&format!("{TYPES}{text}"), expected);
+    gives(
+        "var b = Bag([\"a\"]) + \"b\" + [1]\nb += \"c\"\n\"{b}\"",
+        "gave bag [\"a\", \"b\", [1], \"c\"]",
+    );
+    gives(
+        "let b = Bag([\"a\" + \"b\"])\nb[0] + \"{b[0]:>5}{b:>16}\"",
+        "ab!  ab! gave bag [\"ab\"]",
+    );
+    gives("let b = [Bag([\"ab\"])]\nb[0][0].len()", "3");
+    gives(
+        "let b = Bag([\"a\"])\nlet e = try { [b] == [Bag([\"a\"])] } catch e { e.message }\n[e, b < b, b <= b]",
+        "[\"eq\", true, false]",
+    );
+    gives("let b = Bag([\"a\"])\ntry { b in [1, b] } catch e { e.message }", "eq");
+    gives("let b = Bag()\ntry { b[[1]] } catch e { e.kind }", "type");
+}
+
+#[test]
+fn threads_end_inside_of_operators_and_places() {
+    let gives = |text: &str, expected: &str| gives(&format!("{TYPES}{text}"), expected);
+    gives(
+        "fn f(mut a, b) { a = a + [\"{b}\"]; sleep(1000); a }\n\
+         let t = spawn { var x = [\"s\"]; f(&x, [1]) }\nsleep(0.01)\nt.cancel()\n\
+         try { t.join() } catch e { e.kind }",
+        "cancelled",
+    );
+    gives(
+        "struct S { x\n fn +(self, o) { sleep(1000); self } }\n\
+         let t = spawn { var x = S([1]); x += \"{x}\"; x }\nsleep(0.01)\nt.cancel()\n\
+         try { t.join() } catch e { e.kind }",
+        "cancelled",
+    );
+    let machine = Machine::new();
+    let text = format!(
+        "{TYPES}struct S {{ x\n fn +(self, o) {{ c.recv() }}\n fn str(self) {{ c.recv() }} }}\nlet c = channel()\n\
+         fn f(mut x) {{ x = [x, \"t\"]; c.recv() }}\n\
+         spawn {{ var x = [\"a\" + \"b\"]; f(&x[0]) }}\n\
+         spawn {{ var x = S([1]); x += \"{{x.x}}\"; x }}\n\
+         spawn {{ var x = S([1]); \"{{x.x}} {{x}}\" }}\nspawn {{ loop {{ }} }}\nshow(\"started\")\nc.recv()"
+    );
+    let module = machine.load(&text);
+    let thread = machine.start(module, ThreadOptions::default());
+    assert!(machine.settled(|| machine.printed() == "started\n"));
+    assert!(machine.settled(|| thread.wait.waiting().is_some()));
+    let vm = machine.vm.clone();
+    drop(machine);
+    drop(thread);
+    assert_eq!(Arc::strong_count(&vm), 1);
+}
+
 /// A function made by hand.
 fn function(name: &str, parameters: u16, registers: u16, code: Vec<Word>) -> Function {
     Function {

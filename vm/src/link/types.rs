@@ -78,12 +78,14 @@ fn declare_one(units: &Units, decl: &TypeDecl) -> LinkedType {
         TypeBody::Struct { fields, .. } => {
             let fields = units.field_names(fields);
             let info = units.keep_type(TypeInfo::new_struct(&decl.name, fields));
+            info.set_doc(decl.doc.as_deref());
             let value = units.type_value(info);
             return LinkedType { info, value, variants: Vec::new() };
         }
         TypeBody::Enum(variants) => variants,
     };
     let info = units.keep_type(TypeInfo::new_enum(&decl.name));
+    info.set_doc(decl.doc.as_deref());
     let value = units.type_value(info);
     let variants: Vec<LinkedVariant> = variants
         .iter()

@@ -171,10 +171,7 @@ pub(crate) unsafe fn allocate_in_place<T: Body>(init: impl FnOnce(*mut T)) -> Ra
 /// `init` writes a whole body and what stands behind it, as [`Body::trailing`] says, and does not
 /// panic.
 #[inline]
-pub(crate) unsafe fn allocate_trailing<T: Body>(
-    trailing: usize,
-    init: impl FnOnce(*mut T),
-) -> Raw {
+pub(crate) unsafe fn allocate_trailing<T: Body>(trailing: usize, init: impl FnOnce(*mut T)) -> Raw {
     // SAFETY: the caller's promise.
     unsafe { allocate_with(T::TAG, 1, trailing, init) }
 }

@@ -303,11 +303,7 @@ fn with(call: &mut Call<'_>) -> NativeResult {
 }
 
 /// The function of a `with` has ended, in whatever way: the value goes back.
-fn used(
-    call: &mut Call<'_>,
-    outcome: Result<Owned, Owned>,
-    mut back: Vec<Owned>,
-) -> NativeResult {
+fn used(call: &mut Call<'_>, outcome: Result<Owned, Owned>, mut back: Vec<Owned>) -> NativeResult {
     let (mut waits, receiver, _) = Waits::split(call);
     let mutex: &MutexHandle = of(receiver)?;
     let crossed = Shared::crossing(back.pop().unwrap_or_default());

@@ -25,9 +25,8 @@ pub(super) const PATIENCE: usize = 4096;
 /// `a == b` but for types with an own `==`, whose fields are compared: for keys of maps, where
 /// there are none.
 pub(crate) fn equals(a: &Owned, b: &Owned) -> bool {
-    equal_leaves(a, b).unwrap_or_else(|| {
-        matches!(Walk::new(Own::Ignored).run(a, b), Progress::Known(true))
-    })
+    equal_leaves(a, b)
+        .unwrap_or_else(|| matches!(Walk::new(Own::Ignored).run(a, b), Progress::Known(true)))
 }
 
 /// `a == b`: structural; ints and floats by exact mathematical value; NaN equals nothing. `None`
@@ -149,9 +148,7 @@ fn equal_leaves(a: &Owned, b: &Owned) -> Option<bool> {
         (View::Record(a), View::Record(b)) => {
             // Variants may differ where their enum defines `==`.
             let (a, b) = (a.type_ref(), b.type_ref());
-            return undecided(
-                a == b || (a.same_owner(b) && a.operator(Operator::Eq).is_some()),
-            );
+            return undecided(a == b || (a.same_owner(b) && a.operator(Operator::Eq).is_some()));
         }
         (View::Error(_), View::Error(_)) => return None,
         _ => false,
@@ -320,10 +317,10 @@ impl<H: Hold> Walk<H> {
                     return Begun::Unequal;
                 }
             }
-            (View::Error(x), View::Error(y)) => {
-                if !equals(&x.kind, &y.kind) || !equals(&x.message, &y.message) {
-                    return Begun::Unequal;
-                }
+            (View::Error(x), View::Error(y))
+                if !equals(&x.kind, &y.kind) || !equals(&x.message, &y.message) =>
+            {
+                return Begun::Unequal;
             }
             _ => {}
         }

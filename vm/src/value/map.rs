@@ -275,11 +275,12 @@ impl MapObject {
         if self.entries.len() == self.entries.capacity()
             || (self.slots.is_empty() && self.entries.len() == SMALL)
         {
-            if self.slots.is_empty() {
+            let hashed = !self.slots.is_empty();
+            self.accounted(Self::grow);
+            if !hashed && !self.slots.is_empty() {
                 // Without slots the caller may not have hashed; with NaN ruled out it works.
                 hash = hash_key(&key).unwrap_or(hash);
             }
-            self.accounted(Self::grow);
         }
         if !self.slots.is_empty() {
             if (self.live + 1) * 4 > self.slots.len() * 3 {

@@ -55,7 +55,7 @@ pub(crate) use access::{
     vacant,
 };
 pub(crate) use bytes::BytesObject;
-pub(crate) use cell::{CellDomain, CellObject, Content, cell_access, last_cell};
+pub(crate) use cell::{CellDomain, CellObject, cell_access, last_cell};
 pub(crate) use closure::{Closure, Code};
 pub(crate) use compare::{Comparison, Verdict, equals, try_equals};
 pub(crate) use display::{cut_literal, display, literal, try_display, write_display};
@@ -66,7 +66,9 @@ pub(crate) use list::ListObject;
 pub(crate) use map::MapObject;
 pub(crate) use names::did_you_mean;
 pub(crate) use native_object::{NativeCode, NativeObject};
-pub(crate) use order::{Less, compare, less, order, try_less};
+pub(crate) use order::{Less, try_less};
+#[cfg(test)]
+pub(crate) use order::{compare, less};
 pub(crate) use owned::Owned;
 pub(crate) use range::RangeObject;
 pub(crate) use raw::Raw;

@@ -371,7 +371,9 @@ pub(crate) fn contains(container: &Owned, item: &Owned) -> Result<bool, Owned> {
 
 /// Where `part` begins in `bytes`, at or after `from`.
 pub(crate) fn find_bytes(bytes: &[u8], part: &[u8], from: usize) -> Option<usize> {
-    let Some((&first, rest)) = part.split_first() else { return (from <= bytes.len()).then_some(from) };
+    let Some((&first, rest)) = part.split_first() else {
+        return (from <= bytes.len()).then_some(from);
+    };
     let mut at = from;
     while let Some(next) = bytes.get(at..)?.iter().position(|&byte| byte == first) {
         at += next;

@@ -1,4 +1,4 @@
-//! Order, without recursion: `<` and its kin, and the order for sorting.
+//! Order, without recursion: `<` and its kin.
 //!
 //! Two numbers, two strings, two lists, two of bytes have an order, and records of one type that
 //! defines `<`. That is a function of the script: as in `compare`, there is a way to ask that gives
@@ -49,16 +49,6 @@ pub(crate) fn compare(a: &Owned, b: &Owned) -> Result<Option<Ordering>, Owned> {
             Err(error(Kind::Type, text))
         }
     }
-}
-
-/// The order for sorting: as `<`, with NaN behind everything it can be compared with.
-pub(crate) fn order(a: &Owned, b: &Owned) -> Result<Ordering, Owned> {
-    if let Some(order) = compare(a, b)? {
-        return Ok(order);
-    }
-    let is_nan = |value: &Owned| value.as_float().is_some_and(f64::is_nan);
-    // Lists that NaN decides count as equal: they keep their order.
-    Ok(is_nan(a).cmp(&is_nan(b)))
 }
 
 fn relation(a: &Owned, b: &Owned) -> Result<Relation, Owned> {

@@ -120,7 +120,8 @@ impl Owned {
     ///
     /// # Panics
     /// When there are not as many as the type has.
-    pub(crate) fn record(info: TypeRef, fields: Vec<Self>) -> Self {
+    #[cfg(test)]
+    pub fn record(info: TypeRef, fields: Vec<Self>) -> Self {
         assert_eq!(fields.len(), info.fields().len(), "a value for each field");
         let mut fields = ManuallyDrop::new(fields);
         // SAFETY: as many owned values as the type has fields, which the record takes over.

@@ -45,6 +45,7 @@ impl RecordObject {
     /// again.
     #[inline]
     pub(crate) unsafe fn allocate(info: TypeRef, fields: *const Raw) -> Raw {
+        let trailing = size_of_val(info.fields());
         let len = info.fields().len();
         let init = |at: *mut Self| {
             // SAFETY: there is room for the body, and for so many values behind it.
@@ -54,7 +55,7 @@ impl RecordObject {
             }
         };
         // SAFETY: `init` writes the body and what stands behind it.
-        unsafe { rc::allocate_trailing(len * size_of::<Owned>(), init) }
+        unsafe { rc::allocate_trailing(trailing, init) }
     }
 
     /// A record like this one, with one local reference.

@@ -166,6 +166,8 @@ pub(crate) struct TypeInfo {
     constructor: OnceLock<Raw>,
     /// Set by the linker, once: the type as an immortal value.
     value: OnceLock<Raw>,
+    /// Set by the linker, once: the doc comment above it.
+    doc: OnceLock<Box<str>>,
 }
 
 impl TypeInfo {
@@ -203,6 +205,7 @@ impl TypeInfo {
             behaviour: OnceLock::new(),
             constructor: OnceLock::new(),
             value: OnceLock::new(),
+            doc: OnceLock::new(),
         }
     }
 
@@ -230,6 +233,18 @@ impl TypeInfo {
         let _ = self.value.set(value);
     }
 
+    /// Says what its doc comment says; counts once.
+    pub(crate) fn set_doc(&self, doc: Option<&str>) {
+        if let Some(doc) = doc {
+            let _ = self.doc.set(doc.into());
+        }
+    }
+
+    /// What its doc comment says.
+    pub(crate) fn doc(&self) -> &str {
+        self.doc.get().map_or("", |doc| doc)
+    }
+
     /// `Point`, `Shape`; of a variant `Circle`.
     pub(crate) fn name(&self) -> &str {
         &self.name
@@ -243,11 +258,6 @@ impl TypeInfo {
     /// What it is.
     pub(crate) fn kind(&self) -> TypeKind {
         self.kind
-    }
-
-    /// The enum of a variant.
-    pub(crate) fn parent(&self) -> Option<TypeRef> {
-        self.parent
     }
 
     /// What its values are of: the enum of a variant, else itself.

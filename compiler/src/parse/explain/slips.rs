@@ -137,7 +137,12 @@ impl Place<'_> {
                 let error = self.error(Code::ForeignSyntax, "a list is not written with `for`");
                 Some(error.help("write `xs.map(|x| ...)`, or `xs.filter(|x| ...)` to choose"))
             }
-            Token::If if !self.expects_expression() && !self.expects("if") => {
+            Token::If
+                if !self.expects_expression()
+                    && !self.expects_name()
+                    && !self.expects_pattern()
+                    && !self.expects("if") =>
+            {
                 let message = "`if` stands before what it chooses";
                 let help = "write `if condition { a } else { b }`";
                 Some(self.error(Code::ForeignSyntax, message).help(help))

@@ -20,14 +20,18 @@ fn elements_are_ints_from_0_to_255() {
         shown(index_get(&b, &int(3))),
         "index: index 3 is out of range: the byte sequence has 3 elements"
     );
-    let mut set = |key: Owned, value: Owned| shown(index_set(&mut b, &key, value).map(|()| Owned::NIL));
+    let mut set =
+        |key: Owned, value: Owned| shown(index_set(&mut b, &key, value).map(|()| Owned::NIL));
     assert_eq!(set(int(0), int(7)), "nil");
     assert_eq!(set(int(0), int(256)), "value: 256 is no byte: bytes are ints from 0 to 255");
     assert_eq!(set(int(0), int(-1)), "value: -1 is no byte: bytes are ints from 0 to 255");
     assert_eq!(set(int(0), str("a")), "type: bytes are ints from 0 to 255, not string");
     assert!(set(int(3), int(1)).starts_with("index: "));
     assert_eq!(set(str("x"), int(1)), "type: cannot index bytes with string");
-    assert_eq!((literal(&b), literal(&copy)), ("bytes([7, 2, 255])".into(), "bytes([1, 2, 255])".into()));
+    assert_eq!(
+        (literal(&b), literal(&copy)),
+        ("bytes([7, 2, 255])".into(), "bytes([1, 2, 255])".into())
+    );
     assert!(slot(&b, Step::Index(&int(0))).is_err());
     assert!(shown(slot_mut(&mut b, Step::Index(&int(0))).cloned()).contains("is no place"));
 }
@@ -50,7 +54,9 @@ fn they_are_sliced_joined_repeated_and_compared() {
     assert!(compare(&bytes(b"ab"), &str("b")).is_err());
     let has = |item: Owned| ops::contains(&b, &item);
     assert!(has(int(97)).unwrap() && !has(int(1)).unwrap() && !has(int(300)).unwrap());
-    assert!(has(bytes(b"cde")).unwrap() && !has(bytes(b"ced")).unwrap() && has(bytes(b"")).unwrap());
+    assert!(
+        has(bytes(b"cde")).unwrap() && !has(bytes(b"ced")).unwrap() && has(bytes(b"")).unwrap()
+    );
     assert!(has(str("a")).is_err());
     let mut m = MapObject::new();
     m.insert(b.clone(), int(1)).unwrap();
@@ -73,7 +79,10 @@ fn both_ends_are_taken_off_and_all_is_accounted_for() {
     assert_eq!((body.pop(), body.len()), (Some(231), 9));
     body.push(5);
     body.with_vec(|bytes| bytes.truncate(2));
-    assert_eq!((body.pop(), body.pop(), body.pop(), body.pop_first()), (Some(223), Some(222), None, None));
+    assert_eq!(
+        (body.pop(), body.pop(), body.pop(), body.pop_first()),
+        (Some(223), Some(222), None, None)
+    );
     assert!(heap.bytes() > 0);
     drop(b);
     drop(entered);
