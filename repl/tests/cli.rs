@@ -197,10 +197,10 @@ fn an_import_cycle_is_shown_with_its_files() {
         ],
     );
     let here = Path::new(&path).parent().unwrap();
-    let ran = self::ran(lisle(&["main.lisle"]).current_dir(here).output().unwrap());
-    assert_eq!((ran.out.as_str(), ran.status), ("", Some(2)));
-    assert!(ran.err.contains("import cycle: a.lisle -> lib/b.lisle -> a.lisle"), "{}", ran.err);
-    assert!(ran.err.contains(" --> lib/b.lisle:2:8"), "{}", ran.err);
+    let said = ran(lisle(&["main.lisle"]).current_dir(here).output().unwrap());
+    assert_eq!((said.out.as_str(), said.status), ("", Some(2)));
+    assert!(said.err.contains("import cycle: a.lisle -> lib/b.lisle -> a.lisle"), "{}", said.err);
+    assert!(said.err.contains(" --> lib/b.lisle:2:8"), "{}", said.err);
 }
 
 #[test]

@@ -177,9 +177,9 @@ impl Verifier<'_> {
 
     /// How many fields the struct or variant has that a constant names.
     fn fields_of(&self, constant: u16) -> Option<usize> {
-        let (ty, wanted) = match self.constant(constant.into())? {
-            &Constant::Type(ty) => (ty, None),
-            &Constant::Variant { ty, variant } => (ty, Some(variant)),
+        let (ty, wanted) = match *self.constant(constant.into())? {
+            Constant::Type(ty) => (ty, None),
+            Constant::Variant { ty, variant } => (ty, Some(variant)),
             _ => return None,
         };
         match (&self.unit.types.get(ty as usize)?.body, wanted) {

@@ -91,8 +91,8 @@ pub(super) fn walk_from(
             let args = vec![container.clone(), key.clone()];
             return Ok(Walked::Ask { function, args, next: i + 1 });
         }
-        // SAFETY: it is a register, or part of what one holds; nothing is changed meanwhile.
         let part = match &place {
+            // SAFETY: it is a register, or part of what one holds; nothing is changed meanwhile.
             Found::Ref(value) => Some(unsafe { &**value }),
             Found::Temp(_) => None,
         };

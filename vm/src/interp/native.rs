@@ -88,12 +88,11 @@ pub(super) fn resume_returned(m: &mut Machine<'_>) -> Step {
 pub(super) fn resume(m: &mut Machine<'_>, pending: Pending, outcome: Result<Owned, Owned>) -> Step {
     m.restore(pending.place);
     let Then::Called(called) = pending.then else { unreachable!("it called a function") };
-    let run: Resume = match called.then {
-        After::Instruction(asked) => return operators::resume(m, asked, outcome, called.back),
+    let Called { then, back, .. } = *called;
+    let run: Resume = match then {
+        After::Instruction(asked) => return operators::resume(m, *asked, outcome, back),
         After::Native(resume) => resume,
-        After::NativePlaces(resume) => {
-            Box::new(move |call, outcome| resume(call, outcome, called.back))
-        }
+        After::NativePlaces(resume) => Box::new(move |call, outcome| resume(call, outcome, back)),
     };
     let (first, count) = (pending.args, pending.count);
     // SAFETY: what refers to the native is in a register of the caller or lives as long as the VM.
@@ -239,7 +238,7 @@ fn answer(
     }
     let back = places::unchanged(&function, &arguments, places);
     push_call(m, first + count, function, arguments);
-    m.state().pending.push(pending(Then::Called(Called { then, args, places, back })));
+    m.state().pending.push(pending(Then::Called(Box::new(Called { then, args, places, back }))));
     let base = (first + count) * SLOT;
     m.restore(Place { pc: callback(), base, constants: std::ptr::null() });
     Ok(Answer::Called)

@@ -80,14 +80,14 @@ pub(super) fn ask_at(
     let back = super::places::unchanged(&function, &arguments, places);
     make_room(m, first + count, args)?;
     push_call(m, first + count, function, arguments);
-    let called = Called { then: After::Instruction(asked), args, places, back };
+    let called = Called { then: After::Instruction(Box::new(asked)), args, places, back };
     m.state().pending.push(Pending {
         native: std::ptr::null(),
         place,
         args: first,
         count,
         receiver: None,
-        then: Then::Called(called),
+        then: Then::Called(Box::new(called)),
     });
     let base = (first + count) * SLOT;
     m.restore(Place { pc: callback(), base, constants: std::ptr::null() });

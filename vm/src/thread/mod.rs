@@ -323,7 +323,7 @@ pub(crate) enum Then {
     /// A blocking closure runs or has run: its `Finish` is called.
     Blocked(Blocked),
     /// A function runs.
-    Called(Called),
+    Called(Box<Called>),
 }
 
 /// A function that a native or an instruction has called.
@@ -345,7 +345,7 @@ pub(crate) enum After {
     /// A native that handed places over.
     NativePlaces(ResumePlaces),
     /// The instruction.
-    Instruction(Asked),
+    Instruction(Box<Asked>),
 }
 
 /// A frame whose function has `mut` parameters, and so something to give back; or a turn of
