@@ -4,14 +4,37 @@
 #![forbid(unsafe_code)]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
+/// What the bodies use.
+const DECLARATIONS: &str = r"
+import runtime
+fn id(x) { x }
+fn put(mut xs, x) { xs.push(x) }
+fn put_two(mut a, mut b) { a.push(1); b.push(2) }
+struct Box { items = []; fn push(mut self, x) { self.items.push(x) } }
+enum Tree { Leaf(xs), Node(left, right) }
+struct Point { x = 0; y = 0 }
+struct Item { tags = []; n = 0; fn add(mut self, x) { self.tags.push(x) } }
+struct Bag {
+    items = []
+    grid = [[0, 0], [0, 0]]
+    fn new() {
+        var bag = Bag()
+        for i in 0..2 { bag.items.push(Item()); bag.items[i].tags.push(0); bag.grid[i][0] = i }
+        bag
+    }
+    fn tag(mut self, i, x) { self.items[i].tags.push(x) }
+    fn nested(mut self, i, x) { self.items[i].add(x) }
+    fn set(mut self, i, j, v) { self.grid[i][j] = v }
+    fn all(mut self, x) { for &item in self.items { item.add(x) } }
+    fn hand(mut self, x) { put(&self.items[0].tags, x) }
+}
+";
+
 /// How many copies the body of a function makes when it runs.
 fn copies(body: &str) -> i64 {
     let vm = lisle::Vm::new().unwrap();
     let source = format!(
-        "import runtime\n\
-         fn id(x) {{ x }}\n\
-         struct Box {{ items = []; fn push(mut self, x) {{ self.items.push(x) }} }}\n\
-         enum Tree {{ Leaf(xs), Node(left, right) }}\n\
+        "{DECLARATIONS}\n\
          fn f() {{\n{body}\n}}\n\
          let before = runtime.stats().copies\n\
          f()\n\
@@ -73,6 +96,31 @@ fn what_is_taken_apart_is_handed_over() {
         "var xs = [1]\nxs.push(1)\nlet f = |[a, b]| { var c = a; c.push(1); c }\nf([xs, 1])",
         // An arm that was tried and not taken keeps nothing.
         "var xs = [1]\nxs.push(1)\nmatch [xs, 2] { [a, 1] => a, [a, n] if n > 2 => a, [a, _] => { var b = a; b.push(1); b } }",
+    ] {
+        assert_eq!(copies(body), 0, "{body}");
+    }
+}
+
+#[test]
+fn places_that_are_handed_over_are_changed_where_they_are() {
+    for body in [
+        "var b = Bag.new()\nfor i in 0..100 { b.tag(i % 2, i) }",
+        "var b = Bag.new()\nfor i in 0..100 { b.nested(i % 2, i) }",
+        "var b = Bag.new()\nfor i in 0..100 { b.set(i % 2, 1, i); b.grid[1][i % 2] = i }",
+        "var b = Bag.new()\nfor i in 0..100 { b.all(i) }",
+        "var b = Bag.new()\nfor i in 0..100 { b.hand(i); put(&b.items[1].tags, i) }",
+        "var b = Bag.new()\nfor i in 0..100 { put_two(&b.items[0].tags, &b.items[1].tags) }",
+        // A throw gives them back as well.
+        "var b = Bag.new()\n\
+         for i in 0..50 { try { put(&b.items[0].tags, i); b.nested(9, 1) } catch { b.nested(0, i) } }",
+        "var xs = []\nfor i in 0..9 { xs.push([i, i]) }\nfor i in 0..9 { for &x in xs { x.push(i) } }",
+        "var m = [:]\nfor i in 0..9 { m[i] = [i, i] }\nfor i in 0..9 { for &x in m { x.push(i) } }",
+        "var p = Point(1, 2)\nfor i in 0..100 { p.x += 1; p.y = p.x }",
+        "var ps = [Point(1, 2), Point(3, 4)]\nfor i in 0..100 { ps[i % 2].x += i }",
+        "let c = cell([0, 1])\nfor i in 0..100 { c.value.push(i); c.push(i); put(&c.value, i) }",
+        "let c = cell(Item())\nc.value.tags = [id(1)]\nfor i in 0..100 { c.add(i); c.value.n += 1 }",
+        "var s = set([1])\nfor i in 0..100 { s.insert(i % 10); s.remove(i % 3) }",
+        "var b = bytes(10)\nfor i in 0..100 { b[i % 10] = i; b.push(i) }",
     ] {
         assert_eq!(copies(body), 0, "{body}");
     }

@@ -115,10 +115,9 @@ pub(crate) fn start(context: &mut Cx<'_>, thread: ThreadRef) {
 /// empty.
 pub(crate) fn finish(context: &mut Cx<'_>, thread: &ThreadRef, outcome: Result<Owned, Owned>) {
     let vm = thread.vm();
-    let mut more = Vec::new();
     let end = match outcome.and_then(|value| result(thread, value)) {
         Ok(value) => End::Value(value),
-        Err(thrown) => failed(thread, thrown, &mut more),
+        Err(thrown) => failed(thread, thrown),
     };
     // Before anybody hears of the end.
     Heap::with(|heap| {
@@ -126,9 +125,10 @@ pub(crate) fn finish(context: &mut Cx<'_>, thread: &ThreadRef, outcome: Result<O
             heap.end_cells();
         }
     });
-    let failure = match &end {
-        End::Failed(error) => Some(error.clone()),
-        End::Value(_) | End::Cancelled => None,
+    let (failure, more) = match &end {
+        End::Failed(error) => (Some(error.clone()), Vec::new()),
+        End::Cancelled(more) => (None, more.clone()),
+        End::Value(_) => (None, Vec::new()),
     };
     // Steps 1 and 2.
     let ended = thread.done.end(end, thread.scope.is_some());
@@ -169,12 +169,12 @@ fn result(thread: &ThreadRef, value: Owned) -> Result<Shared, Owned> {
     if lent || thread.main() { Ok(Shared::new(value)) } else { Shared::crossing(value) }
 }
 
-/// How a thread ends that threw this. Errors of its cleanup, when it was cancelled, go to `more`.
-fn failed(thread: &ThreadRef, mut thrown: Owned, more: &mut Vec<Shared>) -> End {
+/// How a thread ends that threw this.
+fn failed(thread: &ThreadRef, mut thrown: Owned) -> End {
     match thrown.as_error() {
         Some(error) if error.uncatchable && error.kind() == Kind::Cancelled.name() => {
-            more.extend(error.also.iter().map(|error| Shared::new(error.clone())));
-            return End::Cancelled;
+            let more = error.also.iter().map(|error| Shared::new(error.clone()));
+            return End::Cancelled(more.collect());
         }
         // A deadlock is told once.
         Some(error)
@@ -182,7 +182,7 @@ fn failed(thread: &ThreadRef, mut thrown: Owned, more: &mut Vec<Shared>) -> End 
                 && error.kind() == Kind::Deadlock.name()
                 && !thread.vm().program.bears_deadlock(thread.id()) =>
         {
-            return End::Cancelled;
+            return End::Cancelled(Vec::new());
         }
         // Who joins the thread may catch what the thread itself could not.
         Some(error) if error.uncatchable => {

@@ -16,6 +16,18 @@ impl Generator {
         self.line("fn first(self) { match self { E.A(x) | E.B(x, _) => x, E.C => nil } }");
         self.line("fn later(self) { || [self] }");
         self.line("}");
+        self.line("struct Q {");
+        self.line("v");
+        self.line("fn +(self, o) { Q([self.v, o]) }");
+        self.line("fn ==(self, o) { [self.v].len() == [o].len() and type(self.v) == type(o.v) }");
+        self.line("fn <(self, o) { if self.v is int { o.v is string } else { fails(self.v) } }");
+        self.line("fn [](self, i) { [self.v, i] }");
+        self.line("fn str(self) { \"Q{[self.v].len()}\" }");
+        self.line("fn neg(self) { Q([self]) }");
+        self.line(
+            "fn next(mut self) { if self.v is not nil { let v = self.v; self.v = nil; [v] } }",
+        );
+        self.line("}");
     }
 
     /// A statement that takes a value apart.
@@ -90,7 +102,20 @@ impl Generator {
     /// An expression with types in it, around `a`.
     pub(super) fn typed_expr(&mut self, a: &str, depth: usize) -> String {
         let b = self.expr(depth - 1);
-        match self.random.below(9) {
+        match self.random.below(20) {
+            9 => format!("(Q({a}) + {b}).v"),
+            10 => format!("(Q({a}) == Q({b}))"),
+            11 => format!("[Q({b}), [Q({a})], Q({a})].index_of(Q({a}))"),
+            12 => format!("\"{{Q({a})}}{{Q({b})}}\""),
+            13 => format!("Q({a})[{b}]"),
+            14 => format!("(-Q({a})).v"),
+            15 => format!("(try {{ Q({a}) < Q({b}) }} catch e {{ [e.data] }})"),
+            16 => format!("(try {{ [Q({a}), Q({b}), Q(1)].sort() }} catch e {{ [e.data] }})"),
+            17 => format!("({{ let c = cell([{a}]); c.push({b}); put(&c.value[0], 1); c.value }})"),
+            18 => format!("({{ var n = []; for x in Q({a}) {{ n += [x, {b}] }}; n }})"),
+            19 => format!(
+                "[set([1, \"s\", [2]]).len(), bytes(\"ab\") + bytes(2), Q([{a}]) != Q({b})]"
+            ),
             0 => format!("P({a}, 1)"),
             1 => format!("P(b: {a}, a: {b})"),
             2 => format!("P.of({a}).both()"),

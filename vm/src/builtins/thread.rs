@@ -8,7 +8,7 @@ use crate::{
     scope,
     spawn::{ThreadHandle, spawn},
     thread::{Delivery, End, Joining, ThreadOptions, ThreadRef, WaitReason},
-    value::{Kind, Owned, View, error},
+    value::{Kind, Owned, Shared, View, error},
     waiting::{Progress, Waits, duration},
 };
 
@@ -109,9 +109,13 @@ pub(crate) fn outcome(thread: &ThreadRef, end: End) -> Result<Owned, Owned> {
     match end {
         End::Value(value) => Ok(value.into_owned()),
         End::Failed(failure) => Err(failure.into_owned()),
-        End::Cancelled => {
+        End::Cancelled(more) => {
             let text = format!("the thread `{}` was cancelled", thread.name());
-            Err(error(Kind::Cancelled, text))
+            let mut cancelled = error(Kind::Cancelled, text);
+            if let Some(error) = cancelled.error_mut() {
+                error.also = more.into_iter().map(Shared::into_owned).collect();
+            }
+            Err(cancelled)
         }
     }
 }

@@ -200,7 +200,7 @@ impl Host {
             (Some(status), _) => Err(super::ended(status)),
             (None, Some(End::Value(value))) => Ok(Value::from_shared(value, vm)),
             (None, Some(End::Failed(error))) => Err(failure(&thread, &error)),
-            (None, Some(End::Cancelled) | None) => {
+            (None, Some(End::Cancelled(_)) | None) => {
                 Err(Error::new(ErrorKind::Cancelled, "the evaluation was cancelled"))
             }
         }

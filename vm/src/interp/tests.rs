@@ -169,7 +169,7 @@ impl Machine {
                 let kind = error.as_error().map(|e| format!("{}: ", e.kind()));
                 Err(kind.unwrap_or_default() + &display(error))
             }
-            End::Cancelled => Err("cancelled".to_owned()),
+            End::Cancelled(_) => Err("cancelled".to_owned()),
         }
     }
 

@@ -79,7 +79,7 @@ impl Host {
         match end {
             End::Value(value) => Ok(display(value.as_owned())),
             End::Failed(thrown) => Err(failure(&thrown)),
-            End::Cancelled => Err("cancelled".to_owned()),
+            End::Cancelled(_) => Err("cancelled".to_owned()),
         }
     }
 

@@ -26,8 +26,8 @@ pub enum End {
     Value(Shared),
     /// It threw this, and nobody caught it.
     Failed(Shared),
-    /// It was asked to stop, and did.
-    Cancelled,
+    /// It was asked to stop, and did; what its cleanup threw meanwhile.
+    Cancelled(Vec<Shared>),
 }
 
 /// A thread's end, and those who wait for it.
@@ -204,7 +204,7 @@ impl Completion {
     pub fn failure(&self) -> Option<Shared> {
         match &self.state.lock().end {
             Some(End::Failed(failure)) => Some(failure.clone()),
-            Some(End::Value(_) | End::Cancelled) | None => None,
+            Some(End::Value(_) | End::Cancelled(_)) | None => None,
         }
     }
 
