@@ -120,6 +120,13 @@ impl Verifier<'_> {
                 return bad("a place stands for no argument");
             }
         }
+        // Who puts a place back finds it by its indexes, so no other place may be one of them; and
+        // the callee runs meanwhile.
+        let whole = |r: u16| places(ins).any(|(root, path)| path.is_empty() && root.b == r);
+        let moved = path_steps(ins).any(|w| matches!(w.step(), Step::Index(r) if whole(r)));
+        if moved || (op == Op::CallPlaces && whole(word.b)) {
+            return bad("a place is handed over that the call itself needs");
+        }
         match op {
             Op::CallMethod if Receiver::from_code(ins.ext[0].op).is_none() => {
                 return bad("unknown kind of receiver");

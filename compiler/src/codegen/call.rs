@@ -3,7 +3,7 @@
 use super::func::{LocalKind, Reg};
 use super::hand_over::{PlaceArgument, place_words};
 use super::names::Resolved;
-use super::walk::may_write;
+use super::walk::argument_writes;
 use super::{Code, Codegen, Dest, Item};
 use crate::ast::{Arg, ArgKind, Expr, ExprKind, Ident, Index};
 use crate::bytecode::op::{FRAME, SPREAD};
@@ -141,7 +141,7 @@ impl<'a> Codegen<'a> {
             found = k.map(Callee::Constant);
         }
         let callee = found.unwrap_or_else(|| {
-            let arguments_write = args.iter().any(|a| may_write(&a.value));
+            let arguments_write = args.iter().any(argument_writes);
             Callee::Register(match &callee.kind {
                 ExprKind::Name(_) if !arguments_write => self.operand(callee),
                 _ => {
@@ -234,7 +234,7 @@ impl<'a> Codegen<'a> {
             self.func().push(Op::NewList, list, top, 0);
             count = 1;
         }
-        for (i, arg) in args.iter().enumerate() {
+        for arg in args {
             if let Some(name) = &arg.name {
                 if names.contains(&name.name) {
                     let message = format!("argument `{}` is given twice", name.name);
@@ -253,8 +253,7 @@ impl<'a> Codegen<'a> {
             if arg.kind == ArgKind::Place {
                 // Its register is the callee's parameter: only the call itself writes it.
                 let top = self.func().alloc() + 1;
-                let after = || args[i + 1..].iter().any(|a| may_write(&a.value));
-                places.extend(self.place_argument(arg, count, after, slots));
+                places.extend(self.place_argument(arg, count, slots));
                 self.func().top = top;
                 count += 1;
                 continue;
@@ -307,7 +306,7 @@ impl<'a> Codegen<'a> {
             }
             super::place::Place { root: object, kind: Receiver::Temporary, steps: Vec::new() }
         } else {
-            self.place(object, || args.iter().any(|a| may_write(&a.value)))
+            self.place(object, || args.iter().any(argument_writes))
         };
         self.chain = None;
         // A receiver that is a variable is walked after the arguments, as the language has it.

@@ -34,13 +34,12 @@ impl<'a> Codegen<'a> {
         (count > 0).then(|| self.func().alloc_n(count))
     }
 
-    /// The place of argument number `argument`, with its indexes evaluated into the registers from
-    /// `slots` on; `after` as for [`Codegen::place`].
+    /// The place of argument number `argument`. Its indexes are evaluated into the registers from
+    /// `slots` on, also those that are variables: another place of the call may be the variable.
     pub(super) fn place_argument(
         &mut self,
         arg: &'a Arg,
         argument: u16,
-        after: impl Fn() -> bool,
         slots: &mut Option<Reg>,
     ) -> Option<PlaceArgument> {
         let refused = if arg.name.is_some() {
@@ -54,7 +53,7 @@ impl<'a> Codegen<'a> {
             self.error(Code::BadPlace, arg.value.span, message);
             return None;
         }
-        let (place, _) = self.changeable_place(&arg.value, "hand over", after, slots)?;
+        let (place, _) = self.changeable_place(&arg.value, "hand over", || true, slots)?;
         Some(PlaceArgument { argument, place })
     }
 

@@ -1,8 +1,8 @@
 //! Walks over the tree before it is compiled: what an expression may change, which names it mentions.
 
 use crate::ast::{
-    ArgKind, Block, Cond, Element, Expr, ExprKind, FnDecl, Index, MapElement, Param, SelectKind,
-    Stmt, StmtKind, StrPart,
+    Arg, ArgKind, Block, Cond, Element, Expr, ExprKind, FnDecl, Index, MapElement, Param,
+    SelectKind, Stmt, StmtKind, StrPart,
 };
 use crate::source::Span;
 
@@ -70,6 +70,11 @@ pub(super) fn may_write(e: &Expr) -> bool {
         | ExprKind::Return(_)
         | ExprKind::Break(_) => true,
     }
+}
+
+/// True when an argument may change a variable: by being evaluated, or in the call.
+pub(super) fn argument_writes(arg: &Arg) -> bool {
+    arg.kind == ArgKind::Place || may_write(&arg.value)
 }
 
 /// Visits every name that a statement mentions, at any depth.

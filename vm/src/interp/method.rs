@@ -19,9 +19,10 @@ use super::places::{self, Operand, Operands, call as call_with_places, receiver}
 use super::records::{self, Static};
 use super::{code, names};
 use crate::{
-    link::{LINK, SLOT, Word},
+    link::{LINK, SLOT, STEP_INDEX, Word},
     methods::Method,
     native::{MethodMap, MethodTable, NativeDef},
+    rc::Heap,
     symbols::Symbol,
     thread::Then,
     value::{Kind, Owned, Raw, View, cell_access, error},
@@ -105,11 +106,20 @@ fn decode<'a>(m: &Machine<'a>) -> MethodCall<'a> {
 /// `CALL_METHOD a n`
 pub(super) fn call_method(m: &mut Machine<'_>) -> Step {
     let call = decode(m);
+    fill_places(m, &call);
     if let Some(value) = kept_receiver(m) {
         return go(m, &call, &Found::Temp(value), true);
     }
     let walked = find_receiver(m, &call);
     receiver_walked(m, &call, walked, false)
+}
+
+/// The registers of places are dead until the call; so that arguments can be dropped all alike, they
+/// hold something that needs no drop.
+fn fill_places(m: &mut Machine<'_>, call: &MethodCall<'_>) {
+    if call.places > 0 {
+        Operands::of(m, None, 0).fill(m, call.given(1));
+    }
 }
 
 /// Goes on with a method call on whose receiver's path the `[]` of a type was asked.
@@ -119,6 +129,7 @@ pub(super) fn receiver_found(
     next: usize,
 ) -> Step {
     let call = decode(m);
+    fill_places(m, &call);
     let walked = outcome.and_then(|value| walk_from(m, Found::Temp(value), call.steps, next));
     receiver_walked(m, &call, walked, true)
 }
@@ -133,7 +144,6 @@ fn receiver_walked(
         Ok(Walked::Found(found)) => go(m, call, &found, asked),
         Ok(Walked::Ask { function, args, next }) => {
             let given = call.given(1);
-            Operands::of(m, None, 0).fill(m, given);
             let first = m.slot_of(m.reg(given.args));
             let own = (first, given.count);
             ask_at(m, function, args, Asked::Path(next), own, 0).or_else(|exit| match exit {
@@ -170,12 +180,19 @@ fn go(m: &mut Machine<'_>, call: &MethodCall<'_>, found: &Found, made: bool) -> 
             }
         }
         Callee::Static(function) => {
+            safepoint(m, call.given(1))?;
+            // There is no receiver: the arguments start where it would stand.
+            let arguments = m.take_all(call.given(1).args, call.given(1).count);
+            let given = Given { hidden: 0, count: arguments.len(), ..call.given(0) };
+            for (i, argument) in arguments.into_iter().enumerate() {
+                m.put_at(m.reg_after(given.args, i), argument);
+            }
+            drop_dying_root(m, call);
             let operands = Operands::of(m, None, 0);
             if operands.is_empty() {
-                safepoint(m, call.given(1))?;
-                return call_function(m, function, call.given(1));
+                return call_function(m, function, given);
             }
-            call_with_places(m, function, call.given(1), operands)
+            call_with_places(m, function, given, operands)
         }
         Callee::Script { function, changes: true, enters } => {
             if made {
@@ -197,15 +214,20 @@ fn go(m: &mut Machine<'_>, call: &MethodCall<'_>, found: &Found, made: bool) -> 
             };
             let given = call.given(0);
             m.put(given.args, value);
+            drop_dying_root(m, call);
             let operands = Operands::of(m, None, 1);
             if !operands.is_empty() {
                 return call_with_places(m, function, given, operands);
             }
-            if call.word.flags & KILL_B != 0 && !handler_reads(m, call.root) {
-                drop(m.take(call.root));
-            }
             call_function(m, function, given)
         }
+    }
+}
+
+/// Lets go of a receiver's root that is read for the last time: the callee has what it needs.
+fn drop_dying_root(m: &mut Machine<'_>, call: &MethodCall<'_>) {
+    if call.word.flags & KILL_B != 0 && !handler_reads(m, call.root) {
+        drop(m.take(call.root));
     }
 }
 
@@ -256,13 +278,45 @@ enum Callee {
     Script { function: Raw, changes: bool, enters: bool },
 }
 
+/// How many cells may stand inside one another before a method is looked for in vain: they may
+/// stand in a circle.
+const NESTED_CELLS: usize = 1000;
+
+/// The method of the receiver; else, when that is a cell, of what it stands for.
 fn find_method(m: &Machine<'_>, receiver: &Owned, call: &MethodCall<'_>) -> Result<Callee, Owned> {
+    let mut value = receiver;
+    for depth in 0..NESTED_CELLS {
+        if let Some(callee) = direct_method(m, value, call)? {
+            return Ok(match callee {
+                Callee::Native { native, .. } if depth > 0 => {
+                    Callee::Native { native, inside: Some(Found::Ref(value)) }
+                }
+                Callee::Script { function, changes, .. } => {
+                    Callee::Script { function, changes, enters: depth > 0 }
+                }
+                callee @ (Callee::Native { .. } | Callee::Static(_)) => callee,
+            });
+        }
+        if value.as_cell().is_none() {
+            break;
+        }
+        value = inside_once(value)?;
+    }
+    Err(unknown(m, value, call))
+}
+
+/// The method that a value itself has.
+fn direct_method(
+    m: &Machine<'_>,
+    receiver: &Owned,
+    call: &MethodCall<'_>,
+) -> Result<Option<Callee>, Owned> {
     let script = |function, changes| Callee::Script { function, changes, enters: false };
     match receiver.view() {
         View::Record(record) => {
             if let Some(method) = record.info().method(call.symbol) {
                 if method.takes_self {
-                    return Ok(script(method.function, method.self_mutable));
+                    return Ok(Some(script(method.function, method.self_mutable)));
                 }
                 let (name, ty) = (&method.name, record.info().owner().name());
                 let text =
@@ -272,33 +326,23 @@ fn find_method(m: &Machine<'_>, receiver: &Owned, call: &MethodCall<'_>) -> Resu
         }
         View::Type(ty) => match records::of_type(ty.info(), &m.vm().symbols.name(call.symbol)) {
             // Functions of types are immortal.
-            Static::Function(function) => return Ok(Callee::Static(function.as_raw())),
+            Static::Function(function) => return Ok(Some(Callee::Static(function.as_raw()))),
             Static::Error(error) => return Err(error),
         },
         _ => {}
     }
     match m.vm().methods.find(receiver.tag(), call.symbol) {
         Some(Method::Native(native)) => {
-            return Ok(Callee::Native { native: &raw const **native, inside: None });
+            return Ok(Some(Callee::Native { native: &raw const **native, inside: None }));
         }
-        Some(Method::Script(function)) => return Ok(script(function.as_owned().as_raw(), false)),
+        Some(Method::Script(function)) => {
+            return Ok(Some(script(function.as_owned().as_raw(), false)));
+        }
         None => {}
     }
-    if receiver.as_cell().is_some() {
-        let value = inside_once(receiver)?;
-        return Ok(match find_method(m, value, call)? {
-            Callee::Native { native, inside } => {
-                Callee::Native { native, inside: Some(inside.unwrap_or(Found::Ref(value))) }
-            }
-            Callee::Script { function, changes, .. } => {
-                Callee::Script { function, changes, enters: true }
-            }
-            callee @ Callee::Static(_) => callee,
-        });
-    }
     match own_method(receiver, &m.vm().symbols.name(call.symbol)) {
-        Some(native) => Ok(Callee::Native { native, inside: None }),
-        None => Err(unknown(m, receiver, call)),
+        Some(native) => Ok(Some(Callee::Native { native, inside: None })),
+        None => Ok(None),
     }
 }
 
@@ -312,10 +356,13 @@ fn inside_once(cell: &Owned) -> Result<&Owned, Owned> {
 /// What a cell, or a cell in a cell, stands for.
 fn inside(cell: &Owned) -> Result<&Owned, Owned> {
     let mut value = cell;
-    while value.as_cell().is_some() {
+    for _ in 0..NESTED_CELLS {
+        if value.as_cell().is_none() {
+            return Ok(value);
+        }
         value = inside_once(value)?;
     }
-    Ok(value)
+    Err(error(Kind::Type, "cells stand inside one another without end"))
 }
 
 /// A method that a handle brings along.
@@ -354,8 +401,11 @@ fn receiver_for(
         check_changeable(m, call, receiver)?;
         return Ok(Receiver::Place(places::reach_receiver(m, receiver)?, last));
     }
+    // What a function that the native calls may change is not found a second time.
+    let fields = call.steps.iter().any(|step| step.op != STEP_INDEX);
+    let in_cell = enters || (fields && Heap::has_cells());
     Ok(match (found, last) {
-        (Found::Temp(value), _) if made => Receiver::Kept(value, last),
+        _ if made || in_cell => Receiver::Kept(found.get(), last),
         (Found::Temp(value), None) => Receiver::Ref(value),
         (Found::Temp(value), Some(register)) => Receiver::RefOfLast(value, register),
         (&Found::Ref(value), None) => Receiver::Ref(value),

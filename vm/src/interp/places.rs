@@ -209,7 +209,8 @@ fn check(proto: &Proto, given: Given<'_>, operands: Operands<'_>) -> Result<(), 
         }
         mask |= bit;
     }
-    require(proto, mask, given.count)
+    // What a spread gives has no place.
+    require(proto, mask, if given.spread { usize::MAX } else { given.count })
 }
 
 /// All `mut` parameters must get a place; those behind the arguments are another error's matter.
