@@ -22,7 +22,8 @@
 //! - `CallConst` with the right number of arguments becomes an operation of the interpreter's own,
 //!   whose operand is a slot behind the constants with the closure and the [`Proto`].
 //! - `JumpBack` to a `RangeLoop` becomes an operation of the interpreter's own.
-//! - `IsType` has in `c` the lowest and in the high byte of `c` the highest tag of its type.
+//! - `IsType` has in `c` the lowest and in the high byte of `c` the highest tag of its type. That of a
+//!   type that is no kind of value of ours is the type of a handle, and has a row in `handle_types`.
 //! - `LoadConst` of a value that is counted (a handle) has the flag [`DIRECT`].
 //!
 //! # Types
@@ -121,6 +122,8 @@ pub(crate) struct Proto {
     pub(crate) names: Box<[Box<[Box<str>]>]>,
     /// Its method calls with named arguments.
     pub(crate) sites: Box<[CallSite]>,
+    /// Type tests for handles: the place of the instruction, and the constant that names the type.
+    pub(crate) handle_types: Box<[(u32, u16)]>,
     /// The `let`s of other modules that it reads.
     pub(crate) foreign: Box<[files::Slot]>,
     pub(crate) module: *const Module,
@@ -180,6 +183,13 @@ impl Proto {
     /// The instruction at a place.
     pub(crate) fn at(&self, index: u32) -> *const Word {
         &raw const self.words[index as usize]
+    }
+
+    /// The constant that names the type of handles that the instruction at `pc` tests for.
+    pub(crate) fn handle_type(&self, pc: *const Word) -> Option<u16> {
+        let index = self.index_of(pc);
+        let row = self.handle_types.binary_search_by_key(&index, |&(at, _)| at).ok()?;
+        Some(self.handle_types[row].1)
     }
 
     /// The piece of source that an instruction comes from.
@@ -439,6 +449,7 @@ pub(crate) fn link<'vm>(
             types: &types,
             function,
             extras: Vec::new(),
+            handle_types: Vec::new(),
             foreign: Vec::new(),
         };
         linker.fill(proto).map_err(|what| format!("{}: {what}", function.name))?;
@@ -483,6 +494,7 @@ fn outline(function: &Function, module: *const Module) -> Proto {
         doc: function.doc.clone(),
         names: Box::default(),
         sites: Box::default(),
+        handle_types: Box::default(),
         foreign: Box::default(),
         module,
         function: Raw::NIL,
@@ -500,6 +512,8 @@ struct Linker<'a> {
     function: &'a Function,
     /// What stands behind the constants.
     extras: Vec<Extra>,
+    /// As [`Proto::handle_types`].
+    handle_types: Vec<(u32, u16)>,
     /// The `let`s of other modules among the constants.
     foreign: Vec<files::Slot>,
 }
@@ -546,6 +560,7 @@ impl Linker<'_> {
         while at < words.len() {
             let length = effects::extension_len(&words[at..])
                 .ok_or_else(|| format!("bad instruction at {at}"))?;
+            self.note_handle_type(words[at], at);
             self.instruction(&mut words[at..=at + length], &constants, &mut sites)?;
             starts.push(at);
             at += length + 1;
@@ -558,6 +573,7 @@ impl Linker<'_> {
         }));
         proto.names = names.into();
         proto.sites = sites.into();
+        proto.handle_types = std::mem::take(&mut self.handle_types).into();
         proto.foreign = self.foreign.into();
         proto.words = words.into();
         proto.code = proto.words.as_ptr();
@@ -649,8 +665,7 @@ impl Linker<'_> {
             Op::CallConst => self.call_const(word, constant(word.b.into())?),
             Op::IsType => {
                 let name = self.text(u32::from(word.c))?;
-                let (low, high) =
-                    tags_of_type(name).ok_or_else(|| format!("unknown type `{name}`"))?;
+                let (low, high) = tags_of_type(name).unwrap_or((tag::HANDLE, tag::HANDLE));
                 word.c = low as u16 | (high as u16) << 8;
             }
             Op::NewRecord => {
@@ -800,6 +815,14 @@ impl Linker<'_> {
             self.extras.push(extra);
         }
         Some(index)
+    }
+
+    /// Notes a test for a type that only handles may have.
+    fn note_handle_type(&mut self, word: Word, at: usize) {
+        let is_handle = |name: &str| tags_of_type(name).is_none();
+        if word.op == Op::IsType as u8 && self.text(word.c.into()).is_ok_and(is_handle) {
+            self.handle_types.push((at as u32, word.c));
+        }
     }
 
     fn text(&self, index: u32) -> Result<&str, String> {

@@ -91,7 +91,12 @@ impl<'a> Codegen<'a> {
         let mut found: Option<KnownType> = None;
         let mut named = Vec::new();
         for path in paths {
-            let Some(Named::Variant(ty, variant)) = self.known_type_path(path) else { continue };
+            let (ty, variant) = match self.known_type_path(path) {
+                Some(Named::Variant(ty, variant)) => (ty, variant),
+                // `x is Shape` takes them all.
+                Some(Named::Type(ty)) if matches!(ty.shape.body, ShapeBody::Enum(_)) => return,
+                Some(Named::Type(_) | Named::Builtin(_)) | None => continue,
+            };
             if found.as_ref().is_some_and(|known| known.shape != ty.shape) {
                 return;
             }

@@ -140,7 +140,11 @@ fn compared(m: &Machine<'_>) -> (u16, u16) {
 /// `a = b is T`
 pub(super) fn is_type(m: &mut Machine<'_>) -> Step {
     let word = m.word();
-    let holds = super::is_type(m.raw(word.b).tag, word.c);
+    let mut holds = super::is_type(m.raw(word.b).tag, word.c);
+    let proto = m.proto();
+    if let (true, Some(named)) = (holds, proto.handle_type(m.pc)) {
+        holds = m.constant_value(named.into()).as_str() == Some(m.get(word.b).type_name());
+    }
     // `c` names no register.
     finish(m, Word { flags: word.flags & !KILL_C, ..word }, Owned::bool(holds))
 }

@@ -118,6 +118,12 @@ impl Place<'_> {
             Some((opener, Some(_))) if opener.token == Token::LBracket && self.is_index(opener) => {
                 return Some(self.error(Code::ForeignSyntax, "a slice is written `xs[1..3]`"));
             }
+            Some((opener, Some(_))) if self.opens_struct(opener) => {
+                let message = "types are not written down: leave out the `:`";
+                return Some(self.error(Code::ForeignSyntax, message).help(
+                    "fields are names, with a default where wanted: `struct P { x, y = 0 }`",
+                ));
+            }
             Some((opener, Some(before)))
                 if opener.token == Token::LBrace
                     && !self.expects("=>")
@@ -142,6 +148,13 @@ impl Place<'_> {
         named.then(|| {
             self.error(Code::ForeignSyntax, "types are not written down: leave out the `:`")
         })
+    }
+
+    /// The `{` is that of a struct.
+    fn opens_struct(&self, opener: Lexeme) -> bool {
+        let at = self.tokens.iter().position(|lexeme| lexeme.start == opener.start);
+        let before = at.and_then(|at| at.checked_sub(2)).map(|at| self.tokens[at].token);
+        before == Some(Token::Struct)
     }
 
     /// The `[` follows what it takes an element of.
