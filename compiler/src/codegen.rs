@@ -162,7 +162,17 @@ pub(crate) fn generate(
                 _ => None,
             })
             .collect(),
-        imports: before.imports.clone().into_iter().chain(imports).collect::<BTreeMap<_, _>>(),
+        // What this text defines anew is no import any more.
+        imports: before
+            .imports
+            .clone()
+            .into_iter()
+            .chain(imports)
+            .filter(|(name, _)| {
+                let item = codegen.items.get(name).map(|(item, _)| item);
+                matches!(item, Some(Item::Module(_) | Item::Member { .. }))
+            })
+            .collect::<BTreeMap<_, _>>(),
     });
     Compiled { unit, diagnostics, session, interface, incomplete: false }
 }

@@ -123,8 +123,11 @@ impl<'a> Codegen<'a> {
     }
 
     pub(super) fn slot(&mut self, name: &str, kind: GlobalKind) -> u16 {
-        // A redefinition in a session takes over the slot, so that earlier functions see it.
-        let known = self.globals.iter().position(|g| &*g.name == name);
+        // A redefinition in a session takes over the slot, so that earlier functions see it. What was
+        // none becomes a variable in a slot of its own: functions cannot see variables.
+        let is_var = |kind| kind == GlobalKind::Var;
+        let known = self.globals.iter().rposition(|g| &*g.name == name);
+        let known = known.filter(|at| is_var(self.globals[*at].kind) == is_var(kind));
         let slot = known.unwrap_or_else(|| {
             self.globals.push(Global { name: name.into(), kind });
             self.globals.len() - 1
