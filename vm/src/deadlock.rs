@@ -5,8 +5,11 @@
 //! an error that nothing catches. One thread *bears* the deadlock: it fails with the error, whose
 //! message lists all threads, where each waits and for what, and the failures that nobody has
 //! noticed. The others end as if they had been cancelled, so that it is told once. When a host
-//! waits for particular threads, those bear it, and only they are told; not even they when one of
-//! them has ended, since its host then goes on.
+//! waits for particular threads, those bear it, and only they are told.
+//!
+//! A host that goes on after a wait takes a hold first and leaves the list of what is awaited after
+//! (see `embed::host`). So one that is about to go on, or just has, is seen: by a thread in the list
+//! that has ended, or, once it has left the list, by its hold. Then there is no deadlock to tell.
 //!
 //! Cleanup may wait again. If that can never end either, there is another stall, and it is told in
 //! its turn; so each stall takes every thread at least one step further out.
@@ -26,13 +29,20 @@ use crate::{
 /// Of so many threads only the first ones are listed.
 const LISTED: usize = 50;
 
-/// All threads wait, and nothing can wake them.
-pub(crate) fn stalled(vm: &Arc<VmShared>) {
+/// All threads wait, and nothing can wake them; false when a host can after all.
+pub(crate) fn stalled(vm: &Arc<VmShared>) -> bool {
     let all = vm.threads();
-    let awaited = vm.awaited.lock().clone();
-    if awaited.iter().any(|thread| thread.done.ended()) {
-        // Its host is about to go on, and may wake the others.
-        return;
+    let awaited = {
+        let awaited = vm.awaited.lock();
+        let nobody = awaited.threads.is_empty() && awaited.programs == 0;
+        if nobody || awaited.threads.iter().any(|thread| thread.done.ended()) {
+            return false;
+        }
+        awaited.threads.clone()
+    };
+    // After the look at the list.
+    if vm.scheduler().is_held() {
+        return false;
     }
     let error = Shared::new(uncatchable(Kind::Deadlock, describe(vm, &all)));
     let told_again =
@@ -52,6 +62,7 @@ pub(crate) fn stalled(vm: &Arc<VmShared>) {
             vm.scheduler().ready(thread.clone());
         }
     }
+    true
 }
 
 /// The thread whose failure the program's is: the main one, or the oldest that no scope waits for.

@@ -338,7 +338,7 @@ impl Context<'_, '_> {
         let vm = self.call.vm();
         vm.request_exit(status);
         // Calls of the host end with the program.
-        for thread in vm.awaited.lock().iter() {
+        for thread in vm.awaited.lock().threads.iter() {
             thread.done.wake_host();
         }
         Error::new(ErrorKind::Exit(status), "the program ends")

@@ -88,8 +88,8 @@ pub struct VmShared {
     pub(crate) scheduler: Scheduler<ThreadRef>,
     /// Tells the host of a thread that failed without anybody's notice.
     pub(crate) reporter: OnceLock<Reporter>,
-    /// The threads that host threads wait for: theirs is a deadlock when nothing can run.
-    pub(crate) awaited: Mutex<Vec<ThreadRef>>,
+    /// What host threads wait for: theirs is a deadlock when nothing can run.
+    pub(crate) awaited: Mutex<Awaited>,
     life: Life,
     /// Linked code, and the values that live as long as the VM. The last field: everything above
     /// may refer to them.
@@ -100,6 +100,15 @@ impl std::fmt::Debug for VmShared {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("VmShared").field("life", &self.life).finish_non_exhaustive()
     }
+}
+
+/// What host threads wait for.
+#[derive(Debug, Default)]
+pub(crate) struct Awaited {
+    /// The threads of their calls.
+    pub(crate) threads: Vec<ThreadRef>,
+    /// How many programs are being run: whoever runs one waits for all threads.
+    pub(crate) programs: usize,
 }
 
 /// Called with a thread and its error, on whichever kernel thread finds out.
@@ -130,10 +139,8 @@ struct Ending {
 struct Stalls(OnceLock<Weak<VmShared>>);
 
 impl Hooks for Arc<Stalls> {
-    fn stalled(&self) {
-        if let Some(vm) = self.0.get().and_then(Weak::upgrade) {
-            deadlock::stalled(&vm);
-        }
+    fn stalled(&self) -> bool {
+        self.0.get().and_then(Weak::upgrade).is_none_or(|vm| deadlock::stalled(&vm))
     }
 }
 

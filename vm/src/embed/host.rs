@@ -8,7 +8,8 @@
 //!
 //! A stall gives an error to the threads in `awaited`, which are those of waiting calls, and to
 //! nobody else: what the host has left running may be waiting for the next call. A program that is
-//! [`run`] has no such thread, and there a stall is the deadlock of all.
+//! [`run`] has no such thread but is counted there, and its stall is the deadlock of all. Whoever
+//! has waited takes the hold before it leaves `awaited`.
 
 use std::{
     fmt, mem,
@@ -301,7 +302,7 @@ impl<'a> Waiting<'a> {
     /// `start` makes the thread run: it is awaited before, and the hold is there until after, so
     /// that no stall comes in between.
     fn begin(inner: &'a Inner, thread: &'a ThreadRef, start: impl FnOnce()) -> Self {
-        inner.vm.awaited.lock().push(thread.clone());
+        inner.vm.awaited.lock().threads.push(thread.clone());
         start();
         let mut users = inner.users.lock();
         users.waiting += 1;
@@ -314,13 +315,13 @@ impl<'a> Waiting<'a> {
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        // The hold first: without it and without an awaited thread, a stall would be everybody's.
+        // The hold first: see the module's text.
         let mut users = self.inner.users.lock();
         users.waiting -= 1;
         let free = users.settle(&self.inner.vm);
         drop(users);
         drop(free);
-        self.inner.vm.awaited.lock().retain(|thread| thread != self.thread);
+        self.inner.vm.awaited.lock().threads.retain(|thread| thread != self.thread);
     }
 }
 
@@ -356,12 +357,14 @@ pub(super) fn run(host: &Host, name: &str, bytes: &[u8]) -> i32 {
     let options = ThreadOptions { name: Some(MAIN.into()), main: true, ..ThreadOptions::default() };
     let thread = within(Some(vm), || ThreadRef::new(vm, options, main.as_owned(), Vec::new()));
     // While the program runs the host wakes nobody.
+    vm.awaited.lock().programs += 1;
     let hold = mem::take(&mut host.0.users.lock().hold);
     vm.scheduler().spawn(thread);
     drop(hold);
     let status = vm.wait();
     let free = host.0.users.lock().settle(vm);
     drop(free);
+    vm.awaited.lock().programs -= 1;
     host.flush();
     status
 }

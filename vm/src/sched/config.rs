@@ -61,8 +61,10 @@ fn cpus() -> usize {
 pub trait Hooks: Send + Sync {
     /// No thread can run and nothing that could change that is left: no live timer, no call, no
     /// [`Hold`](super::Hold). Called once per stall, by an LWP or the monitor, with no lock held.
-    /// It may make threads ready.
-    fn stalled(&self);
+    /// It may make threads ready. False says that somebody outside is about to take a hold, or just
+    /// has: then this is no stall, and the question is asked again when a hold is let go.
+    #[must_use]
+    fn stalled(&self) -> bool;
 }
 
 /// The kernel would not give the threads a scheduler needs.

@@ -62,9 +62,9 @@ pub(super) struct Lists {
     processors: Vec<usize>,
     /// LWPs that sleep; the last to lie down is the first to be woken.
     parked: Vec<usize>,
-    /// Numbers of LWPs that do not exist.
+    /// Numbers of LWPs that do not exist, or are leaving.
     free: Vec<usize>,
-    /// LWPs that exist or are being made.
+    /// LWPs that exist or are being made, without those that are leaving.
     pub(super) live: usize,
     /// LWPs out in a call whose processor is not theirs any more.
     pub(super) stranded: usize,
@@ -229,7 +229,10 @@ impl Idle {
         Some(processor)
     }
 
-    /// A parked LWP wants to leave. False if it was woken meanwhile, or is the last.
+    /// A parked LWP wants to leave. False if it was woken meanwhile, or is the last. Else it counts
+    /// no more, in the same step: of two that leave at once, each but the last one sees the other.
+    /// Its number is free too; whoever takes it joins the former holder first, which is on its way
+    /// out and touches nothing but what it publishes.
     pub(super) fn retire(&self, lwp: usize, even_last: bool) -> bool {
         let mut lists = self.lock();
         let Some(at) = lists.parked.iter().rposition(|&other| other == lwp) else { return false };
@@ -238,14 +241,9 @@ impl Idle {
         }
         lists.parked.remove(at);
         lists.forget_keeper(lwp);
-        true
-    }
-
-    /// The last act of an LWP.
-    pub(super) fn left(&self, lwp: usize) {
-        let mut lists = self.lock();
         lists.live -= 1;
         lists.free.push(lwp);
+        true
     }
 
     /// An LWP with a processor begins to search, unless half of the busy ones do.

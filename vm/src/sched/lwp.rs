@@ -228,7 +228,6 @@ impl<'a, R: Runnable> Lwp<'a, R> {
             };
         }
         lwp.published().gone();
-        shared.idle.left(id);
         shared.someone_left();
     }
 

@@ -234,6 +234,11 @@ impl<R: Runnable> Scheduler<R> {
         Hold { holder: self.shared.clone() }
     }
 
+    /// Does a hold exist at this moment?
+    pub fn is_held(&self) -> bool {
+        self.shared.holds.any()
+    }
+
     /// How many threads run at once at most.
     pub fn processors(&self) -> usize {
         self.shared.processors.len()

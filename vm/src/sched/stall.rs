@@ -27,7 +27,8 @@
 //! thread). A hold that is let go while an LWP goes idle is seen by one of the two: each changes its
 //! count, fences, and reads the other's.
 //!
-//! `grants` also names the stall: one stall is reported once.
+//! `grants` also names the stall: one stall is reported once. The host may take a hold between step
+//! 3 and the report; it knows, and takes the report back.
 
 use super::Shared;
 use super::run::{Runnable, Time};
@@ -49,7 +50,7 @@ pub(super) enum Quiet {
     No,
     /// The virtual clock has moved on to a timer that is now due.
     Jumped,
-    /// It was a stall, and has been reported.
+    /// It was a stall, and its report was taken.
     Stalled,
 }
 
@@ -72,6 +73,12 @@ impl Holds {
         self.moves.fetch_add(1, Ordering::AcqRel);
     }
 
+    /// Is there one at this moment?
+    pub(super) fn any(&self) -> bool {
+        // Acquire: partner of the release in `begin`.
+        self.held.load(Ordering::Acquire) != 0
+    }
+
     /// True if it was the last.
     pub(super) fn end(&self) -> bool {
         // Release: partner of the acquire in the scan, which then sees what the holder did.
@@ -92,15 +99,24 @@ impl<R: Runnable> Shared<R> {
 
     /// Asks the question, and reports a stall.
     pub(super) fn check_quiet(&self) -> Quiet {
+        loop {
+            if let Some(quiet) = self.ask() {
+                return quiet;
+            }
+        }
+    }
+
+    /// Asks once; `None` when the report was taken back and the question is open again already.
+    fn ask(&self) -> Option<Quiet> {
         if !self.idle.all_idle() || self.closing() {
-            return Quiet::No;
+            return Some(Quiet::No);
         }
         // Step 1.
         let moves = self.holds.moves.load(Ordering::Acquire);
         let grants = {
             let lists = self.idle.lock();
             if lists.closed || lists.stranded != 0 || lists.reported == Some(lists.grants) {
-                return Quiet::No;
+                return Some(Quiet::No);
             }
             lists.grants
         };
@@ -108,16 +124,16 @@ impl<R: Runnable> Shared<R> {
         fence(Ordering::SeqCst);
         // A call that is not admitted now will be when the kernel relents.
         if self.alive() == 0 || self.work_waits() || !self.calls.is_empty() {
-            return Quiet::No;
+            return Some(Quiet::No);
         }
         let next = self.processors.iter().map(|p| p.timers.next_live()).min();
         let next = next.unwrap_or(Time::NEVER);
         let waits_for_time = next != Time::NEVER;
         if waits_for_time && !self.clock.is_virtual() {
-            return Quiet::No;
+            return Some(Quiet::No);
         }
-        if !waits_for_time && self.holds.held.load(Ordering::Acquire) != 0 {
-            return Quiet::No;
+        if !waits_for_time && self.holds.any() {
+            return Some(Quiet::No);
         }
         // Step 3.
         {
@@ -129,7 +145,7 @@ impl<R: Runnable> Shared<R> {
                 && lists.reported != Some(grants)
                 && self.holds.moves.load(Ordering::Acquire) == moves;
             if !unchanged {
-                return Quiet::No;
+                return Some(Quiet::No);
             }
             if !waits_for_time {
                 lists.reported = Some(grants);
@@ -137,10 +153,19 @@ impl<R: Runnable> Shared<R> {
         }
         if waits_for_time {
             self.clock.jump(next);
-            return Quiet::Jumped;
+            return Some(Quiet::Jumped);
+        }
+        if !self.hooks.stalled() {
+            let mut lists = self.idle.lock();
+            if lists.reported == Some(grants) {
+                lists.reported = None;
+            }
+            drop(lists);
+            // A hold that was taken and let go before this had the question asked in vain.
+            let passed = !self.holds.any() && self.holds.moves.load(Ordering::Acquire) != moves;
+            return if passed { None } else { Some(Quiet::No) };
         }
         self.totals.stalls.add_shared();
-        self.hooks.stalled();
-        Quiet::Stalled
+        Some(Quiet::Stalled)
     }
 }

@@ -1,7 +1,7 @@
 //! Stalls, idle LWPs, shutdown.
 
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Barrier, Mutex};
 use std::time::Duration;
 
 use super::toy::{Tally, Toy, caller, processors, start, until};
@@ -64,7 +64,7 @@ struct Rescue {
 }
 
 impl Hooks for Rescue {
-    fn stalled(&self) {
+    fn stalled(&self) -> bool {
         self.count.fetch_add(1, SeqCst);
         let thread = self.waits.lock().unwrap().pop();
         if let (Some(thread), Some(scheduler)) = (thread, &*self.scheduler.lock().unwrap())
@@ -72,6 +72,7 @@ impl Hooks for Rescue {
         {
             scheduler.ready(thread);
         }
+        true
     }
 }
 
@@ -170,26 +171,52 @@ fn stale_timers_are_no_reason_to_wait() {
     scheduler.shutdown();
 }
 
+/// Again and again, because those that leave at the same moment must not all think that another
+/// one stays.
 #[test]
 fn idle_lwps_leave_but_for_one() {
     let config = Config { idle_exit: Duration::from_millis(1), ..processors(4) };
     let (scheduler, _) = start(config);
     let ended = Tally::default();
-    for _ in 0..8 {
-        let all = ended.clone();
-        let nap = || std::thread::sleep(Duration::from_millis(2));
-        scheduler.spawn(caller(Handoff::Eager, nap, move || all.add()));
+    for round in 1..=40 {
+        // All of them are out at once, so that as many LWPs come back at once.
+        let out = Arc::new(Barrier::new(8));
+        for _ in 0..8 {
+            let (all, out) = (ended.clone(), out.clone());
+            let nap = move || {
+                out.wait();
+            };
+            scheduler.spawn(caller(Handoff::Eager, nap, move || all.add()));
+        }
+        ended.wait_for(8 * round);
+        until("all but one have left", || scheduler.stats().lwps == 1);
     }
-    ended.wait_for(8);
-    assert!(scheduler.stats().lwps_started > 1);
-    until("all but one have left", || scheduler.stats().lwps == 1);
-    let all = ended.clone();
-    scheduler.spawn(Toy::new(move |_, _| {
-        all.add();
-        Outcome::Done
-    }));
-    ended.wait_for(9);
+    assert!(scheduler.stats().lwps_started >= 8);
     scheduler.shutdown();
+}
+
+struct Doubtful(Arc<AtomicUsize>);
+
+impl Hooks for Doubtful {
+    fn stalled(&self) -> bool {
+        self.0.fetch_add(1, SeqCst) >= 3
+    }
+}
+
+/// A report that is taken back is made again when a hold has been let go; one that was taken is not.
+#[test]
+fn a_report_that_is_taken_back_is_made_again() {
+    let count = Arc::new(AtomicUsize::new(0));
+    let scheduler = Scheduler::new(processors(2), Box::new(Doubtful(count.clone()))).unwrap();
+    scheduler.spawn(waiter(&Tally::default()));
+    for asked in 1..=4 {
+        until("it is asked", || count.load(SeqCst) == asked);
+        until("the answer is known", || scheduler.stats().stalls == u64::from(asked == 4));
+        drop(scheduler.hold());
+    }
+    drop(scheduler.hold());
+    scheduler.shutdown();
+    assert_eq!((count.load(SeqCst), scheduler.stats().stalls), (4, 1));
 }
 
 struct Dropped(Tally);

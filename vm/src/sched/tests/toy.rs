@@ -96,8 +96,9 @@ pub(super) struct Stalls {
 }
 
 impl Hooks for Stalls {
-    fn stalled(&self) {
+    fn stalled(&self) -> bool {
         self.count.fetch_add(1, SeqCst);
+        true
     }
 }
 
