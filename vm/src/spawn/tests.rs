@@ -26,6 +26,8 @@ impl Host {
     fn new(processors: usize, seed: u64) -> Self {
         let config = Config { processors, seed: Some(seed), ..Config::default() };
         let vm = VmShared::new(VmOptions::default(), config).expect("a scheduler starts");
+        // A stall is the deadlock of all.
+        vm.awaited.lock().programs = 1;
         let heap = Heap::new(vm.heap.clone(), None);
         let host = Self { vm, heap };
         let tables: [&[FunctionDef]; 4] = [
