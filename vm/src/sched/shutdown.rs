@@ -3,7 +3,7 @@
 //! 1. `closing` is set: LWPs end after the slice they are in, submitters drop what they bring, and
 //!    each running thread is asked to end its slice.
 //! 2. The idle lists are closed: nobody is woken or made from here on. All sleepers are woken, to
-//!    leave.
+//!    leave, and so are all bound LWPs (see [`super::bound`]).
 //! 3. The monitor leaves. (After step 2, since an LWP must not wait for it, nor it for an LWP.)
 //! 4. LWPs are waited for until none exists: those that run end at the end of their slice, those in
 //!    a call when the call returns. A call that never returns makes this wait for ever; who wants
@@ -16,6 +16,7 @@
 //! Threads that are parked are not in any queue; their handles are where they wait.
 
 use super::lwp::is_ours;
+use super::ownership::NOBODY;
 use super::run::Runnable;
 use super::{Scheduler, Shared};
 use crate::atomics::{Ordering, fence};
@@ -47,9 +48,8 @@ impl<R: Runnable> Shared<R> {
             processor.timers.clear();
             drop(processor.slot.take());
             // No LWP has this number, so nobody else adopts what is granted to it.
-            let nobody = self.lwps.len();
-            if processor.owned.grant(nobody)
-                && let Some(mut held) = processor.owned.adopt(nobody)
+            if processor.owned.grant(NOBODY)
+                && let Some(mut held) = processor.owned.adopt(NOBODY)
             {
                 while let Some(thread) = held.queue.pop() {
                     drop(thread);
@@ -88,6 +88,7 @@ impl<R: Runnable> Scheduler<R> {
         for sleeper in sleepers {
             shared.lwps[sleeper].post.poke();
         }
+        shared.bound.all().for_each(|lwp| lwp.post.dismiss());
         if is_ours() {
             return;
         }
@@ -103,7 +104,7 @@ impl<R: Runnable> Scheduler<R> {
             leaving = shared.left.wait(leaving);
         }
         drop(leaving);
-        for lwp in shared.lwps.iter() {
+        for lwp in shared.lwps.iter().chain(shared.bound.all()) {
             lwp.join();
         }
         // Step 5.
