@@ -120,6 +120,11 @@ impl BoundLwps {
         self.made.store(at + 1, Ordering::Release);
         Some(at)
     }
+
+    /// Nobody uses slot `at` any more.
+    fn give_back(&self, at: usize) {
+        self.free.lock().push(at);
+    }
 }
 
 /// An LWP that waits for the thread that will be bound to it.
@@ -199,12 +204,16 @@ impl<R: Runnable> Scheduler<R> {
             let no_slot = || io::Error::other("there is no number left for another one");
             let at = shared.bound.add().ok_or_else(no_slot)?;
             let lwp = shared.lwps.len() + at;
-            shared.lwp(lwp).post.open();
-            shared.launch(lwp, move |scheduler| Lwp::main_bound(scheduler, lwp)).inspect_err(
-                |_| {
-                    shared.bound.free.lock().push(at);
-                },
-            )?;
+            let slot = shared.lwp(lwp);
+            slot.post.open();
+            // Listed from now on.
+            slot.published.idle();
+            let main = move |scheduler: &Self| Lwp::main_bound(scheduler, lwp);
+            if let Err(refused) = shared.launch(lwp, main) {
+                slot.published.gone();
+                shared.bound.give_back(at);
+                return Err(refused);
+            }
             Ok(lwp)
         });
         made.map(|lwp| Binding { shared, lwp }).map_err(|source| {
@@ -281,8 +290,8 @@ impl<R: Runnable> Shared<R> {
         let mut held = self.pass(held, processor, home)?;
         let work = held.handed.take();
         held.release();
-        // The LWP has left, so the scheduler is closing and nothing will be run: P3 has nothing to find.
-        self.idle.put_back(processor);
+        // The LWP has left, so the scheduler is closing, and may have closed without this processor.
+        self.empty(processor);
         work.map(|work| work.thread)
     }
 
@@ -337,7 +346,6 @@ impl<'a, R: Runnable> Lwp<'a, R> {
         let mut lwp = Self::new(scheduler, id);
         let shared = lwp.shared;
         let post = &shared.lwp(id).post;
-        lwp.published().idle();
         while !lwp.ended
             && let Some(processor) = attend(post, || shared.closing())
         {
@@ -360,7 +368,7 @@ impl<'a, R: Runnable> Lwp<'a, R> {
             lwp.set_aside(seat);
         }
         lwp.published().gone();
-        shared.bound.free.lock().push(id - shared.lwps.len());
+        shared.bound.give_back(id - shared.lwps.len());
         shared.idle.retire_bound();
         shared.someone_left();
     }

@@ -11,7 +11,8 @@
 //! 5. All processors are idle now. Queues, slots, timers and lines are emptied and the handles in
 //!    them dropped, then the processors are stopped for good.
 //! 6. A submitter that pushed while step 5 was going on has seen `closing` after its push, and
-//!    empties the injector itself.
+//!    empties the injector itself. So does one that had a processor in its hands, to send it to a
+//!    bound LWP, with that.
 //!
 //! Threads that are parked are not in any queue; their handles are where they wait.
 
@@ -43,19 +44,26 @@ impl<R: Runnable> Shared<R> {
         }
     }
 
-    fn drop_queued(&self) {
-        for processor in self.processors.iter() {
-            processor.timers.clear();
-            drop(processor.slot.take());
-            // No LWP has this number, so nobody else adopts what is granted to it.
-            if processor.owned.grant(NOBODY)
-                && let Some(mut held) = processor.owned.adopt(NOBODY)
-            {
-                while let Some(thread) = held.queue.pop() {
-                    drop(thread);
-                }
-                held.stop();
+    /// Stops a processor, if it is idle, and drops what is in it. Nobody takes an idle one any more.
+    pub(super) fn empty(&self, processor: usize) {
+        let processor = &self.processors[processor];
+        processor.timers.clear();
+        drop(processor.slot.take());
+        // No LWP has this number, so nobody else adopts what is granted to it.
+        if processor.owned.grant(NOBODY)
+            && let Some(mut held) = processor.owned.adopt(NOBODY)
+        {
+            drop(held.handed.take());
+            while let Some(thread) = held.queue.pop() {
+                drop(thread);
             }
+            held.stop();
+        }
+    }
+
+    fn drop_queued(&self) {
+        for processor in 0..self.processors.len() {
+            self.empty(processor);
         }
         while let Some(thread) = self.returners.pop() {
             drop(thread);

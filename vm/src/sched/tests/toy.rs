@@ -176,3 +176,12 @@ pub(super) fn caller(
         Outcome::Done
     })
 }
+
+/// Counts its end.
+pub(super) struct Dropped(pub(super) Tally);
+
+impl Drop for Dropped {
+    fn drop(&mut self) {
+        self.0.add();
+    }
+}
