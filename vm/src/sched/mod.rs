@@ -48,7 +48,7 @@
 //! Locks, each held for a few instructions and never while a thread's code, a call or a hook runs:
 //! the idle lists; then, one at a time and never while holding another: a line (returners or
 //! calls), a timer heap, an LWP's post, the monitor's orders, the names of calls, the numbers of bound
-//! LWPs. An LWP's handle is locked while its kernel thread is started, outside all of these.
+//! LWPs, who of these left last. An LWP's handle is locked while its kernel thread is started, outside all of these.
 //!
 //! # What is promised
 //!
