@@ -19,7 +19,7 @@ use std::{
 
 use lisle::{
     Context, Entries, Error, ErrorKind, FromValue, HostObject, HostType, Interest, IntoValue,
-    Local, ModuleBuilder, Object, Reply, Value, ValueRef, Vm, Waited, Watched,
+    Local, Model, ModuleBuilder, Object, Reply, Value, ValueRef, Vm, Waited, Watched,
 };
 
 /// Bytes that a VM writes.
@@ -641,4 +641,69 @@ fn files_cannot_be_watched() {
     let module = ModuleBuilder::new("files", "Files.").raw("watch()", "Watches one.", watch);
     let vm = Vm::builder().module(module).build().unwrap();
     assert!(!vm.eval::<bool>("import files\nfiles.watch()").unwrap());
+}
+
+/// A VM with natives of each kind that say which kernel thread they run on.
+fn vm_that_says_where(builder: lisle::VmBuilder) -> Vm {
+    let here = || format!("{:?}", thread::current().id());
+    let builder = builder.function("here()", here).blocking_function("blocking_here()", here);
+    builder.eager_function("eager_here()", here).build().unwrap()
+}
+
+/// Across yields, parks, sleeps and calls, beside threads that are not bound and never come there.
+#[test]
+fn a_bound_thread_has_one_kernel_thread() {
+    for lwps in [1, 2, 8] {
+        let vm = vm_that_says_where(Vm::builder().lwps(lwps));
+        vm.load(
+            "import thread
+            fn wander(ping, pong) {
+                var seen = set()
+                for i in 0..200 {
+                    if ping != nil { pong.send(ping.recv()) }
+                    for where in [here(), blocking_here(), eager_here()] { seen.insert(where) }
+                    if i % 50 == 0 { sleep(1ms) } else { yield() }
+                }
+                seen
+            }
+            fn run() {
+                let a = channel()
+                let b = channel()
+                let echo = thread.spawn(|| wander(a, b), bound: true)
+                let alone = thread.spawn(|| wander(nil, nil), bound: true)
+                let free = (0..3).map(|_| spawn wander(nil, nil))
+                for i in 0..200 { a.send(i); b.recv() }
+                let homes = [echo.join(), alone.join()]
+                var others = set()
+                for t in free { for where in t.join() { others.insert(where) } }
+                [homes.map(|home| home.len()), [...homes[0], ...homes[1]].filter(|h| h in others)]
+            }",
+        )
+        .unwrap();
+        let (sizes, shared): (Vec<usize>, Vec<String>) = vm.call("run", ()).unwrap();
+        assert_eq!((sizes, shared), (vec![1, 1], vec![]), "{lwps} LWPs");
+    }
+}
+
+#[test]
+fn models_map_threads_to_kernel_threads() {
+    let homes = "let gate = channel()
+        let ts = (0..5).map(|_| spawn { gate.recv(); here() })
+        gate.close()
+        set(ts.map(|t| t.join())).len()";
+    for model in Model::ALL {
+        let vm = vm_that_says_where(Vm::builder().model(model));
+        let name: String = vm.eval("import runtime\nruntime.model()").unwrap();
+        assert_eq!(name.parse(), Ok(model));
+        let bound: usize =
+            vm.eval("import runtime\nruntime.lwps().filter(|lwp| lwp.bound).len()").unwrap();
+        let one_each = model == Model::OneToOne;
+        // The evaluation's own thread is the only one there is.
+        assert_eq!(bound, usize::from(one_each), "{model}");
+        let homes: usize = vm.eval(homes).unwrap();
+        assert!(if one_each { homes == 5 } else { homes <= 5 }, "{model}: {homes}");
+    }
+    let refused = Vm::builder().model(Model::NToOne).lwps(4).build().unwrap_err();
+    assert!(refused.message().contains("in the model n:1"), "{refused}");
+    assert!("2:2".parse::<Model>().is_err());
 }

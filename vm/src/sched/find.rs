@@ -127,8 +127,11 @@ impl<'a, R: Runnable> Lwp<'a, R> {
     /// The next thing to do, or `None` if there is nothing anywhere.
     #[inline]
     pub(super) fn find(&mut self, seat: &mut Seat<'a, R>) -> Option<Work<R>> {
-        let handed = seat.held.handed.take();
-        let work = handed.or_else(|| self.find_near(seat)).or_else(|| self.find_far(seat));
+        let work = if seat.held.handed.is_some() {
+            seat.held.handed.take()
+        } else {
+            self.find_near(seat).or_else(|| self.find_far(seat))
+        };
         if self.searching && work.is_some() {
             self.found(seat);
         }

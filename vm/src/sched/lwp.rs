@@ -58,9 +58,14 @@ impl LwpSlot {
 
     /// Waits for the kernel thread to be gone.
     pub(super) fn join(&self) {
-        if let Some(handle) = self.handle.lock().take() {
+        if let Some(handle) = self.take_handle() {
             handle.join();
         }
+    }
+
+    /// Makes it somebody else's business to join the kernel thread.
+    pub(super) fn take_handle(&self) -> Option<thread::JoinHandle> {
+        self.handle.lock().take()
     }
 }
 

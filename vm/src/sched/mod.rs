@@ -50,8 +50,8 @@
 //! Locks, each held for a few instructions and never while a thread's code, a call or a hook runs:
 //! the idle lists; then, one at a time and never while holding another: a line (returners or
 //! calls), a timer heap, a source of the poller or the table of these, an LWP's post, the monitor's
-//! orders, the names of calls, the numbers of bound LWPs. An LWP's handle is locked while its kernel
-//! thread is started, outside all of these.
+//! orders, the names of calls, the numbers of bound LWPs, who of these left last. An LWP's handle is
+//! locked while its kernel thread is started, outside all of these.
 //!
 //! # What is promised
 //!
@@ -255,6 +255,12 @@ impl<R: Runnable> Scheduler<R> {
     /// Does a hold exist at this moment?
     pub fn is_held(&self) -> bool {
         self.shared.holds.any()
+    }
+
+    /// Plays the kernel that is out of threads from now on.
+    #[cfg(test)]
+    pub fn refuse_lwps(&self) {
+        self.shared.refuse.store(true, crate::atomics::Ordering::Relaxed);
     }
 
     /// How many threads run at once at most.

@@ -113,9 +113,10 @@ impl<R: Runnable> Scheduler<R> {
             leaving = shared.left.wait(leaving);
         }
         drop(leaving);
-        for lwp in shared.lwps.iter().chain(shared.bound.all()) {
+        for lwp in shared.lwps.iter() {
             lwp.join();
         }
+        shared.bound.join();
         // Step 5.
         shared.drop_queued();
         *ended = true;

@@ -62,7 +62,8 @@ impl Host {
     fn start(&self, module: &Module) -> ThreadRef {
         let _entered = self.heap.enter();
         let options = ThreadOptions { main: true, ..ThreadOptions::default() };
-        let thread = ThreadRef::new(&self.vm, options, &module.main(), Vec::new()).unwrap();
+        let thread =
+            ThreadRef::new(&self.vm, options, &module.main(), Vec::new()).expect("a thread");
         thread.done.add_handle();
         self.vm.scheduler().spawn(thread.clone());
         thread
@@ -146,6 +147,30 @@ fn gives_in_time(text: &str, expected: &str) {
         let result = host.run(host.load(&program(text)));
         let given = result.as_deref().map_err(|e| &**e);
         assert_eq!(given, Ok(expected), "{processors} processors, seed {seed}:\n{text}");
+    }
+}
+
+/// The kernel refuses a bound thread its LWP: the spawner has an error, its scope and the VM know
+/// nothing of the thread, and what is not bound goes on.
+#[test]
+fn a_refused_lwp_is_the_spawners_error() {
+    for (processors, seed) in MACHINES {
+        let host = Host::new(processors, seed);
+        let module = host.load(&program(
+            "
+let word = \"kept\"
+scope {
+    let refused = try { spawn_(|| word, bound: true).join() } catch e { e.kind }
+    [refused, (spawn { word }).join(), all_().len()]
+}",
+        ));
+        let expected = Ok("[\"io\", \"kept\", 1]".to_owned());
+        host.vm.scheduler().refuse_lwps();
+        assert_eq!(host.run(module), expected);
+        let (bytes, made) = (host.bytes(), host.vm.threads_made());
+        assert_eq!(host.run(module), expected);
+        assert_eq!((host.bytes(), host.vm.threads_made()), (bytes, made + 2));
+        assert_eq!(host.vm.threads_live(), 0);
     }
 }
 
