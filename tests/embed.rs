@@ -15,7 +15,7 @@ use std::{
 };
 
 use lisle::{
-    Context, Entries, Error, ErrorKind, FromValue, HostObject, HostType, IntoValue, Local,
+    Bytes, Context, Entries, Error, ErrorKind, FromValue, HostObject, HostType, IntoValue, Local,
     ModuleBuilder, Object, Reply, Value, ValueRef, Vm,
 };
 
@@ -141,6 +141,24 @@ fn only_data_goes_to_another_vm() {
 }
 
 #[test]
+fn bytes_are_not_lists() {
+    let vm = Vm::builder()
+        .lwps(1)
+        .function("twice(data)", |data: Bytes| Bytes(data.0.repeat(2)))
+        .build()
+        .unwrap();
+    assert_eq!(vm.eval::<Bytes>("twice(bytes([1, 200]))").unwrap(), Bytes(vec![1, 200, 1, 200]));
+    let wrong = |text| error::<Bytes>(&vm, text).message().to_owned();
+    assert_eq!(wrong("twice([1])"), "argument `data`: expected bytes, got a list");
+    assert_eq!(wrong("1"), "expected bytes, got an int");
+    assert_eq!(error::<String>(&vm, "bytes(1)").message(), "expected a string, got bytes");
+    // They are data, which goes to another VM.
+    let (other, data): (_, Value) = (Vm::new().unwrap(), vm.eval("[bytes(\"x\")]").unwrap());
+    other.load("fn first(xs) { xs[0].text() }").unwrap();
+    assert_eq!(other.call::<String>("first", (&data,)).unwrap(), "x");
+}
+
+#[test]
 fn closures_are_functions() {
     let vm = Vm::builder()
         .lwps(1)
@@ -262,12 +280,22 @@ impl HostObject for Counter {
                     counter.0.fetch_add(n, SeqCst) + n
                 })
                 .blocking("slow()", "", |counter: &Counter| counter.0.load(SeqCst))
+                .property("count", "", |counter: &Counter| counter.0.load(SeqCst))
                 .method("next()", "", |counter: &Counter| {
                     Some(counter.0.fetch_add(1, SeqCst) + 1).filter(|n| *n <= 3)
                 })
         });
         &TYPE
     }
+}
+
+#[test]
+fn properties_read_as_fields_and_as_calls() {
+    let vm = Vm::builder().lwps(1).function("counter()", Counter::new).build().unwrap();
+    let text = "let c = counter()\nc.add(2)\n[c.count, c.count(), [c][0].count]";
+    assert_eq!(vm.eval::<Vec<i64>>(text).unwrap(), [2, 2, 2]);
+    let missing = error::<i64>(&vm, "counter().sum");
+    assert_eq!(missing.message(), "counter has no field `sum`");
 }
 
 #[test]

@@ -35,7 +35,7 @@ mod vm;
 mod waiting;
 
 pub use convert::{
-    Args, Arguments, BlockingFunction, BlockingMethod, Entries, FromArgument, FromValue,
+    Args, Arguments, BlockingFunction, BlockingMethod, Bytes, Entries, FromArgument, FromValue,
     HostFunction, HostMethod, IntoValue, Local, Value, ValueRef,
 };
 pub use embed::{
