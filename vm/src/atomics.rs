@@ -223,6 +223,10 @@ pub enum Spot {
     CallFence,
     /// The fence between the monitor's announcing its sleep and its last look.
     MonitorFence,
+    /// A thread that enters the line of a source looks again whether something has come.
+    SourceTick,
+    /// Whoever sends mail to an LWP that sleeps in the poller kicks it.
+    PostKick,
     /// The exchange that opens a wait.
     WaitBegin,
     /// The exchange that claims a wait.

@@ -33,6 +33,7 @@ mod thread;
 mod value;
 mod vm;
 mod waiting;
+mod watch;
 
 pub use convert::{
     Args, Arguments, BlockingFunction, BlockingMethod, Bytes, Entries, FromArgument, FromValue,
@@ -46,3 +47,5 @@ pub use error::{Color, Error, ErrorKind, Frame, Place, reason};
 pub use module::{
     Context, HostObject, HostType, ModuleBuilder, Object, Reply, Stdin, Stream, builtin,
 };
+pub use sched::Interest;
+pub use watch::{Poller, Waited, Watched};

@@ -19,9 +19,11 @@ use std::{
     any::Any,
     borrow::Cow,
     collections::HashMap,
-    fmt,
+    fmt, io,
+    os::fd::AsFd,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
+    time::Duration,
 };
 
 use crate::{
@@ -31,9 +33,10 @@ use crate::{
     },
     error::{Error, ErrorKind},
     native::{Call, Finish, HostFn, MethodMap, NativeDef, NativeResult, Next},
-    sched::Handoff,
+    sched::{Handoff, Interest},
     value::{Handle, Owned},
     vm::VmShared,
+    watch::{self, Going, Poller, Waited, Watched},
 };
 
 /// A module of the host: what `import name` gives.
@@ -243,6 +246,8 @@ pub struct Reply(ReplyKind);
 enum ReplyKind {
     Now(Owned),
     Later(Handoff, Work),
+    /// Goes on as it says itself.
+    Going(Box<dyn Going>),
     Call(Owned, Vec<Owned>, Then),
 }
 
@@ -265,6 +270,38 @@ impl Reply {
         Self(ReplyKind::Later(Handoff::Eager, defer(work)))
     }
 
+    /// Goes on with what `work` gives, which may wait in the kernel.
+    pub fn later_then<R: Send + 'static>(
+        work: impl FnOnce() -> R + Send + 'static,
+        then: impl FnOnce(R) -> Result<Self, Error> + Send + 'static,
+    ) -> Self {
+        let work = move || -> Finish {
+            let result = work();
+            Box::new(move |call| guarded(|| then(result))?.into_next(call))
+        };
+        Self(ReplyKind::Going(Box::new(Blocking(work))))
+    }
+
+    /// Calls `attempt` until it says something else than that it [would block]; in between the user
+    /// thread is parked, and holds no kernel thread, until another attempt is worth it. Goes on with
+    /// what came of that.
+    ///
+    /// `attempt` is quick and never blocks. `limit` is for all attempts together; when it is zero there
+    /// is one. A thread that is cancelled meanwhile drops `then`, and what its last attempt had done
+    /// stays done.
+    ///
+    /// [would block]: std::io::ErrorKind::WouldBlock
+    pub fn io<T: AsFd + Send + Sync + 'static, R: 'static>(
+        watched: &Watched<T>,
+        interest: Interest,
+        limit: Option<Duration>,
+        attempt: impl FnMut(&T) -> io::Result<R> + Send + 'static,
+        then: impl FnOnce(Waited<R>) -> Result<Self, Error> + Send + 'static,
+    ) -> Self {
+        let then = |call: &mut Call<'_>, waited| guarded(|| then(waited))?.into_next(call);
+        Self(ReplyKind::Going(watched.attempts(interest, limit, attempt, then)))
+    }
+
     /// Calls a function of the script, which may do and wait for whatever it likes, and goes on
     /// with what it gave or threw. An error that `then` gives back goes on as it was.
     pub fn call(
@@ -276,10 +313,11 @@ impl Reply {
         Self(ReplyKind::Call(function.into_owned(), arguments, Box::new(then)))
     }
 
-    fn into_next(self) -> Next {
-        match self.0 {
+    fn into_next(self, call: &mut Call<'_>) -> NativeResult {
+        Ok(match self.0 {
             ReplyKind::Now(value) => Next::Return(value),
             ReplyKind::Later(handoff, work) => block(handoff, work),
+            ReplyKind::Going(going) => return going.go(call),
             ReplyKind::Call(function, arguments, then) => Next::Call(
                 function,
                 arguments,
@@ -288,10 +326,10 @@ impl Reply {
                     let outcome = outcome
                         .map(Local::new)
                         .map_err(|thrown| Error::from_thrown(thrown, Some(&home)));
-                    guarded(|| then(outcome)).map(Self::into_next)
+                    guarded(|| then(outcome))?.into_next(call)
                 }),
             ),
-        }
+        })
     }
 }
 
@@ -300,8 +338,25 @@ impl fmt::Debug for Reply {
         f.write_str(match self.0 {
             ReplyKind::Now(_) => "Now",
             ReplyKind::Later(..) => "Later",
+            ReplyKind::Going(_) => "Going",
             ReplyKind::Call(..) => "Call",
         })
+    }
+}
+
+/// Blocking work that says how its native goes on.
+struct Blocking<F>(F);
+
+impl<F: FnOnce() -> Finish + Send + 'static> Going for Blocking<F> {
+    fn go(self: Box<Self>, _: &mut Call<'_>) -> NativeResult {
+        Ok(Next::Block(
+            Handoff::Lazy,
+            HOST_CALL,
+            Box::new(move || match catch_unwind(AssertUnwindSafe(self.0)) {
+                Ok(finish) => finish,
+                Err(panic) => failing(Error::from_panic(&*panic)),
+            }),
+        ))
     }
 }
 
@@ -336,6 +391,11 @@ impl Context<'_, '_> {
     /// The VM's standard input.
     pub fn stdin(&self) -> Stdin {
         Stdin { vm: self.call.vm().clone() }
+    }
+
+    /// What watches descriptors for the VM.
+    pub fn poller(&self) -> Poller {
+        Poller::new(self.call.vm())
     }
 
     /// Ends the program at once with a status; the native returns the error that this gives.
@@ -384,7 +444,7 @@ impl Stream {
     }
 
     /// Writes out what is in the buffer, which may wait.
-    pub fn flush(&self) -> std::io::Result<()> {
+    pub fn flush(&self) -> io::Result<()> {
         self.output().flush()
     }
 }
@@ -403,17 +463,17 @@ pub struct Stdin {
 
 impl Stdin {
     /// The next line without its end; `None` when there is none.
-    pub fn read_line(&self) -> std::io::Result<Option<String>> {
+    pub fn read_line(&self) -> io::Result<Option<String>> {
         self.vm.stdin.read_line()
     }
 
     /// At most `limit` bytes of what is there, whole characters; empty at the end.
-    pub fn read_some(&self, limit: usize) -> std::io::Result<String> {
+    pub fn read_some(&self, limit: usize) -> io::Result<String> {
         self.vm.stdin.read_some(limit)
     }
 
     /// All that is left.
-    pub fn read_all(&self) -> std::io::Result<String> {
+    pub fn read_all(&self) -> io::Result<String> {
         self.vm.stdin.read_all()
     }
 }
@@ -533,8 +593,7 @@ impl<T: HostObject> HostType<T> {
     ) -> Self {
         self.with(signature, doc.into(), None, move |call, names| {
             let object = receiver::<T>(call)?;
-            let reply = guarded(|| method(&object, &mut Context { call, names }))?;
-            Ok(reply.into_next())
+            guarded(|| method(&object, &mut Context { call, names }))?.into_next(call)
         })
     }
 
@@ -646,7 +705,7 @@ pub(crate) fn raw(
     function: impl Fn(&mut Context<'_, '_>) -> Result<Reply, Error> + Send + Sync + 'static,
 ) -> Result<NativeDef, Error> {
     native(signature, doc, None, move |call, names| {
-        Ok(guarded(|| function(&mut Context { call, names }))?.into_next())
+        guarded(|| function(&mut Context { call, names }))?.into_next(call)
     })
 }
 
@@ -669,7 +728,10 @@ fn native(
             names.len()
         )));
     }
-    let run: HostFn = Box::new(move |call| run(call, &names));
+    let run: HostFn = Box::new(move |call| match watch::parked(call) {
+        Some(going) => going.go(call),
+        None => run(call, &names),
+    });
     NativeDef::host(signature, doc, run).map_err(misuse)
 }
 
@@ -686,13 +748,15 @@ fn block(handoff: Handoff, work: Work) -> Next {
                     let value = guarded(answer)?;
                     Ok(Next::Return(value.into_owned()))
                 }),
-                Err(panic) => {
-                    let error = Error::from_panic(&*panic);
-                    Box::new(move |_| Err(error.into_thrown()))
-                }
+                Err(panic) => failing(Error::from_panic(&*panic)),
             }
         }),
     )
+}
+
+/// A blocking call that ends with an error.
+fn failing(error: Error) -> Finish {
+    Box::new(move |_| Err(error.into_thrown()))
 }
 
 fn defer<R: IntoValue + Send + 'static>(work: impl FnOnce() -> R + Send + 'static) -> Work {

@@ -126,8 +126,12 @@ impl Runnable for ThreadRef {
         (**self).timer_fired(token)
     }
 
-    fn timer_live(&self, token: u64) -> bool {
-        (**self).timer_live(token)
+    fn source_ready(&self, token: u64) -> bool {
+        (**self).source_ready(token)
+    }
+
+    fn waits(&self, token: u64) -> bool {
+        (**self).waits(token)
     }
 }
 

@@ -22,6 +22,8 @@ use crate::atomics::{AtomicUsize, Mutex, Ordering, thread};
 const INJECTOR_EVERY: u32 = 61;
 /// The clock is read for the timers once in so many looks; one less than a power of two.
 const TIMER_LOOK_MASK: u32 = 7;
+/// Whether somebody should poll is asked once in so many looks; one less than a power of two.
+const POLL_LOOK_MASK: u32 = 63;
 /// Returners go first but for one look in so many, or threads that call all the time would keep the
 /// queues waiting for ever; one less than a power of two.
 const QUEUE_TURN_MASK: u32 = 3;
@@ -139,6 +141,14 @@ impl<'a, R: Runnable> Lwp<'a, R> {
         core.tick = core.tick.wrapping_add(1);
         if core.tick & TIMER_LOOK_MASK == 0 && processor.timers.next() != Time::NEVER {
             self.fire(core, seat.processor, seat.processor);
+        }
+        if core.tick & POLL_LOOK_MASK == 0 && shared.poller.is_unheld() {
+            shared.poll_in_passing(|thread| {
+                if thread.park_word().ready() == Ready::Queue {
+                    processor.counts.wakes.bump();
+                    shared.push_local(core, thread);
+                }
+            });
         }
         if !shared.returners.is_empty()
             && core.tick & QUEUE_TURN_MASK != 0

@@ -161,12 +161,13 @@ impl Idle {
 
     /// Pairs an idle processor with an LWP for it, counted as searching. `None` if nobody is to be
     /// woken, or nobody can be: no LWP is parked and no more may be made.
-    pub(super) fn claim(&self) -> Option<Claim> {
+    /// Whoever sleeps in the poller is the last to be chosen.
+    pub(super) fn claim(&self, in_poller: Option<usize>) -> Option<Claim> {
         let mut lists = self.lock();
         if lists.closed || !self.counts().wants_wake() {
             return None;
         }
-        let (lwp, is_new) = match lists.next_sleeper() {
+        let (lwp, is_new) = match lists.next_sleeper(in_poller) {
             Some(lwp) => (lwp, false),
             None => {
                 let lwp = lists.free.pop()?;
@@ -295,6 +296,11 @@ impl Idle {
         !lists.parked.is_empty() || !lists.free.is_empty()
     }
 
+    /// The LWP that would be woken next.
+    pub(super) fn sleeper(&self) -> Option<usize> {
+        self.lock().parked.last().copied()
+    }
+
     /// Does an LWP sleep that could be woken?
     pub(super) fn has_sleeper(&self) -> bool {
         !self.lock().parked.is_empty()
@@ -356,11 +362,14 @@ impl Lists {
         &self.parked
     }
 
-    /// The LWP to wake: not the one that watches the timers, if there is another.
-    fn next_sleeper(&mut self) -> Option<usize> {
+    /// The LWP to wake: not the one that watches the timers, and not the one that watches the
+    /// descriptors, if there is another.
+    fn next_sleeper(&mut self, in_poller: Option<usize>) -> Option<usize> {
         let last = self.parked.len().checked_sub(1)?;
-        let at = if last > 0 && self.keeper == Some(self.parked[last]) { last - 1 } else { last };
-        let lwp = self.parked.remove(at);
+        let watches = |lwp: usize| Some(lwp) == self.keeper || Some(lwp) == in_poller;
+        // There are two that watch at most.
+        let at = (last.saturating_sub(2)..=last).rev().find(|&at| !watches(self.parked[at]));
+        let lwp = self.parked.remove(at.unwrap_or(last));
         self.forget_keeper(lwp);
         Some(lwp)
     }

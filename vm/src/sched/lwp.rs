@@ -15,7 +15,7 @@ use std::time::Duration;
 use super::find::Work;
 use super::idle::Claim;
 use super::ownership::Held;
-use super::park::Park;
+use super::park::{Park, Ready};
 use super::processor::Core;
 use super::report::{NameCache, Published};
 use super::run::{Context, Outcome, Runnable, Time};
@@ -70,6 +70,8 @@ pub(super) struct Mail {
     pub(super) processor: Option<usize>,
     /// Something it should look at has changed.
     pub(super) poked: bool,
+    /// It sleeps in the poller, where only a kick reaches it.
+    in_poller: bool,
 }
 
 /// Where an LWP sleeps. Mail stays until it is read, so that it does not matter whether the LWP
@@ -85,17 +87,39 @@ impl Post {
         Self { mail: Mutex::new(Mail::default()), bell: Condvar::new() }
     }
 
-    pub(super) fn grant(&self, processor: usize) {
-        let mut mail = self.mail.lock();
-        debug_assert!(mail.processor.is_none(), "two processors for one LWP");
-        mail.processor = Some(processor);
-        drop(mail);
-        self.bell.notify_one();
+    pub(super) fn grant(&self, processor: usize) -> Reached {
+        self.send(|mail| {
+            debug_assert!(mail.processor.is_none(), "two processors for one LWP");
+            mail.processor = Some(processor);
+        })
     }
 
-    pub(super) fn poke(&self) {
-        self.mail.lock().poked = true;
+    pub(super) fn poke(&self) -> Reached {
+        self.send(|mail| mail.poked = true)
+    }
+
+    fn send(&self, write: impl FnOnce(&mut Mail)) -> Reached {
+        let mut mail = self.mail.lock();
+        write(&mut mail);
+        let in_poller = mail.in_poller && sound(Spot::PostKick);
+        drop(mail);
+        if in_poller {
+            return Reached::InPoller;
+        }
         self.bell.notify_one();
+        Reached::Here
+    }
+
+    /// The LWP goes to sleep in the poller instead of here; false if there is mail already.
+    pub(super) fn enter_poller(&self) -> bool {
+        let mut mail = self.mail.lock();
+        mail.in_poller = *mail == Mail::default();
+        mail.in_poller
+    }
+
+    /// It is back, and takes what has come.
+    pub(super) fn leave_poller(&self) -> Mail {
+        std::mem::take(&mut *self.mail.lock())
     }
 
     /// Sleeps until there is mail, for about `limit` at most.
@@ -109,6 +133,16 @@ impl Post {
         }
         std::mem::take(&mut *mail)
     }
+}
+
+/// Where mail found its LWP.
+#[must_use]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reached {
+    /// At its post.
+    Here,
+    /// In the poller: the sender kicks it.
+    InPoller,
 }
 
 /// A processor, held.
@@ -152,14 +186,26 @@ impl<R: Runnable> Shared<R> {
         if self.refusing.load(Ordering::Relaxed) && !self.idle.has_sleeper() {
             return;
         }
-        let Some(claim) = self.idle.claim() else { return };
+        let Some(claim) = self.idle.claim(self.poller.sleeper()) else { return };
         let granted = self.processors[claim.processor].owned.grant(claim.lwp);
         debug_assert!(granted, "a processor on the idle list is idle");
         self.totals.lwp_wakes.add_shared();
         if claim.is_new {
             self.start(claim);
         } else {
-            self.lwps[claim.lwp].post.grant(claim.processor);
+            self.kick_if(self.lwps[claim.lwp].post.grant(claim.processor));
+        }
+    }
+
+    /// Has an LWP that sleeps look around.
+    pub(super) fn poke(&self, lwp: usize) {
+        self.kick_if(self.lwps[lwp].post.poke());
+    }
+
+    fn kick_if(&self, reached: Reached) {
+        match reached {
+            Reached::Here => {}
+            Reached::InPoller => self.poller.kick(),
         }
     }
 
@@ -372,7 +418,13 @@ impl<'a, R: Runnable> Lwp<'a, R> {
             let until = if deadline > now { deadline.min(exit_at) } else { exit_at };
             // One that is too old to stay but the last of all sleeps until there is something.
             let limit = (until > now).then(|| until.since(now));
-            let mail = shared.lwps[self.id].post.wait(limit);
+            let (mail, news) = self.sleep(limit);
+            if news
+                && mail.processor.is_none()
+                && let Some(processor) = shared.idle.get_up(self.id, false)
+            {
+                return self.stand_up(processor);
+            }
             if let Some(processor) = mail.processor {
                 self.searching = true;
                 self.published().searching(processor);
@@ -384,6 +436,30 @@ impl<'a, R: Runnable> Lwp<'a, R> {
             }
             may_keep |= mail.poked && !shared.clock.is_virtual();
         }
+    }
+
+    /// Sleeps until there is mail, for about `limit` at most: in the poller if somebody waits for
+    /// descriptors and nobody polls. True with the mail if threads have become ready there, which are in
+    /// the injector now.
+    fn sleep(&self, limit: Option<Duration>) -> (Mail, bool) {
+        let shared = self.shared;
+        let post = &shared.lwps[self.id].post;
+        let Some(role) = shared.poller.try_hold(Some(self.id)) else {
+            return (post.wait(limit), false);
+        };
+        let mut woken = 0;
+        if post.enter_poller() {
+            woken = role.poll(shared, limit, |thread| {
+                if thread.park_word().ready() == Ready::Queue {
+                    shared.totals.wakes.add_shared();
+                    shared.injector.push(thread);
+                }
+            });
+        }
+        let mail = post.leave_poller();
+        drop(role);
+        shared.cover_polling();
+        (mail, woken != 0)
     }
 
     /// The deadline this LWP has to get up for, or never if another one does or there is none.

@@ -16,6 +16,7 @@
 //! - The *injector* is the queue for those who hold no processor; the *returners* ([`find::Line`])
 //!   are threads back from a call whose processor is gone.
 //! - The *monitor* ([`monitor`]) is the kernel thread that watches the LWPs.
+//! - The *poller* ([`poller`]) knows which file descriptors are ready.
 //! - A *handoff* is a processor passing from an LWP in a call to another one.
 //!
 //! # The life of a thread
@@ -43,10 +44,12 @@
 //! | park word | park, ready | ready, park that finds a wake-up |
 //! | next-slot | fill, take | take, fill |
 //! | queues | inside `crossbeam-deque` | inside `crossbeam-deque` |
+//! | role of the poller | its holder lets go | the next takes it |
 //!
 //! Locks, each held for a few instructions and never while a thread's code, a call or a hook runs:
 //! the idle lists; then, one at a time and never while holding another: a line (returners or
-//! calls), a timer heap, an LWP's post, the monitor's orders, the names of calls. An LWP's handle is
+//! calls), a timer heap, a source of the poller or the table of these, an LWP's post, the monitor's
+//! orders, the names of calls. An LWP's handle is
 //! locked while its kernel thread is started, outside all of these.
 //!
 //! # What is promised
@@ -83,6 +86,7 @@ mod idle;
 mod lwp;
 mod monitor;
 mod ownership;
+mod poller;
 mod processor;
 mod queue;
 mod report;
@@ -103,6 +107,7 @@ use std::fmt;
 pub use self::chooser::Chooser;
 pub use self::config::{Config, Hooks, StartError};
 pub use self::park::ParkWord;
+pub use self::poller::{Enlisted, Interest, Source};
 pub use self::report::{LwpInfo, LwpState};
 pub use self::run::{Context, Handoff, Outcome, Runnable, Time};
 
@@ -110,6 +115,7 @@ use self::find::Line;
 use self::idle::Idle;
 use self::lwp::LwpSlot;
 use self::monitor::Monitor;
+use self::poller::Poller;
 use self::processor::Processor;
 use self::queue::Injector;
 use self::report::{Names, Totals};
@@ -133,6 +139,8 @@ struct Shared<R: Runnable> {
     processors: Box<[Processor<R>]>,
     lwps: Box<[LwpSlot]>,
     monitor: Monitor,
+    /// Own protocol.
+    poller: Poller<R>,
     /// How many LWPs may be stranded before calls have to wait.
     calls_max: usize,
     /// For LWPs that are made later.
@@ -179,6 +187,7 @@ impl<R: Runnable> Scheduler<R> {
                 .collect(),
             lwps: (0..config.max_lwps).map(|_| LwpSlot::new()).collect(),
             monitor: Monitor::new(),
+            poller: Poller::new(),
             calls_max,
             me: me.clone(),
             idle: Idle::new(config.processors, config.max_lwps),

@@ -1,7 +1,7 @@
 //! The monitor: the kernel thread that watches the LWPs.
 //!
 //! It takes processors from LWPs whose calls turn out to be long, fires timers that nobody else got
-//! to, tries again when the kernel refused an LWP, and decides stalls which come about outside any
+//! to, has descriptors polled when nobody else does, tries again when the kernel refused an LWP, and decides stalls which come about outside any
 //! LWP. It never runs a thread.
 //!
 //! *Looking.* While a processor is in a call and work waits, it looks every [`LOOK`]. A call it
@@ -26,6 +26,9 @@
 //! long: it plans to wake [`TIMER_GRACE`] after the earliest deadline and fires what is overdue.
 //! Whoever sets an earlier timer and goes on running rings it (`cover_timers`), again with the
 //! store, fence and read of M1 to M3.
+//!
+//! *Descriptors.* While threads wait for descriptors and nobody polls, it wakes a millisecond later
+//! at the latest; if nobody has polled by then, it sends an LWP that sleeps, or else polls itself.
 
 use std::time::Duration;
 
@@ -226,9 +229,16 @@ impl<R: Runnable> Shared<R> {
     fn sleep_of_monitor(&self) {
         let next = if self.clock.is_virtual() { Time::NEVER } else { self.next_deadline() };
         let until = if next == Time::NEVER { next } else { next + self.timer_grace() };
-        let limit = (until != Time::NEVER).then(|| until.since(self.clock.wall()));
+        let now = self.clock.wall();
+        let until = if self.poller.is_unheld() {
+            until.min(now + super::poller::UNATTENDED)
+        } else {
+            until
+        };
+        let limit = (until != Time::NEVER).then(|| until.since(now));
         self.monitor.sleep(until, limit, || {
             self.next_deadline() < next
+                || self.poller.is_unheld() && until > self.clock.wall() + super::poller::UNATTENDED
                 || self.processors.iter().any(|p| matches!(p.owned.look(), Ownership::InCall(_)))
         });
     }
@@ -254,16 +264,28 @@ impl<R: Runnable> Shared<R> {
             return;
         }
         if let Some(sleeper) = self.idle.keeper_for(next) {
-            self.lwps[sleeper].post.poke();
+            self.poke(sleeper);
         }
         self.ring_for_timer(next);
     }
 
     /// Has the monitor plan for a timer at `next`.
     pub(super) fn ring_for_timer(&self, next: Time) {
-        let until = self.monitor.sleeps_until.load(Ordering::Relaxed);
-        if until > (next + TIMER_GRACE).as_nanos() {
+        self.ring_for(next + TIMER_GRACE);
+    }
+
+    /// Has the monitor wake up at `at`, or a little before.
+    pub(super) fn ring_for(&self, at: Time) {
+        if self.monitor.sleeps_until.load(Ordering::Relaxed) > at.as_nanos() {
             self.monitor.ring();
+        }
+    }
+
+    /// Threads wait for descriptors and nobody has polled for a while.
+    fn attend(&self) {
+        match self.idle.sleeper() {
+            Some(sleeper) => self.poke(sleeper),
+            None => self.poll_outside(),
         }
     }
 
@@ -299,6 +321,9 @@ impl<R: Runnable> Shared<R> {
         }
         if self.overdue(now) {
             self.fire_overdue();
+        }
+        if self.poller.is_overdue(now, super::poller::UNATTENDED) {
+            self.attend();
         }
         look
     }

@@ -12,8 +12,8 @@
 //! - a thread that returns [`Outcome::Parked`] has registered itself, before it returned, with
 //!   somebody who will call `ready`; that call is made exactly once, by whoever won the claim of
 //!   that wait. It may come before the scheduler has seen `Parked`.
-//! - `run`, `call`, `timer_fired` and `timer_live` do not panic, and the last two neither block nor
-//!   call the scheduler.
+//! - `run`, `call`, `timer_fired`, `source_ready` and `waits` do not panic, and the last three neither
+//!   block nor call the scheduler.
 
 use std::fmt;
 use std::ops::Add;
@@ -43,9 +43,12 @@ pub trait Runnable: Clone + Send + Sync + 'static {
     /// it; the scheduler then makes the thread ready.
     fn timer_fired(&self, token: u64) -> bool;
 
+    /// The source that the thread waits for with `token` has changed: as [`Runnable::timer_fired`].
+    fn source_ready(&self, token: u64) -> bool;
+
     /// Is the wait that `token` names still waiting? A timer of a wait that is over is no reason to
     /// wait, and is thrown away. Called under a lock: a plain look at an atomic.
-    fn timer_live(&self, token: u64) -> bool;
+    fn waits(&self, token: u64) -> bool;
 }
 
 /// Why a thread stopped running.

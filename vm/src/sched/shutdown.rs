@@ -8,8 +8,8 @@
 //! 4. LWPs are waited for until none exists: those that run end at the end of their slice, those in
 //!    a call when the call returns. A call that never returns makes this wait for ever; who wants
 //!    an end to that must make the call return first.
-//! 5. All processors are idle now. Queues, slots, timers and lines are emptied and the handles in
-//!    them dropped, then the processors are stopped for good.
+//! 5. All processors are idle now. Queues, slots, timers, lines and sources are emptied and the handles
+//!    in them dropped, then the processors are stopped for good.
 //! 6. A submitter that pushed while step 5 was going on has seen `closing` after its push, and
 //!    empties the injector itself.
 //!
@@ -63,6 +63,7 @@ impl<R: Runnable> Shared<R> {
         while let Some(call) = self.calls.pop() {
             drop(call);
         }
+        self.poller.clear();
         self.drop_injected();
     }
 }
@@ -86,7 +87,7 @@ impl<R: Runnable> Scheduler<R> {
             lists.sleepers().to_vec()
         };
         for sleeper in sleepers {
-            shared.lwps[sleeper].post.poke();
+            shared.poke(sleeper);
         }
         if is_ours() {
             return;

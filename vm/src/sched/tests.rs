@@ -4,4 +4,5 @@
 mod calls;
 mod ends;
 mod runs;
+mod sources;
 mod toy;

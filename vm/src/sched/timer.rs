@@ -115,7 +115,7 @@ impl<R: Runnable> Timers<R> {
         let mut heap = self.heap.lock();
         if heap.timers.len() >= heap.sweep_at {
             let all = std::mem::take(&mut heap.timers).into_vec();
-            let (live, dead) = all.into_iter().partition(|t| t.0.thread.timer_live(t.0.token));
+            let (live, dead) = all.into_iter().partition(|t| t.0.thread.waits(t.0.token));
             heap.timers = BinaryHeap::from(live);
             stale = dead;
             heap.sweep_at = SWEEP_MIN.max(heap.timers.len() * 2);
@@ -157,7 +157,7 @@ impl<R: Runnable> Timers<R> {
         let live = loop {
             match heap.timers.peek() {
                 None => break Time::NEVER,
-                Some(Reverse(top)) if top.thread.timer_live(top.token) => break top.at,
+                Some(Reverse(top)) if top.thread.waits(top.token) => break top.at,
                 Some(_) => stale.extend(heap.timers.pop()),
             }
         };

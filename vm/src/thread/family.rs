@@ -282,8 +282,14 @@ impl UserThread {
         self.wait.interrupt(scope.level(), Delivery::Interrupted) == Interrupt::Claimed
     }
 
-    /// Is there still a reason for the timer?
-    pub(crate) fn timer_live(&self, token: u64) -> bool {
+    /// The source that this thread waits for has changed. True when the caller makes the thread ready.
+    pub(crate) fn source_ready(&self, token: u64) -> bool {
+        let woken = Delivery::Woken { arm: 0 };
+        self.wait.claim(Generation::from_token(token), woken).is_ok()
+    }
+
+    /// Is the wait, or the deadline, that a token names still on?
+    pub(crate) fn waits(&self, token: u64) -> bool {
         if token & DEADLINE == 0 {
             self.wait.is_open(Generation::from_token(token))
         } else {

@@ -447,8 +447,8 @@ reasons! {
     WaitGroup(id) = 8, "for wait group {id}";
     /// For a module that another thread runs.
     Module = 9, "for a module that another thread is running";
-    /// For readiness of a file descriptor.
-    Io = 10, "for input or output";
+    /// For a file descriptor that has something to read.
+    Read = 10, "to read";
     /// For the host.
     Host = 11, "for the host";
     /// For a permit of a semaphore, by its number.
@@ -457,6 +457,8 @@ reasons! {
     Barrier(id) = 13, "at barrier {id}";
     /// For the first run of a once, by its number.
     Once(id) = 14, "for once {id}";
+    /// For a file descriptor that can be written to.
+    Write = 15, "to write";
 }
 
 #[cfg(all(test, not(loom)))]

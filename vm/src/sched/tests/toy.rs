@@ -85,7 +85,11 @@ impl Runnable for Toy {
         self.claim_token(token)
     }
 
-    fn timer_live(&self, token: u64) -> bool {
+    fn source_ready(&self, token: u64) -> bool {
+        self.claim_token(token)
+    }
+
+    fn waits(&self, token: u64) -> bool {
         self.0.wait.load(SeqCst) == token
     }
 }
