@@ -294,6 +294,9 @@ fn properties_read_as_fields_and_as_calls() {
     let vm = Vm::builder().lwps(1).function("counter()", Counter::new).build().unwrap();
     let text = "let c = counter()\nc.add(2)\n[c.count, c.count(), [c][0].count]";
     assert_eq!(vm.eval::<Vec<i64>>(text).unwrap(), [2, 2, 2]);
+    let same = Arc::new(Counter::new().0);
+    let one = Vm::builder().function("one()", move || same.clone()).build().unwrap();
+    assert!(one.eval::<bool>("one() == one() and one() in [(one()): 1]").unwrap());
     let missing = error::<i64>(&vm, "counter().sum");
     assert_eq!(missing.message(), "counter has no field `sum`");
 }

@@ -630,7 +630,7 @@ impl<T: HostObject> IntoValue for Object<T> {
     }
 }
 
-/// Gives a handle of its own: two conversions of one `Arc` are two handles on one object.
+/// All conversions of one `Arc` are equal: they stand for one object.
 impl<T: HostObject> IntoValue for Arc<T> {
     fn into_value(self) -> Result<Local, Error> {
         Ok(Local::new(Owned::handle(Hosted { object: self })))
@@ -649,6 +649,10 @@ impl<T: HostObject> Handle for Hosted<T> {
 
     fn methods(&self) -> &dyn Any {
         &T::host_type().methods
+    }
+
+    fn identity(&self) -> Option<usize> {
+        Some(Arc::as_ptr(&self.object).cast::<()>().addr())
     }
 
     fn field(&self, name: &str) -> Option<Result<Owned, Owned>> {

@@ -455,6 +455,18 @@ impl<R: Runnable> Source<R> {
         self.shared.wake_next(&self.inner, interest.side(), wake);
     }
 
+    /// Something has changed that the kernel knows nothing of: all who wait look again.
+    pub fn changed(&self, interest: Interest) {
+        let line = {
+            let mut state = self.inner.state.lock();
+            let side = &mut state.sides[interest.side()];
+            side.tick += 1;
+            side.stale = 0;
+            std::mem::take(&mut side.line)
+        };
+        self.end_waits(line, |f| f());
+    }
+
     /// A thread's wait has ended another way.
     pub fn leave(&self, interest: Interest) {
         let swept = {
@@ -516,10 +528,24 @@ impl<R: Runnable> Source<R> {
         if let Some(kernel) = self.shared.poller.kernel.get() {
             kernel.remove(self.inner.descriptor);
         }
-        for entry in lines.into_iter().flatten() {
+        self.end_waits(lines.into_iter().flatten(), drop);
+        true
+    }
+
+    /// Makes threads ready that were in a line, and does with the others what `once` says.
+    fn end_waits(
+        &self,
+        line: impl IntoIterator<Item = Entry<R>>,
+        once: impl Fn(Box<dyn FnOnce() + Send>),
+    ) {
+        for entry in line {
             match entry {
-                Entry::Once(_) => self.shared.unwant(),
+                Entry::Once(f) => {
+                    once(f);
+                    self.shared.unwant();
+                }
                 Entry::Thread(thread, token) => {
+                    // One whose wait has ended another way leaves by itself.
                     if thread.source_ready(token) {
                         self.shared.ready_outside(thread);
                         self.shared.unwant();
@@ -527,7 +553,6 @@ impl<R: Runnable> Source<R> {
                 }
             }
         }
-        true
     }
 
     /// Is it closed?
