@@ -31,9 +31,9 @@ pub(crate) fn closed(what: &str) -> Error {
 fn mend(error: &io::Error) -> Option<&'static str> {
     use rustix::io::Errno;
     match Errno::from_io_error(error)? {
-        Errno::MFILE => {
-            Some("this process has too many files open: close some, or raise the limit (`ulimit -n`)")
-        }
+        Errno::MFILE => Some(
+            "this process has too many files open: close some, or raise the limit (`ulimit -n`)",
+        ),
         Errno::NFILE => Some("the system has too many files open"),
         Errno::PIPE => Some("nobody reads at the other end any more"),
         Errno::CONNRESET => Some("the other side has gone without reading everything"),

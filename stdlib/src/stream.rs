@@ -9,20 +9,24 @@
 //!    not there it reads from the descriptor, until the kernel has no more.
 //! 2. It waits without the lock, and with nothing in its hands: what has come so far is in the
 //!    buffer. So a read that runs out of time or is cancelled loses nothing.
-//! 3. Whoever leaves bytes in the buffer tells the other readers to try again, since the kernel
-//!    will not: to it those bytes are read. So threads that read one stream take turns by whole
-//!    lines, or by whole pieces of `read_exact`.
+//! 3. A try that has read something and could not use it tells the other readers, who may want
+//!    less; the kernel will not, since to it those bytes are gone. So threads that read one stream
+//!    take turns by whole lines, or by whole pieces of `read_exact`.
 //!
 //! # Writing
 //!
-//! 1. A write takes the turn and keeps it until all is written, so that the data of two writers do
-//!    not mix. Whoever finds it taken waits.
-//! 2. Who gives the turn back, also by failing or being cancelled, tells the other writers.
+//! 1. A write puts its data at the end of a queue.
+//! 2. Any writer's try, under the lock of the queue, writes from its front, whosever data that are,
+//!    until the kernel takes no more. So the data of two writers do not mix, and the queue moves
+//!    whichever of them the kernel's news come to.
+//! 3. A try that has finished the data of others tells them.
+//! 4. A write that runs out of time or is cancelled takes what is left of its data out: it may have
+//!    written a part.
 //!
-//! A write that runs out of time or is cancelled may have written a part. Reading and writing know
-//! nothing of each other, so two threads may do both at once.
+//! Reading and writing know nothing of each other, so two threads may do both at once.
 
 use std::{
+    collections::VecDeque,
     io::{self, ErrorKind as Io},
     mem::{self, MaybeUninit},
     os::fd::OwnedFd,
@@ -34,6 +38,7 @@ use lisle_vm::{
     Bytes, Context, Error, ErrorKind, HostObject, HostType, Interest, IntoValue, Local, Object,
     Reply, Waited, Watched,
 };
+use rustix::{io::retry_on_intr, net::SendFlags};
 
 use crate::{
     arguments::{Data, Limit},
@@ -50,7 +55,7 @@ const KEPT: usize = 2 * PIECE;
 const LONGEST_LINE: usize = 64 * 1024 * 1024;
 
 /// Writes to a descriptor: a pipe wants another call than a socket.
-type Write = fn(&OwnedFd, &[u8]) -> io::Result<usize>;
+type Write = fn(&OwnedFd, &[u8]) -> rustix::io::Result<usize>;
 
 /// A stream of bytes.
 pub(crate) struct Stream {
@@ -59,8 +64,7 @@ pub(crate) struct Stream {
     watched: Watched<OwnedFd>,
     write: Write,
     incoming: Mutex<Incoming>,
-    /// Somebody is writing.
-    turn: Mutex<bool>,
+    outgoing: Mutex<Outgoing>,
 }
 
 /// What has been read from the descriptor and not from the stream.
@@ -74,6 +78,23 @@ struct Incoming {
     scanned: usize,
     /// How many bytes of the stream were taken before `buffer[start]`.
     at: u64,
+    /// How many reads are going on.
+    readers: usize,
+}
+
+/// What is to be written, in its order.
+#[derive(Default)]
+struct Outgoing {
+    queue: VecDeque<Segment>,
+    /// The number of the next write.
+    next: u64,
+}
+
+/// What is left of one write.
+struct Segment {
+    number: u64,
+    data: Vec<u8>,
+    written: usize,
 }
 
 /// What a read wants.
@@ -104,20 +125,19 @@ enum Found {
 impl Stream {
     /// A stream over a socket.
     pub(crate) fn socket(watched: Watched<OwnedFd>, name: String) -> Self {
-        // Never a signal, whatever the host has set up.
-        let write: Write =
-            |fd, data| Ok(rustix::net::send(fd, data, rustix::net::SendFlags::NOSIGNAL)?);
-        Self::new(watched, name, write)
+        /// Never a signal, whatever the host has set up.
+        const FLAGS: SendFlags = SendFlags::NOSIGNAL;
+        Self::new(watched, name, |fd, data| retry_on_intr(|| rustix::net::send(fd, data, FLAGS)))
     }
 
     /// A stream over one end of a pipe.
     pub(crate) fn pipe(watched: Watched<OwnedFd>, name: String) -> Self {
-        Self::new(watched, name, |fd, data| Ok(rustix::io::write(fd, data)?))
+        Self::new(watched, name, |fd, data| retry_on_intr(|| rustix::io::write(fd, data)))
     }
 
     fn new(watched: Watched<OwnedFd>, name: String, write: Write) -> Self {
-        let (incoming, turn) = (Mutex::default(), Mutex::default());
-        Self { name, watched, write, incoming, turn }
+        let (incoming, outgoing) = (Mutex::default(), Mutex::default());
+        Self { name, watched, write, incoming, outgoing }
     }
 
     /// How messages call it.
@@ -133,7 +153,8 @@ impl Stream {
     /// Closes it: whoever waits for it gets an error.
     pub(crate) fn close(&self) {
         self.watched.close();
-        *self.incoming() = Incoming::default();
+        lock(&self.incoming).buffer = Vec::new();
+        lock(&self.incoming).start = 0;
     }
 
     /// Has something been read ahead that nobody has taken?
@@ -151,21 +172,12 @@ impl Stream {
         limit: Option<Duration>,
         then: impl FnOnce(&Self, Found) -> Result<Local, Error> + Send + 'static,
     ) -> Reply {
-        let (reader, stream) = (self.clone(), self.clone());
+        let (reading, stream) = (Reading::begin(self), self.clone());
         Reply::io(
             &self.watched,
             Interest::Read,
             limit,
-            move |fd| {
-                let mut incoming = reader.incoming();
-                let found = incoming.find(want, fd)?;
-                let more = !incoming.there().is_empty();
-                drop(incoming);
-                if more {
-                    reader.watched.ready(Interest::Read);
-                }
-                Ok(found)
-            },
+            move |fd| reading.attempt(want, fd),
             move |waited| {
                 let doing = || format!("read from {}", stream.name);
                 match waited {
@@ -179,16 +191,56 @@ impl Stream {
     }
 
     fn write(self: &Arc<Self>, data: Vec<u8>, limit: Option<Duration>) -> Reply {
-        let writing = Writing { stream: self.clone(), data, written: 0, has_turn: false };
-        let writing = Arc::new(Mutex::new(writing));
-        let after = writing.clone();
+        let (length, stream) = (data.len(), self.clone());
+        let writing = Writing::begin(self, data);
+        let written = writing.written.clone();
         Reply::io(
             &self.watched,
             Interest::Write,
             limit,
-            move |fd| lock(&writing).go_on(fd),
-            move |waited| lock(&after).outcome(waited),
+            move |fd| writing.attempt(fd),
+            move |waited| {
+                let name = &stream.name;
+                let doing = || match *lock(&written) {
+                    0 => format!("write to {name}"),
+                    written => format!("write to {name}, after {written} of {length} bytes"),
+                };
+                match waited {
+                    Waited::Done(Ok(())) => Reply::now(()),
+                    Waited::Done(Err(error)) => Err(failed(&doing(), &error)),
+                    Waited::TimedOut => Err(timed_out(&doing())),
+                    Waited::Closed => Err(closed(name)),
+                }
+            },
         )
+    }
+}
+
+/// A read that is going on.
+struct Reading(Arc<Stream>);
+
+impl Reading {
+    fn begin(stream: &Arc<Stream>) -> Self {
+        stream.incoming().readers += 1;
+        Self(stream.clone())
+    }
+
+    fn attempt(&self, want: Want, fd: &OwnedFd) -> io::Result<Found> {
+        let mut incoming = self.0.incoming();
+        let before = incoming.there().len();
+        let found = incoming.find(want, fd);
+        let news = found.is_err() && incoming.there().len() > before && incoming.readers > 1;
+        drop(incoming);
+        if news {
+            self.0.watched.changed(Interest::Read);
+        }
+        found
+    }
+}
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        self.0.incoming().readers -= 1;
     }
 }
 
@@ -272,7 +324,7 @@ impl Incoming {
     /// Reads ahead; false at the end of the stream.
     fn fill(&mut self, fd: &OwnedFd) -> io::Result<bool> {
         let mut piece = [MaybeUninit::uninit(); PIECE];
-        let (read, _) = retry(|| Ok(rustix::io::read(fd, &mut piece[..])?))?;
+        let (read, _) = rustix::io::read(fd, &mut piece[..])?;
         self.buffer.drain(..self.start);
         self.start = 0;
         self.buffer.extend_from_slice(read);
@@ -283,77 +335,71 @@ impl Incoming {
 /// A write that is going on.
 struct Writing {
     stream: Arc<Stream>,
-    data: Vec<u8>,
-    written: usize,
-    has_turn: bool,
+    number: u64,
+    /// How many of its bytes were written, for messages.
+    written: Arc<Mutex<usize>>,
 }
 
 impl Writing {
-    /// Writes as much as goes without waiting; `Ok` when it is all.
-    fn go_on(&mut self, fd: &OwnedFd) -> io::Result<()> {
-        if !self.has_turn {
-            let mut taken = lock(&self.stream.turn);
-            if *taken {
-                return Err(Io::WouldBlock.into());
-            }
-            *taken = true;
-            self.has_turn = true;
-        }
-        while self.written < self.data.len() {
-            match retry(|| (self.stream.write)(fd, &self.data[self.written..])) {
-                Ok(count) => self.written += count,
-                Err(error) => {
-                    if error.kind() != Io::WouldBlock {
-                        self.give_turn_back();
-                    }
-                    return Err(error);
-                }
-            }
-        }
-        self.give_turn_back();
-        Ok(())
+    fn begin(stream: &Arc<Stream>, data: Vec<u8>) -> Self {
+        let mut outgoing = lock(&stream.outgoing);
+        let number = outgoing.next;
+        outgoing.next += 1;
+        outgoing.queue.push_back(Segment { number, data, written: 0 });
+        drop(outgoing);
+        Self { stream: stream.clone(), number, written: Arc::default() }
     }
 
-    fn give_turn_back(&mut self) {
-        if mem::take(&mut self.has_turn) {
-            *lock(&self.stream.turn) = false;
-            self.stream.watched.ready(Interest::Write);
+    /// `Ok` when all of its data are written.
+    fn attempt(&self, fd: &OwnedFd) -> io::Result<()> {
+        let mut outgoing = lock(&self.stream.outgoing);
+        if outgoing.left_of(self.number).is_none() {
+            return Ok(());
         }
-    }
-
-    fn outcome(&self, waited: Waited<()>) -> Result<Reply, Error> {
-        let name = &self.stream.name;
-        let doing = || match self.written {
-            0 => format!("write to {name}"),
-            written => format!("write to {name}, after {written} of {} bytes", self.data.len()),
-        };
-        match waited {
-            Waited::Done(Ok(())) => Reply::now(()),
-            Waited::Done(Err(error)) => Err(failed(&doing(), &error)),
-            Waited::TimedOut => Err(timed_out(&doing())),
-            Waited::Closed => Err(closed(name)),
+        let before = outgoing.queue.len();
+        let result = outgoing.write(|data| (self.stream.write)(fd, data));
+        let after = outgoing.queue.len();
+        let left = outgoing.left_of(self.number).map(|own| own.written);
+        drop(outgoing);
+        let broken = result.as_ref().is_err_and(|error| error.kind() != Io::WouldBlock);
+        if before - after > usize::from(left.is_none()) || (broken && after > 1) {
+            self.stream.watched.changed(Interest::Write);
+        }
+        match left {
+            None => Ok(()),
+            Some(written) => {
+                *lock(&self.written) = written;
+                result
+            }
         }
     }
 }
 
 impl Drop for Writing {
     fn drop(&mut self) {
-        self.give_turn_back();
+        lock(&self.stream.outgoing).queue.retain(|segment| segment.number != self.number);
+    }
+}
+
+impl Outgoing {
+    fn left_of(&self, number: u64) -> Option<&Segment> {
+        self.queue.iter().find(|segment| segment.number == number)
+    }
+
+    /// Writes what is in the queue, as much as goes without waiting; `Ok` when it is all.
+    fn write(&mut self, write: impl Fn(&[u8]) -> rustix::io::Result<usize>) -> io::Result<()> {
+        while let Some(segment) = self.queue.front_mut() {
+            while segment.written < segment.data.len() {
+                segment.written += write(&segment.data[segment.written..])?;
+            }
+            self.queue.pop_front();
+        }
+        Ok(())
     }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Calls again as long as a signal came in between.
-pub(crate) fn retry<R>(mut call: impl FnMut() -> io::Result<R>) -> io::Result<R> {
-    loop {
-        match call() {
-            Err(error) if error.kind() == Io::Interrupted => {}
-            other => return other,
-        }
-    }
 }
 
 /// An object of the host that is a stream to scripts.
@@ -381,8 +427,10 @@ pub(crate) fn readable<T: Streamed>(rows: HostType<T>) -> HostType<T> {
             let limit = context.get::<Limit>(1)?.0;
             Ok(this.stream().read(Want::Exactly(count), limit, move |stream, found| match found {
                 Found::Short(there) => {
-                    let text =
-                        format!("read from {}: it ended after {there} of {count} bytes", stream.name);
+                    let text = format!(
+                        "read from {}: it ended after {there} of {count} bytes",
+                        stream.name
+                    );
                     Err(Error::new(ErrorKind::Io, text))
                 }
                 found => bytes(found),
@@ -414,9 +462,13 @@ pub(crate) fn writable<T: Streamed>(rows: HostType<T>) -> HostType<T> {
 
 /// Adds the method that closes.
 pub(crate) fn closable<T: Streamed>(rows: HostType<T>) -> HostType<T> {
-    rows.method("close()", "Closes it, and wakes who waits for it; again does nothing.", |this: &T| {
-        this.stream().close();
-    })
+    rows.method(
+        "close()",
+        "Closes it, and wakes who waits for it; again does nothing.",
+        |this: &T| {
+            this.stream().close();
+        },
+    )
 }
 
 fn bytes(found: Found) -> Result<Local, Error> {
@@ -440,7 +492,10 @@ fn line(stream: &Stream, found: Found) -> Result<Option<String>, Error> {
         }),
         Found::Endless => {
             let most = LONGEST_LINE / (1024 * 1024);
-            Err(wrong(ErrorKind::Io, format!("a line of more than {most} MiB; `read` takes pieces")))
+            Err(wrong(
+                ErrorKind::Io,
+                format!("a line of more than {most} MiB; `read` takes pieces"),
+            ))
         }
         Found::End | Found::Short(_) => Ok(None),
     }
