@@ -316,3 +316,56 @@ fn a_file_called_check_is_run_by_its_path() {
     let output = lisle(&["./check"]).current_dir(path.parent().unwrap()).output().unwrap();
     assert_eq!(ran(output).out, "ran\n");
 }
+
+/// Threads that wait for a pipe hold no kernel thread; each line goes to one of them, whole, and to
+/// wait for input is no deadlock, whatever else waits.
+#[test]
+fn threads_wait_for_the_input_without_an_lwp() {
+    let path = script(
+        "input",
+        "import math\nimport os\nimport runtime\n\
+         let lines = channel(math.inf)\n\
+         let readers = (0..20).map(|_| spawn { for line in os.stdin.lines() { lines.send(line) } })\n\
+         print(\"ready\")\n\
+         let other = spawn { lines.recv() }\n\
+         var all = [other.join()]\n\
+         for _ in 1..40 { all.push(lines.recv()) }\n\
+         print(all.sort().join(\" \"))\n\
+         fn waits(t) { t.get(\"waits\") == \"to read\" }\n\
+         while runtime.threads().filter(waits).len() < 20 { yield() }\n\
+         print(runtime.lwps().filter(|lwp| lwp.state == \"in call\"))\n\
+         print(runtime.threads().len(), runtime.lwps().len() <= 4)\n\
+         os.stdout.flush()\n\
+         for t in readers { t.join() }\n\
+         print(\"end\")",
+    );
+    let mut child = lisle(&["--lwps", "2", &path])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let (mut to, mut from) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+    let mut expected: Vec<_> = (0..40).map(|n| format!("line{n}")).collect();
+    // In pieces that are no lines.
+    for (n, line) in expected.iter().enumerate() {
+        let (first, second) = line.split_at(n % 4);
+        to.write_all(first.as_bytes()).unwrap();
+        to.flush().unwrap();
+        to.write_all(format!("{second}\n").as_bytes()).unwrap();
+    }
+    expected.sort();
+    let mut said = vec![0; 4096];
+    let mut count = 0;
+    while !said[..count].ends_with(b"true\n") {
+        let read = from.read(&mut said[count..]).unwrap();
+        assert_ne!(read, 0, "{}", String::from_utf8_lossy(&said[..count]));
+        count += read;
+    }
+    let text = String::from_utf8(said[..count].to_vec()).unwrap();
+    let expected = format!("ready\n{}\n[]\n21 true\n", expected.join(" "));
+    assert_eq!(text, expected);
+    drop(to);
+    let mut rest = String::new();
+    from.read_to_string(&mut rest).unwrap();
+    assert_eq!((rest.as_str(), child.wait().unwrap().code()), ("end\n", Some(0)));
+}

@@ -135,23 +135,13 @@ impl HostObject for Stdin {
 }
 
 fn read(_: &Arc<Stdin>, context: &mut Context<'_, '_>) -> Result<Reply, Error> {
-    let limit = context.get::<Option<usize>>(0)?;
-    let (stdin, stdout) = (context.stdin(), context.stdout());
-    Ok(Reply::later(move || {
-        // Whoever sits at the terminal sees the question first.
-        stdout.flush()?;
-        match limit {
-            Some(0) => Ok(String::new()),
-            Some(limit) => stdin.read_some(limit),
-            None => stdin.read_all(),
-        }
-    }))
+    match context.get::<Option<usize>>(0)? {
+        Some(0) => Reply::now(""),
+        Some(limit) => Ok(context.stdin().read_some(limit)),
+        None => Ok(context.stdin().read_all()),
+    }
 }
 
 fn read_line(_: &Arc<Stdin>, context: &mut Context<'_, '_>) -> Result<Reply, Error> {
-    let (stdin, stdout) = (context.stdin(), context.stdout());
-    Ok(Reply::later(move || {
-        stdout.flush()?;
-        stdin.read_line()
-    }))
+    Ok(context.stdin().read_line())
 }

@@ -32,6 +32,7 @@ use crate::{
         Local, Value, Work,
     },
     error::{Error, ErrorKind},
+    input::{self, Wanted},
     native::{Call, Finish, HostFn, MethodMap, NativeDef, NativeResult, Next},
     sched::{Handoff, Interest},
     value::{Handle, Owned},
@@ -455,26 +456,35 @@ impl fmt::Debug for Stream {
     }
 }
 
-/// The input of the VM. All of it may wait.
+/// The input of the VM. Whoever reads waits without holding a kernel thread if the input is the
+/// process's own, and a pipe or a terminal. What was printed is written out before.
 #[derive(Clone)]
 pub struct Stdin {
     vm: Arc<VmShared>,
 }
 
 impl Stdin {
-    /// The next line without its end; `None` when there is none.
-    pub fn read_line(&self) -> io::Result<Option<String>> {
-        self.vm.stdin.read_line()
+    /// The next line without its end; nil when there is none.
+    pub fn read_line(&self) -> Reply {
+        self.read(Wanted::Line)
     }
 
     /// At most `limit` bytes of what is there, whole characters; empty at the end.
-    pub fn read_some(&self, limit: usize) -> io::Result<String> {
-        self.vm.stdin.read_some(limit)
+    pub fn read_some(&self, limit: usize) -> Reply {
+        self.read(Wanted::Some(limit))
     }
 
     /// All that is left.
-    pub fn read_all(&self) -> io::Result<String> {
-        self.vm.stdin.read_all()
+    pub fn read_all(&self) -> Reply {
+        self.read(Wanted::All)
+    }
+
+    fn read(&self, wanted: Wanted) -> Reply {
+        let then = |_: &mut Call<'_>, read: io::Result<Option<String>>| {
+            let value = guarded(|| read?.into_value())?;
+            Ok(Next::Return(value.into_owned()))
+        };
+        Reply(ReplyKind::Going(input::read(wanted, then)))
     }
 }
 

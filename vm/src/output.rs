@@ -48,6 +48,11 @@ impl Output {
         buffer.len() >= FULL || self.prompt.load(Ordering::Relaxed)
     }
 
+    /// Is there nothing in the buffer?
+    pub fn is_flushed(&self) -> bool {
+        self.buffer.lock().is_empty()
+    }
+
     /// Writes out what is in the buffer. May block in the kernel.
     pub fn flush(&self) -> io::Result<()> {
         let mut writer = self.writer.lock();

@@ -37,6 +37,9 @@ use crate::{
     value::{Owned, Shared},
 };
 
+/// The status of a program whose reader has gone away: as if the signal had ended it.
+const BROKEN_PIPE: i32 = 141;
+
 /// Limits of a VM.
 #[derive(Clone, Debug)]
 pub struct VmOptions {
@@ -164,7 +167,7 @@ impl VmShared {
             program: Program::default(),
             stdout: Output::new(Box::new(io::stdout())),
             stderr: Output::new(Box::new(io::stderr())),
-            stdin: Input::new(Box::new(io::stdin())),
+            stdin: Input::of_process(),
             scheduler,
             reporter: OnceLock::new(),
             awaited: Mutex::default(),
@@ -279,6 +282,18 @@ impl VmShared {
         self.life.changed.notify_all();
         for thread in self.registry.all() {
             thread.set_flags(cancel::KILL);
+        }
+    }
+
+    /// What came of writing something out. Where nobody listens any more the program ends, and has
+    /// nothing to say about it.
+    pub(crate) fn written(&self, result: io::Result<()>) -> io::Result<()> {
+        match result {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                self.request_exit(BROKEN_PIPE);
+                Ok(())
+            }
+            result => result,
         }
     }
 

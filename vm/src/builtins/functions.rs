@@ -8,12 +8,14 @@ use super::compare::{Extreme, extreme};
 use super::elements::as_list;
 use super::set::set_of;
 use super::{bytes, number, string, texts};
+use crate::input::{self, Wanted};
 use crate::native::{Call, Finish, FunctionDef, NativeResult, Next};
 use crate::output::Output;
 use crate::sched::Handoff;
 use crate::value::number::{IntError, parse_float, parse_int, truncate};
 use crate::value::{ErrorObject, Kind, Owned, View, cut_literal, error as make_error};
 use crate::vm::VmShared;
+use crate::watch::parked;
 
 functions! {
     /// Writes the texts of its arguments, with a space between them, and ends the line.
@@ -81,21 +83,18 @@ fn print(
     })
 }
 
-/// The status of a program whose reader has gone away: as if the signal had ended it.
-const BROKEN_PIPE: i32 = 141;
-
 /// What comes of having written.
 fn written(call: &mut Call<'_>, result: io::Result<()>) -> NativeResult {
-    match result {
-        Ok(()) => {}
-        // Nobody listens any more: the program ends, and has nothing to say about it.
-        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => call.vm().request_exit(BROKEN_PIPE),
-        Err(e) => return Err(make_error(Kind::Io, format!("cannot write: {e}"))),
+    match call.vm().written(result) {
+        Ok(()) => Next::nil(),
+        Err(e) => Err(make_error(Kind::Io, format!("cannot write: {e}"))),
     }
-    Next::nil()
 }
 
 fn input(call: &mut Call<'_>) -> NativeResult {
+    if let Some(going) = parked(call) {
+        return going.go(call);
+    }
     match call.take(0) {
         prompt if prompt.is_nil() => read_line(call),
         prompt => texts::of(call, prompt, |call, prompt| {
@@ -107,23 +106,11 @@ fn input(call: &mut Call<'_>) -> NativeResult {
 }
 
 fn read_line(call: &mut Call<'_>) -> NativeResult {
-    let vm = Arc::clone(call.vm());
-    Ok(Next::Block(
-        Handoff::Eager,
-        "input",
-        Box::new(move || -> Finish {
-            // What was printed before must be seen before the answer is given.
-            let flushed = vm.stdout.flush();
-            let line = vm.stdin.read_line();
-            Box::new(move |call| {
-                written(call, flushed)?;
-                match line {
-                    Ok(line) => give(line),
-                    Err(e) => Err(make_error(Kind::Io, format!("cannot read the input: {e}"))),
-                }
-            })
-        }),
-    ))
+    let then = |_: &mut Call<'_>, line: io::Result<Option<String>>| match line {
+        Ok(line) => give(line),
+        Err(e) => Err(make_error(Kind::Io, format!("cannot read the input: {e}"))),
+    };
+    input::read(Wanted::Line, then).go(call)
 }
 
 fn to_text(call: &mut Call<'_>) -> NativeResult {

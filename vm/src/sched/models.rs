@@ -16,7 +16,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::idle::Idle;
-use super::lwp::Post;
+use super::lwp::{Post, Reached};
 use super::monitor::Monitor;
 use super::ownership::{Owned, Ownership};
 use super::park::{Park, ParkWord, Ready};
@@ -28,14 +28,14 @@ use crate::atomics::{
     weaken,
 };
 
-fn check(preemptions: usize, model: impl Fn() + Sync + Send + 'static) {
+pub(super) fn check(preemptions: usize, model: impl Fn() + Sync + Send + 'static) {
     let mut builder = loom::model::Builder::new();
     builder.preemption_bound = Some(preemptions);
     builder.check(model);
 }
 
 /// The model must fail without what `spot` stands for.
-fn must_fail(spot: Spot, model: fn()) {
+pub(super) fn must_fail(spot: Spot, model: fn()) {
     let outcome = catch_unwind(AssertUnwindSafe(|| weaken(spot, model)));
     let Err(panic) = outcome else { panic!("the model does not notice that {spot:?} is gone") };
     let text = panic.downcast_ref::<String>().map_or("", String::as_str);
@@ -43,7 +43,7 @@ fn must_fail(spot: Spot, model: fn()) {
     assert!(!text.contains("exceeded maximum"), "{spot:?}: {text}");
 }
 
-fn go(f: impl FnOnce() + 'static) -> loom::thread::JoinHandle<()> {
+pub(super) fn go(f: impl FnOnce() + 'static) -> loom::thread::JoinHandle<()> {
     loom::thread::spawn(f)
 }
 
@@ -262,9 +262,9 @@ impl House {
     }
 
     fn wake_one(&self) {
-        if let Some(claim) = self.idle.claim() {
+        if let Some(claim) = self.idle.claim(None) {
             assert!(!claim.is_new, "the LWPs of the model exist from the start");
-            self.posts[claim.lwp].grant(claim.processor);
+            assert_eq!(self.posts[claim.lwp].grant(claim.processor), Reached::Here);
         }
     }
 
@@ -283,7 +283,7 @@ impl House {
                 if self.done.fetch_add(1, Ordering::AcqRel) + 1 == goal {
                     // Everybody else is told to go home.
                     for post in &self.posts {
-                        post.poke();
+                        assert_eq!(post.poke(), Reached::Here);
                     }
                 }
             }
@@ -311,7 +311,7 @@ impl House {
     fn occupy(&self, lwps: usize) -> Vec<usize> {
         let claims: Vec<usize> = (0..lwps)
             .map(|_| {
-                let claim = self.idle.claim().expect("idle at first");
+                let claim = self.idle.claim(None).expect("idle at first");
                 let _ = self.idle.stop_searching();
                 claim.processor
             })
@@ -386,9 +386,9 @@ fn the_last_searcher_wakes_another() {
         let posts = Arc::new([Post::new(), Post::new()]);
         let queue = Arc::new(Injector::new());
         // LWP 1 sleeps, LWP 0 searches.
-        let first = idle.claim().expect("idle at first");
+        let first = idle.claim(None).expect("idle at first");
         let _ = idle.stop_searching();
-        let second = idle.claim().expect("idle at first");
+        let second = idle.claim(None).expect("idle at first");
         assert_eq!((first.lwp, second.lwp), (0, 1));
         idle.lie_down(1, Some(second.processor), true, false);
         assert!(idle.start_searching());
@@ -398,9 +398,9 @@ fn the_last_searcher_wakes_another() {
             go(move || {
                 queue.push(2);
                 if idle.wake_wanted()
-                    && let Some(claim) = idle.claim()
+                    && let Some(claim) = idle.claim(None)
                 {
-                    posts[claim.lwp].grant(claim.processor);
+                    assert_eq!(posts[claim.lwp].grant(claim.processor), Reached::Here);
                 }
             })
         };
@@ -415,9 +415,9 @@ fn the_last_searcher_wakes_another() {
         assert!(queue.pop().is_some());
         if idle.stop_searching()
             && !queue.is_empty()
-            && let Some(claim) = idle.claim()
+            && let Some(claim) = idle.claim(None)
         {
-            posts[claim.lwp].grant(claim.processor);
+            assert_eq!(posts[claim.lwp].grant(claim.processor), Reached::Here);
         }
         submitter.join().expect("submitter");
         sleeper.join().expect("sleeper");

@@ -25,8 +25,7 @@
 //!
 //! # Who polls
 //!
-//! One at a time, the holder of the *role* ([`Poller::try_hold`], an exchange on one word; release
-//! and acquire, so that its buffer of events goes from one holder to the next).
+//! One at a time, the holder of the *role* ([`Poller::try_hold`], an exchange on one word).
 //!
 //! - An LWP that lies down with nothing to do takes the role, if it is free and somebody waits, and
 //!   sleeps in the kernel's poller instead of on its post, until an event, its mail (a *kick*), or
@@ -187,7 +186,7 @@ pub(super) struct Role<'a, R: Runnable> {
 
 impl<R: Runnable> Drop for Role<'_, R> {
     fn drop(&mut self) {
-        // Release: partner of the acquire in `try_hold`.
+        // Release: partner of the acquire in `try_hold`, for the sake of `last` only.
         self.poller.held.store(0, Ordering::Release);
     }
 }
@@ -310,11 +309,45 @@ impl<R: Runnable> Role<'_, R> {
     }
 }
 
-impl<R: Runnable> Inner<R> {
-    /// Step 4, its first half.
-    fn changed(&self, side: usize) {
+impl<R> Inner<R> {
+    fn new(key: u64, descriptor: RawFd) -> Self {
+        let side = || Side { tick: 0, line: VecDeque::new(), stale: 0 };
+        let state = State { sides: [side(), side()], closed: false };
+        Self { key, descriptor, state: Mutex::new(state) }
+    }
+
+    /// Step 1.
+    fn look(&self, interest: Interest) -> Look {
+        let side = interest.side();
+        Look { side, tick: self.state.lock().sides[side].tick }
+    }
+
+    /// Step 3. `begin` begins the wait of a thread and gives its token.
+    fn enlist(&self, look: Look, begin: impl FnOnce() -> Option<(R, u64)>) -> Enlisted {
         let mut state = self.state.lock();
-        state.sides[side].tick += 1;
+        if state.closed {
+            return Enlisted::Closed;
+        }
+        if state.sides[look.side].tick != look.tick && sound(Spot::SourceTick) {
+            return Enlisted::Again;
+        }
+        match begin() {
+            Some((thread, token)) => {
+                state.sides[look.side].line.push_back(Entry::Thread(thread, token));
+                Enlisted::Waiting
+            }
+            None => Enlisted::Noticed,
+        }
+    }
+
+    /// Step 4: something has come.
+    fn changed(&self, side: usize) {
+        self.state.lock().sides[side].tick += 1;
+    }
+
+    /// Steps 4 and 5: takes the first in line.
+    fn next(&self, side: usize) -> Option<Entry<R>> {
+        self.state.lock().sides[side].line.pop_front()
     }
 }
 
@@ -323,8 +356,7 @@ impl<R: Runnable> Shared<R> {
     /// there was one.
     fn wake_next(&self, source: &Inner<R>, side: usize, wake: impl FnOnce(R)) -> bool {
         loop {
-            let entry = source.state.lock().sides[side].line.pop_front();
-            match entry {
+            match source.next(side) {
                 None => return false,
                 Some(Entry::Once(f)) => {
                     f();
@@ -401,9 +433,7 @@ impl<R: Runnable> Scheduler<R> {
             });
             table.added += 1;
             let key = table.added << 32 | place as u64;
-            let side = || Side { tick: 0, line: VecDeque::new(), stale: 0 };
-            let state = State { sides: [side(), side()], closed: false };
-            let inner = Arc::new(Inner { key, descriptor, state: Mutex::new(state) });
+            let inner = Arc::new(Inner::new(key, descriptor));
             table.places[place] = Some(inner.clone());
             inner
         };
@@ -417,30 +447,14 @@ impl<R: Runnable> Scheduler<R> {
 impl<R: Runnable> Source<R> {
     /// Step 1.
     pub fn look(&self, interest: Interest) -> Look {
-        let side = interest.side();
-        Look { side, tick: self.inner.state.lock().sides[side].tick }
+        self.inner.look(interest)
     }
 
     /// Step 3. `begin` begins the wait of a thread and gives its token.
     pub fn wait(&self, look: Look, begin: impl FnOnce() -> Option<(R, u64)>) -> Enlisted {
         // Before it is in the line: whoever takes it out ends this.
         self.shared.want();
-        let enlisted = {
-            let mut state = self.inner.state.lock();
-            if state.closed {
-                Enlisted::Closed
-            } else if state.sides[look.side].tick != look.tick && sound(Spot::SourceTick) {
-                Enlisted::Again
-            } else {
-                match begin() {
-                    Some((thread, token)) => {
-                        state.sides[look.side].line.push_back(Entry::Thread(thread, token));
-                        Enlisted::Waiting
-                    }
-                    None => Enlisted::Noticed,
-                }
-            }
-        };
+        let enlisted = self.inner.enlist(look, begin);
         if enlisted == Enlisted::Waiting {
             self.shared.cover_polling();
         } else {
@@ -578,3 +592,6 @@ impl<R: Runnable> std::fmt::Debug for Source<R> {
         f.debug_struct("Source").field("descriptor", &self.inner.descriptor).finish_non_exhaustive()
     }
 }
+
+#[cfg(all(test, loom))]
+pub(super) mod models;

@@ -1,4 +1,4 @@
-//! The kernel under the model checker: events are raised by hand, and time does not pass.
+//! The kernel under the model checker: nothing happens there but kicks, and time does not pass.
 
 use std::io;
 use std::os::fd::RawFd;
@@ -7,71 +7,49 @@ use std::time::Duration;
 use super::Event;
 use crate::atomics::{Condvar, Mutex};
 
-pub(in super::super) struct Kernel {
-    state: Mutex<State>,
+pub(super) struct Kernel {
+    kicked: Mutex<bool>,
     changed: Condvar,
     kick: u64,
 }
 
-struct State {
-    sources: Vec<(RawFd, u64)>,
-    raised: Vec<u64>,
-    kicked: bool,
-}
-
-pub(super) struct Events(Vec<u64>);
+pub(super) struct Events(Option<u64>);
 
 impl Events {
     pub(super) fn new() -> Self {
-        Self(Vec::new())
+        Self(None)
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = Event> {
-        self.0.iter().map(|&key| Event { key, readable: true, writable: false })
+        self.0.map(|key| Event { key, readable: true, writable: false }).into_iter()
     }
 }
 
 impl Kernel {
     pub(super) fn new(kick: u64) -> io::Result<Self> {
-        let state = State { sources: Vec::new(), raised: Vec::new(), kicked: false };
-        Ok(Self { state: Mutex::new(state), changed: Condvar::new(), kick })
+        Ok(Self { kicked: Mutex::new(false), changed: Condvar::new(), kick })
     }
 
-    pub(super) fn add(&self, descriptor: RawFd, key: u64) -> io::Result<()> {
-        self.state.lock().sources.push((descriptor, key));
+    pub(super) fn add(&self, _descriptor: RawFd, _key: u64) -> io::Result<()> {
         Ok(())
     }
 
-    pub(super) fn remove(&self, descriptor: RawFd) {
-        self.state.lock().sources.retain(|(other, _)| *other != descriptor);
-    }
-
-    /// There is something to read.
-    pub(in super::super) fn raise(&self, descriptor: RawFd) {
-        let mut state = self.state.lock();
-        let key = state.sources.iter().find(|(other, _)| *other == descriptor).map(|(_, key)| *key);
-        state.raised.extend(key);
-        drop(state);
-        self.changed.notify_all();
-    }
+    pub(super) fn remove(&self, _descriptor: RawFd) {}
 
     pub(super) fn wait(&self, events: &mut Events, limit: Option<Duration>) {
-        let mut state = self.state.lock();
-        while limit.is_none() && state.raised.is_empty() && !state.kicked {
-            state = self.changed.wait(state);
+        let mut kicked = self.kicked.lock();
+        while limit.is_none() && !*kicked {
+            kicked = self.changed.wait(kicked);
         }
-        events.0 = std::mem::take(&mut state.raised);
-        if state.kicked {
-            events.0.push(self.kick);
-        }
+        events.0 = kicked.then_some(self.kick);
     }
 
     pub(super) fn kick(&self) {
-        self.state.lock().kicked = true;
+        *self.kicked.lock() = true;
         self.changed.notify_all();
     }
 
     pub(super) fn take_kick(&self) {
-        self.state.lock().kicked = false;
+        *self.kicked.lock() = false;
     }
 }
