@@ -234,3 +234,25 @@ impl HostObject for Child {
         &TYPE
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{End, Mutex, process, wait_blocking};
+    use std::{process::Stdio, time::Duration};
+
+    /// What is done where the kernel has no pidfds.
+    #[test]
+    fn a_process_is_waited_for_without_a_descriptor() -> std::io::Result<()> {
+        let mut process = process::Command::new("sh")
+            .args(["-c", "read line; exit 3"])
+            .stdin(Stdio::piped())
+            .spawn()?;
+        let stdin = process.stdin.take();
+        let end = Mutex::new(End { process, status: None });
+        assert_eq!(wait_blocking(&end, Some(Duration::from_millis(1)))?, None);
+        drop(stdin);
+        assert_eq!(wait_blocking(&end, None)?, Some(3));
+        assert_eq!(wait_blocking(&end, Some(Duration::ZERO))?, Some(3));
+        Ok(())
+    }
+}
