@@ -2,18 +2,10 @@
 
 use std::time::Duration;
 
-use lisle_vm::{Error, ErrorKind, FromValue, ValueRef};
+use lisle_vm::{Error, ErrorKind, FromArgument, FromValue, ValueRef};
 
 /// What is to be written: the bytes of a string, or bytes.
 pub(crate) struct Data(pub(crate) Vec<u8>);
-
-impl Data {
-    /// The bytes of a value that can be written, without copying them.
-    pub(crate) fn of(value: ValueRef<'_>) -> Result<&[u8], Error> {
-        let text = value.as_str().map(str::as_bytes);
-        text.or(value.as_bytes()).ok_or_else(|| value.mismatch::<Self>())
-    }
-}
 
 impl FromValue for Data {
     fn expected() -> String {
@@ -21,7 +13,19 @@ impl FromValue for Data {
     }
 
     fn from_value(value: ValueRef<'_>) -> Result<Self, Error> {
-        Self::of(value).map(|bytes| Self(bytes.into()))
+        DataRef::from_argument(value).map(|bytes| Self(bytes.into()))
+    }
+}
+
+/// The same, looked at without copying it.
+pub(crate) struct DataRef;
+
+impl FromArgument for DataRef {
+    type Item<'a> = &'a [u8];
+
+    fn from_argument(value: ValueRef<'_>) -> Result<&[u8], Error> {
+        let text = value.as_str().map(str::as_bytes);
+        text.or(value.as_bytes()).ok_or_else(|| value.mismatch::<Data>())
     }
 }
 
