@@ -662,6 +662,28 @@ fn descriptors_are_closed_with_their_vm() {
     }
 }
 
+/// A process that outlives its VM leaves nothing of itself in this one: who would have asked how it
+/// ended is gone.
+#[test]
+fn processes_are_let_go_with_their_vm() {
+    let of_processes = || {
+        let links = fs::read_dir("/proc/self/fd").unwrap().flatten();
+        let links = links.filter_map(|entry| fs::read_link(entry.path()).ok());
+        links.filter(|link| link.to_string_lossy().contains("pidfd")).count()
+    };
+    let vm = Vm::builder().lwps(2).build().unwrap();
+    vm.load("import process\nlet kept = process.spawn(\"sleep\", [\"1000\"])").unwrap();
+    let pid: u32 = vm.eval("process.spawn(\"sleep\", [\"1000\"]).pid").unwrap();
+    assert_eq!(of_processes(), 2);
+    let kept: u32 = vm.eval("kept.pid").unwrap();
+    drop(vm);
+    assert_eq!(of_processes(), 0);
+    for pid in [pid, kept] {
+        let killed = std::process::Command::new("kill").arg(pid.to_string()).status().unwrap();
+        assert!(killed.success());
+    }
+}
+
 /// What cannot be watched is an error, and a file on a disk is such a thing.
 #[test]
 fn files_cannot_be_watched() {

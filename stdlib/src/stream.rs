@@ -153,8 +153,7 @@ impl Stream {
     /// Closes it: whoever waits for it gets an error.
     pub(crate) fn close(&self) {
         self.watched.close();
-        lock(&self.incoming).buffer = Vec::new();
-        lock(&self.incoming).start = 0;
+        self.incoming().clear();
     }
 
     /// Has something been read ahead that nobody has taken?
@@ -245,6 +244,13 @@ impl Drop for Reading {
 }
 
 impl Incoming {
+    /// Nobody will read what is there.
+    fn clear(&mut self) {
+        self.buffer = Vec::new();
+        self.start = 0;
+        self.scanned = 0;
+    }
+
     fn there(&self) -> &[u8] {
         &self.buffer[self.start..]
     }

@@ -20,7 +20,7 @@ use std::{
 use lisle_vm::{
     Context, Error, ErrorKind, HostObject, HostType, Interest, Poller, Reply, Waited, Watched,
 };
-use rustix::process::{Pid, PidfdFlags, Signal};
+use rustix::process::{Pid, Signal};
 
 use super::pipe::{Reader, Writer};
 use crate::{
@@ -137,9 +137,16 @@ impl Drop for Child {
         if !matches!(lock(&self.end).look(), Ok(None)) {
             return;
         }
-        if let Some((fd, watched)) = self.watched.take() {
-            // One descriptor is watched once.
-            watched.close();
+        let fd = match self.watched.take() {
+            Some((fd, watched)) => {
+                // One descriptor is watched once.
+                watched.close();
+                Some(fd)
+            }
+            // There may have been too many files open.
+            None => pidfd(self.pid).map(Arc::new),
+        };
+        if let Some(fd) = fd {
             let end = self.end.clone();
             // When the VM ends before, nobody is left to ask.
             let _ = self.poller.once(fd, Interest::Read, move |_| drop(lock(&end).look()));
@@ -149,7 +156,8 @@ impl Drop for Child {
 
 #[cfg(target_os = "linux")]
 fn pidfd(pid: u32) -> Option<OwnedFd> {
-    rustix::process::pidfd_open(Pid::from_raw(pid.cast_signed())?, PidfdFlags::empty()).ok()
+    let flags = rustix::process::PidfdFlags::empty();
+    rustix::process::pidfd_open(Pid::from_raw(pid.cast_signed())?, flags).ok()
 }
 
 #[cfg(not(target_os = "linux"))]

@@ -513,6 +513,13 @@ impl<R: Runnable> Source<R> {
         let now = {
             let mut state = self.inner.state.lock();
             let side = &mut state.sides[interest.side()];
+            // Under the lock: either the end of the scheduler clears what is put into the line here,
+            // or this sees that it has come.
+            if self.shared.closing() {
+                drop(state);
+                self.shared.unwant();
+                return;
+            }
             if side.tick == 0 {
                 side.line.push_back(Entry::Once(Box::new(f)));
                 None
