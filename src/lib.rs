@@ -52,9 +52,9 @@ pub use lisle_stdlib::FileLoader;
 pub use lisle_vm::{
     Args, Arguments, BlockingFunction, BlockingMethod, Bytes, Checked, Color, Context, Entries,
     Entry, Error, ErrorKind, Frame, FromArgument, FromValue, Guard, HostFunction, HostMethod,
-    HostObject, HostType, Interest, Interrupt, IntoValue, Library, Loader, Local, Module,
-    ModuleBuilder, Object, Place, Poller, Reply, Section, Session, Stdin, Stream, Value, ValueRef,
-    Waited, Watched, diagnostic_codes, is_incomplete, reason,
+    HostObject, HostType, Interest, Interrupt, IntoValue, Library, Loader, Local, Model, Module,
+    ModuleBuilder, Object, Place, Poller, Reply, Section, Session, Stdin, Stream, UnknownModel,
+    Value, ValueRef, Waited, Watched, diagnostic_codes, is_incomplete, reason,
 };
 
 /// A virtual machine with the standard library in it. All it does is [`lisle_vm::Vm`]'s.

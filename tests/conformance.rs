@@ -1,6 +1,7 @@
 //! Runs every program below `tests/programs`, every example, and the benchmarks at a small size,
-//! through the public API, once for each number of processors its comments name, as a test of its own
-//! such as `threads/channel/close_wakes_receivers@lwps=4`.
+//! through the public API, in each of the three models, as a test of its own such as
+//! `threads/channel/close_wakes_receivers@1:1=2`: what is after the model is the number of processors.
+//! A program that names how many it needs gets no more in the model 1:1 either.
 //!
 //! A program runs in this process, on a kernel thread of its own that a watchdog gives up on: one
 //! that hangs fails by name and the others go on. What it prints is compared with its comments
@@ -10,6 +11,7 @@
 
 mod expect;
 
+use std::fmt;
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -23,6 +25,7 @@ use std::time::Duration;
 use libtest_mimic::{Arguments, Failed, Trial};
 
 use expect::{Expectations, Outcome};
+use lisle::Model;
 
 /// How long a program may take, on a machine busy with the other tests.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -86,12 +89,38 @@ fn add_trials(name: String, file: &Path, trials: &mut Vec<Trial>) {
     if program.expectations.not_a_test {
         return;
     }
-    for lwps in program.expectations.processors() {
+    for machine in machines(&program.expectations.processors()) {
         let program = Arc::clone(&program);
         let skipped = program.expectations.skip.is_some();
-        let trial = Trial::test(format!("{name}@lwps={lwps}"), move || test(&program, lwps));
+        let trial = Trial::test(format!("{name}@{machine}"), move || test(&program, machine));
         trials.push(trial.with_ignored_flag(skipped));
     }
+}
+
+/// What a program runs on.
+#[derive(Debug, Clone, Copy)]
+struct Machine {
+    model: Model,
+    processors: usize,
+}
+
+impl fmt::Display for Machine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.model {
+            Model::NToOne => write!(f, "{}", self.model),
+            Model::MToN | Model::OneToOne => write!(f, "{}={}", self.model, self.processors),
+        }
+    }
+}
+
+/// The three models, m:n with each of these numbers of processors. One processor is the model n:1.
+fn machines(processors: &[usize]) -> Vec<Machine> {
+    let many = processors.iter().filter(|&&processors| processors != 1);
+    let most = processors.iter().copied().max().unwrap_or(1);
+    let mut machines = vec![Machine { model: Model::NToOne, processors: 1 }];
+    machines.extend(many.map(|&processors| Machine { model: Model::MToN, processors }));
+    machines.push(Machine { model: Model::OneToOne, processors: most.min(2) });
+    machines
 }
 
 #[derive(Debug)]
@@ -102,12 +131,12 @@ struct Program {
     expectations: Expectations,
 }
 
-fn test(program: &Arc<Program>, lwps: usize) -> Result<(), Failed> {
+fn test(program: &Arc<Program>, machine: Machine) -> Result<(), Failed> {
     let (send, receive) = mpsc::channel();
     let running = Arc::clone(program);
     let runner = thread::Builder::new().name(program.shown.clone()).spawn(move || {
         // Nobody receives after the watchdog has given up.
-        let _ = send.send(run(&running, lwps));
+        let _ = send.send(run(&running, machine));
     })?;
     match receive.recv_timeout(PATIENCE) {
         Ok(outcome) => Ok(program.expectations.check(&outcome?)?),
@@ -125,7 +154,7 @@ fn test(program: &Arc<Program>, lwps: usize) -> Result<(), Failed> {
     }
 }
 
-fn run(program: &Program, lwps: usize) -> Result<Outcome, String> {
+fn run(program: &Program, machine: Machine) -> Result<Outcome, String> {
     let expectations = &program.expectations;
     let scratch = Scratch::default();
     let mut args = expectations.args().to_vec();
@@ -135,7 +164,8 @@ fn run(program: &Program, lwps: usize) -> Result<Outcome, String> {
     let stdout = Sink::default();
     let stderr = Sink::default();
     let vm = lisle::Vm::builder()
-        .lwps(lwps)
+        .model(machine.model)
+        .lwps(machine.processors)
         .stdout(stdout.clone())
         .stderr(stderr.clone())
         .stdin_bytes(expectations.stdin())

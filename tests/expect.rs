@@ -19,7 +19,7 @@
 //! | `exit: n` | the exit status; without it 2 after compile errors, 1 after run-time errors, else 0 |
 //! | `stdin: text` | one line of input |
 //! | `args: a b` | the program's arguments; `$TMP` is a fresh empty directory, `$FIFO` a fresh FIFO |
-//! | `procs: 1,2,8` | the numbers of processors to run with; without it 1 and 4 |
+//! | `procs: 1,2,8` | with how many processors to run in the model m:n; without it 4. 1 is the model n:1 |
 //! | `skip: reason` | the program is listed and not run |
 //! | `known wrong: reason` | nothing: a note that the promises beside it describe a defect |
 //! | `not a test` | the file is not listed: it is a module that programs import |
@@ -89,9 +89,9 @@ impl Expectations {
         Ok(found)
     }
 
-    /// The numbers of processors to run with.
+    /// The numbers of processors to run with in the model m:n.
     pub(crate) fn processors(&self) -> Vec<usize> {
-        self.processors.clone().unwrap_or_else(|| vec![1, 4])
+        self.processors.clone().unwrap_or_else(|| vec![4])
     }
 
     /// What the program reads from its stdin.
@@ -452,7 +452,7 @@ pub(crate) mod checks {
         that(found.stdin() == b"one two\n" && found.args() == ["a", "$TMP"], "input")?;
         that(found.processors() == [1, 2, 8] && found.stderr == ["t"], "processors")?;
         that(Expectations::parse("1  # not a test")?.not_a_test, "not a test")?;
-        that(Expectations::parse("")?.processors() == [1, 4], "default processors")
+        that(Expectations::parse("")?.processors() == [4], "default processors")
     }
 
     fn unknown_form_is_refused() -> Result<(), String> {

@@ -5,7 +5,12 @@
 
 use std::{ffi::OsString, num::NonZeroUsize, path::PathBuf};
 
-use clap::{CommandFactory, Parser, Subcommand, error::ErrorKind};
+use clap::{
+    CommandFactory, Parser, Subcommand,
+    builder::{PossibleValuesParser, TypedValueParser},
+    error::ErrorKind,
+};
+use lisle::Model;
 
 /// Runs Lisle programs. Without a program: a conversation on a terminal, else the program is read
 /// from standard input.
@@ -29,6 +34,10 @@ struct Cli {
     #[arg(long, value_name = "N")]
     lwps: Option<NonZeroUsize>,
 
+    /// How user threads are mapped to kernel threads
+    #[arg(long, default_value_t, value_parser = model())]
+    model: Model,
+
     /// The program (`-` for standard input), and its arguments
     #[arg(value_name = "FILE] [ARGS", trailing_var_arg = true, allow_hyphen_values = true)]
     rest: Vec<OsString>,
@@ -49,6 +58,10 @@ enum Command {
     },
 }
 
+fn model() -> impl TypedValueParser<Value = Model> {
+    PossibleValuesParser::new(Model::ALL.map(Model::name)).try_map(|name| name.parse::<Model>())
+}
+
 /// What to do.
 #[derive(Debug)]
 pub(crate) struct Invocation {
@@ -58,6 +71,8 @@ pub(crate) struct Invocation {
     pub(crate) args: Vec<String>,
     /// How many LWPs run scripts at once; `None`: as many as there are CPUs.
     pub(crate) lwps: Option<NonZeroUsize>,
+    /// How user threads are mapped to LWPs.
+    pub(crate) model: Model,
 }
 
 /// Where the program comes from.
@@ -87,9 +102,13 @@ pub(crate) fn parse() -> Invocation {
 }
 
 fn interpret(cli: Cli) -> Result<Invocation, clap::Error> {
+    let (lwps, model) = (cli.lwps, cli.model);
+    if model == Model::NToOne && lwps.is_some_and(|lwps| lwps.get() != 1) {
+        return Err(usage("in the model n:1 one kernel thread runs scripts: leave out `--lwps`"));
+    }
     if let Some(Command::Check { files, deny_warnings }) = cli.command {
         let what = What::Check { files, deny_warnings };
-        return Ok(Invocation { what, args: Vec::new(), lwps: cli.lwps });
+        return Ok(Invocation { what, args: Vec::new(), lwps, model });
     }
     let mut rest = cli.rest.into_iter().peekable();
     let what = if let Some(code) = cli.code {
@@ -114,10 +133,10 @@ fn interpret(cli: Cli) -> Result<Invocation, clap::Error> {
             })
         })
         .collect::<Result<_, _>>()?;
-    Ok(Invocation { what, args, lwps: cli.lwps })
+    Ok(Invocation { what, args, lwps, model })
 }
 
-fn usage(message: String) -> clap::Error {
+fn usage(message: impl std::fmt::Display) -> clap::Error {
     Cli::command().error(ErrorKind::InvalidValue, message)
 }
 
@@ -165,13 +184,32 @@ mod tests {
     }
 
     #[test]
+    fn models_have_names() {
+        assert_eq!(read(&[]).unwrap().model, Model::MToN);
+        for model in Model::ALL {
+            assert_eq!(read(&["--model", model.name()]).unwrap().model, model);
+        }
+        assert_eq!(read(&["--model", "n:1", "--lwps", "1"]).unwrap().model, Model::NToOne);
+        assert_eq!(read(&["--model", "1:1", "--lwps", "4"]).unwrap().model, Model::OneToOne);
+    }
+
+    #[test]
     fn nothing_is_nothing() {
         assert!(matches!(read(&[]).unwrap().what, What::Nothing));
     }
 
     #[test]
     fn wrong_ones_are_refused() {
-        for words in [&["--bogus"][..], &["--lwps", "0"], &["--lwps"], &["-e"], &["--lwps", "x"]] {
+        for words in [
+            &["--bogus"][..],
+            &["--lwps", "0"],
+            &["--lwps"],
+            &["-e"],
+            &["--lwps", "x"],
+            &["--model", "2:2"],
+            &["--model"],
+            &["--model", "n:1", "--lwps", "4"],
+        ] {
             let error = read(words).unwrap_err();
             assert_eq!(error.exit_code(), 2, "{words:?}");
         }

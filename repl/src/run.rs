@@ -53,6 +53,7 @@ pub(crate) fn builder(invocation: &Invocation) -> VmBuilder {
         .stdout(output::stdout())
         .stderr(output::stderr())
         .color(output::color())
+        .model(invocation.model)
         .args(&invocation.args);
     if let Some(lwps) = invocation.lwps {
         builder = builder.lwps(lwps.get());

@@ -101,13 +101,44 @@ fn the_level_of_concurrency_changes_nothing_else() {
 }
 
 #[test]
+fn one_switch_chooses_the_model() {
+    let code = "import runtime\nlet ts = (0..20).map(|i| spawn { i })\n\
+                print(runtime.model(), ts.map(|t| t.join()).sum())";
+    for model in ["m:n", "n:1", "1:1"] {
+        let ran = run(&["--model", model, "-e", code]);
+        assert_eq!((ran.out, ran.status), (format!("{model} 190\n"), Some(0)), "{}", ran.err);
+    }
+}
+
+/// In few addresses there is room for few kernel threads. The spawner hears of it, the program goes
+/// on, and what has ended makes room again.
+#[test]
+#[cfg(target_os = "linux")]
+fn past_the_kernels_limit_the_spawner_has_an_error() {
+    let code = "let gate = channel()
+        var ts = []
+        let error = try { loop { ts.push(spawn { gate.recv() }) } } catch e { e }
+        print(error.kind, error.message)
+        gate.close()
+        ts.each(|t| t.join())
+        print(ts.len() > 20, spawn { 6 * 7 }.join())";
+    let mut sh = Command::new("sh");
+    sh.args(["-c", "ulimit -v 400000 && exec \"$@\"", "sh", env!("CARGO_BIN_EXE_lisle")]);
+    let ran = ran(sh.args(["--model", "1:1", "--lwps", "2", "-e", code]).output().unwrap());
+    let lines: Vec<&str> = ran.out.lines().collect();
+    assert_eq!((lines.len(), ran.status), (2, Some(0)), "{}{}", ran.out, ran.err);
+    assert!(lines[0].starts_with("io the kernel refuses another thread"), "{}", ran.out);
+    assert_eq!(lines[1], "true 42");
+}
+
+#[test]
 fn version_and_help() {
     let version = run(&["--version"]);
     assert_eq!(version.out, format!("lisle {}\n", env!("CARGO_PKG_VERSION")));
     assert_eq!(version.status, Some(0));
     let help = run(&["--help"]);
     assert_eq!(help.status, Some(0));
-    for word in ["FILE", "--eval", "--lwps", "--version"] {
+    for word in ["FILE", "--eval", "--lwps", "--model", "m:n", "n:1", "1:1", "--version"] {
         assert!(help.out.contains(word), "{word} in {}", help.out);
     }
 }
@@ -205,7 +236,14 @@ fn an_import_cycle_is_shown_with_its_files() {
 
 #[test]
 fn bad_usage_is_status_2() {
-    for args in [&["--bogus"][..], &["--lwps", "none"], &["--lwps", "0"], &["-e"]] {
+    for args in [
+        &["--bogus"][..],
+        &["--lwps", "none"],
+        &["--lwps", "0"],
+        &["--model", "all"],
+        &["--model", "n:1", "--lwps", "4"],
+        &["-e"],
+    ] {
         let ran = run(args);
         assert_eq!((ran.out.as_str(), ran.status), ("", Some(2)), "{args:?}");
         assert!(ran.err.starts_with("error: "), "{args:?}: {}", ran.err);

@@ -136,35 +136,46 @@ impl<T> UnsafeCell<T> {
     }
 }
 
+#[cfg(not(loom))]
+mod kernel_thread;
+
 /// Kernel threads.
 pub mod thread {
+    #[cfg(loom)]
     use std::io;
 
     #[cfg(loom)]
-    pub use loom::thread::{JoinHandle, yield_now};
-    #[cfg(not(loom))]
-    pub use std::thread::JoinHandle;
+    pub use loom::thread::yield_now;
 
-    /// Starts a kernel thread; an error is the kernel's refusal.
     #[cfg(not(loom))]
-    pub fn start<F>(name: String, stack_bytes: usize, f: F) -> io::Result<JoinHandle<()>>
-    where
-        F: FnOnce() + Send + 'static,
-    {
-        let mut builder = std::thread::Builder::new().name(name);
-        if stack_bytes != 0 {
-            builder = builder.stack_size(stack_bytes);
+    pub use super::kernel_thread::{JoinHandle, has_room, start};
+
+    /// A thread of the model that was started.
+    #[cfg(loom)]
+    #[derive(Debug)]
+    pub struct JoinHandle(loom::thread::JoinHandle<()>);
+
+    #[cfg(loom)]
+    impl JoinHandle {
+        /// Waits for its end.
+        pub fn join(self) {
+            let _ = self.0.join();
         }
-        builder.spawn(f)
     }
 
     /// Starts a thread of the model.
     #[cfg(loom)]
-    pub fn start<F>(_name: String, _stack_bytes: usize, f: F) -> io::Result<JoinHandle<()>>
+    pub fn start<F>(_name: String, _stack_bytes: usize, f: F) -> io::Result<JoinHandle>
     where
         F: FnOnce() + Send + 'static,
     {
-        Ok(loom::thread::spawn(f))
+        Ok(JoinHandle(loom::thread::spawn(f)))
+    }
+
+    /// A model has room.
+    #[cfg(loom)]
+    pub fn has_room(_stack_bytes: usize) -> io::Result<()> {
+        Ok(())
     }
 
     /// Asks the kernel not to delay the calling thread's timeouts in order to batch them. The
@@ -201,6 +212,12 @@ pub enum Spot {
     TakeCall,
     /// The store that gives a processor up for good.
     Release,
+    /// The store that gives a processor to another LWP.
+    Pass,
+    /// A processor passed to an LWP that has left is taken back.
+    PassLeft,
+    /// A bound LWP looks whether the end has begun before it sleeps.
+    BoundClosing,
     /// The exchange by which a granted processor is adopted.
     Adopt,
     /// The exchange that parks a user thread.

@@ -17,6 +17,7 @@ mod input;
 mod interp;
 mod link;
 mod methods;
+mod model;
 #[cfg(all(test, loom))]
 mod models;
 mod module;
@@ -44,6 +45,7 @@ pub use embed::{
     diagnostic_codes, is_incomplete,
 };
 pub use error::{Color, Error, ErrorKind, Frame, Place, reason};
+pub use model::{Model, UnknownModel};
 pub use module::{
     Context, HostObject, HostType, ModuleBuilder, Object, Reply, Stdin, Stream, builtin,
 };

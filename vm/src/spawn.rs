@@ -2,7 +2,8 @@
 //!
 //! # Order at the start
 //!
-//! The record is made (with callee and arguments marked shared), counted, entered in the registry
+//! A bound thread first gets its LWP: that may be refused, and then the spawner has an error and
+//! nothing else has happened. The record is made (with callee and arguments marked shared), counted, entered in the registry
 //! and in its scope; only then the scheduler gets it. So nobody who counts threads can miss one that
 //! runs. A thread that comes into a scope that has failed already is asked to stop first, and then
 //! runs nothing of its body.
@@ -20,9 +21,11 @@
 //! The counts come last, so a host that sees them at zero sees everything before.
 
 use crate::{
+    error::reason,
     interp::refuse_places,
     native::Cx,
     rc::Heap,
+    sched::BindError,
     scope,
     thread::{End, Start, ThreadOptions, ThreadRef},
     value::{Handle, Kind, Owned, Shared, View, error},
@@ -92,10 +95,23 @@ pub(crate) fn spawn(
     let scope =
         if options.background { None } else { scope::current(waits.thread, waits.state).cloned() };
     let options = ThreadOptions { scope, ..options };
-    let thread = ThreadRef::new(waits.thread.vm(), options, callee, arguments);
+    let thread = ThreadRef::new(waits.thread.vm(), options, callee, arguments)
+        .map_err(|refused| error(Kind::Io, explain(&refused)))?;
     let handle = ThreadHandle::value(&thread);
     start(waits.context, thread);
     Ok(handle)
+}
+
+/// Why a thread got no LWP of its own, and what to do about it.
+pub(crate) fn explain(refused: &BindError) -> String {
+    match refused {
+        BindError::Refused { source, lwps } => format!(
+            "the kernel refuses another thread ({}) beside the {lwps} LWPs there are: wait until \
+             some have ended, raise its limits, or run threads that are not bound, as in the model m:n",
+            reason(source)
+        ),
+        BindError::Closing => refused.to_string(),
+    }
 }
 
 /// Gives a new thread to the scheduler.

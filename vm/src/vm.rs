@@ -28,6 +28,7 @@ use crate::{
     interp,
     link::Units,
     methods::Methods,
+    model::Model,
     native::{FunctionDef, NativeDef},
     output::Output,
     rc::SharedHeap,
@@ -51,6 +52,8 @@ pub struct VmOptions {
     pub max_depth: usize,
     /// How many slots a thread's register stack may have.
     pub max_slots: usize,
+    /// How user threads are mapped to kernel threads.
+    pub model: Model,
 }
 
 impl Default for VmOptions {
@@ -60,6 +63,7 @@ impl Default for VmOptions {
             thread_memory_limit: None,
             max_depth: 200_000,
             max_slots: 1 << 25,
+            model: Model::default(),
         }
     }
 }

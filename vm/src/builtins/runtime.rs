@@ -34,7 +34,7 @@ pub static FUNCTIONS: &[FunctionDef] = &[
     FunctionDef {
         name: "model",
         signature: "()",
-        doc: "How user threads are mapped to kernel threads: \"m:n\".",
+        doc: "How user threads are mapped to kernel threads: \"m:n\", \"n:1\" or \"1:1\".",
         run: model,
     },
     FunctionDef {
@@ -47,10 +47,11 @@ pub static FUNCTIONS: &[FunctionDef] = &[
 
 fn lwps(call: &mut Call<'_>) -> NativeResult {
     let entry = |lwp: crate::sched::LwpInfo| {
-        let mut map = MapObject::with_capacity(4);
+        let mut map = MapObject::with_capacity(5);
         map.insert_str("id", int(lwp.id as u64));
         let (state, call) = state_of(lwp.state);
         map.insert_str("state", Owned::str(state));
+        map.insert_str("bound", Owned::bool(lwp.bound));
         map.insert_str("processor", lwp.processor.map_or(Owned::NIL, |p| int(p as u64)));
         if let Some((name, seconds)) = call {
             map.insert_str("call", Owned::str(name));
@@ -90,7 +91,7 @@ fn threads(call: &mut Call<'_>) -> NativeResult {
             }
         }
         map.insert_str("background", Owned::bool(thread.background()));
-        map.insert_str("bound", Owned::bool(thread.bound()));
+        map.insert_str("bound", Owned::bool(thread.bound_to().is_some()));
         Owned::map(map)
     };
     Ok(Next::Return(Owned::list(threads.iter().map(entry).collect())))
@@ -117,6 +118,7 @@ fn stats(call: &mut Call<'_>) -> NativeResult {
         ("calls", s.calls),
         ("calls_queued", s.calls_queued),
         ("handoffs", s.handoffs + s.eager),
+        ("passes", s.passes),
         ("max_running", s.max_running),
     ];
     let mut map = MapObject::with_capacity(counts.len());
@@ -126,8 +128,8 @@ fn stats(call: &mut Call<'_>) -> NativeResult {
     Ok(Next::Return(Owned::map(map)))
 }
 
-fn model(_: &mut Call<'_>) -> NativeResult {
-    Ok(Next::Return(Owned::str("m:n")))
+fn model(call: &mut Call<'_>) -> NativeResult {
+    Ok(Next::Return(Owned::str(call.vm().options.model.name())))
 }
 
 fn dump(call: &mut Call<'_>) -> NativeResult {
@@ -146,7 +148,8 @@ pub(crate) fn describe(vm: &VmShared) -> String {
         let (state, call) = state_of(lwp.state);
         let call = call.map_or(String::new(), |(name, time)| format!(" {name} for {time:.3}s"));
         let holds = lwp.processor.map_or(String::new(), |p| format!(", processor {p}"));
-        line(format_args!("lwp {}: {state}{call}{holds}", lwp.id));
+        let bound = if lwp.bound { " (bound)" } else { "" };
+        line(format_args!("lwp {}{bound}: {state}{call}{holds}", lwp.id));
     }
     for thread in vm.threads() {
         let doing = match thread.wait.waiting() {

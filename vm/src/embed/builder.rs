@@ -23,6 +23,7 @@ use crate::{
     error::{Error, ErrorKind, PRELUDE},
     link::{Globals, link},
     methods::Method,
+    model::Model,
     module::{Member, MemberValue, ModuleBuilder, blocking, quick},
     native::{NativeDef, Signature},
     sched::{Config, Handoff},
@@ -34,6 +35,7 @@ use crate::{
 /// Configures a [`Vm`], or a host's own type around one.
 pub struct VmBuilder<V = Vm> {
     config: Config,
+    lwps: Option<usize>,
     options: VmOptions,
     stdout: Option<Box<dyn Write + Send>>,
     stdout_buffered: bool,
@@ -52,6 +54,7 @@ impl<V: From<Vm>> VmBuilder<V> {
     pub(super) fn new() -> Self {
         Self {
             config: Config::default(),
+            lwps: None,
             options: VmOptions::default(),
             stdout: None,
             stdout_buffered: false,
@@ -67,15 +70,23 @@ impl<V: From<Vm>> VmBuilder<V> {
         }
     }
 
-    /// How many LWPs run scripts at once; by default as many as there are CPUs.
+    /// How many LWPs run scripts at once; by default as many as there are CPUs, and one in the model
+    /// [`Model::NToOne`], which allows no other number.
     #[must_use]
     pub fn lwps(mut self, n: usize) -> Self {
-        self.config.processors = n;
+        self.lwps = Some(n);
+        self
+    }
+
+    /// How user threads are mapped to kernel threads; by default [`Model::MToN`].
+    #[must_use]
+    pub fn model(mut self, model: Model) -> Self {
+        self.options.model = model;
         self
     }
 
     /// How many LWPs there may be at all: besides those that run scripts, those that are inside a
-    /// blocking call. Past that, such calls take turns.
+    /// blocking call. Past that, such calls take turns. LWPs of bound threads do not count.
     #[must_use]
     pub fn max_lwps(mut self, n: usize) -> Self {
         self.config.max_lwps = n;
@@ -196,9 +207,19 @@ impl<V: From<Vm>> VmBuilder<V> {
         self
     }
 
-    /// Starts the VM. Fails when a native's signature is wrong, methods do not compile, or the
-    /// kernel refuses a thread.
-    pub fn build(self) -> Result<V, Error> {
+    /// Starts the VM. Fails when a native's signature is wrong, methods do not compile, the model does
+    /// not allow the number of LWPs, or the kernel refuses a thread.
+    pub fn build(mut self) -> Result<V, Error> {
+        self.config.processors = match (self.options.model, self.lwps) {
+            (Model::NToOne, None) => 1,
+            (Model::NToOne, Some(n)) if n != 1 => {
+                let text =
+                    format!("in the model n:1 one LWP runs scripts, not {n}: leave `lwps` out");
+                return Err(Error::new(ErrorKind::Value, text).context("starting the VM"));
+            }
+            (_, None) => self.config.processors,
+            (_, Some(n)) => n,
+        };
         let vm = VmShared::new(self.options, self.config)
             .map_err(|e| Error::new(ErrorKind::Io, e.to_string()).context("starting the VM"))?;
         let colored = self.color;
@@ -332,7 +353,8 @@ fn functions_of(
             .map_err(|message| Error::new(ErrorKind::Syntax, message))?;
         let value = |(i, name)| Some((name, Shared::new(module.function(i)?)));
         let functions: Vec<_> = names.into_iter().enumerate().filter_map(value).collect();
-        let thread = ThreadRef::new(vm, ThreadOptions::default(), &module.main(), Vec::new());
+        let thread = ThreadRef::new(vm, ThreadOptions::default(), &module.main(), Vec::new())
+            .map_err(|refused| host::no_lwp(&refused))?;
         Ok::<_, Error>((thread, functions))
     })?;
     thread.done.add_handle();

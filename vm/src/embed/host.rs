@@ -34,7 +34,8 @@ use crate::{
     error::{Error, ErrorKind, MAIN},
     link::Globals,
     rc::Heap,
-    sched::Hold,
+    sched::{BindError, Hold},
+    spawn,
     thread::{End, ThreadOptions, ThreadRef},
     value::{Owned, Shared},
     vm::VmShared,
@@ -187,6 +188,7 @@ impl Host {
         let vm = &self.0.vm;
         let options = ThreadOptions { name: Some(MAIN.into()), ..ThreadOptions::default() };
         let thread = within(Some(vm), || ThreadRef::new(vm, options, callee, arguments));
+        let thread = thread.map_err(|refused| no_lwp(&refused))?;
         // The handle keeps a failure from being reported as nobody's before it is looked at.
         thread.done.add_handle();
         started(&thread);
@@ -356,6 +358,13 @@ pub(super) fn run(host: &Host, name: &str, bytes: &[u8]) -> i32 {
     };
     let options = ThreadOptions { name: Some(MAIN.into()), main: true, ..ThreadOptions::default() };
     let thread = within(Some(vm), || ThreadRef::new(vm, options, main.as_owned(), Vec::new()));
+    let thread = match thread {
+        Ok(thread) => thread,
+        Err(refused) => {
+            host.report(&no_lwp(&refused));
+            return 1;
+        }
+    };
     // While the program runs the host wakes nobody.
     vm.awaited.lock().programs += 1;
     let hold = mem::take(&mut host.0.users.lock().hold);
@@ -367,6 +376,11 @@ pub(super) fn run(host: &Host, name: &str, bytes: &[u8]) -> i32 {
     vm.awaited.lock().programs -= 1;
     host.flush();
     status
+}
+
+/// A thread did not get the LWP of its own that it was to have.
+pub(super) fn no_lwp(refused: &BindError) -> Error {
+    Error::new(ErrorKind::Io, spawn::explain(refused))
 }
 
 /// Reports a thread that failed and that nobody took notice of.

@@ -122,6 +122,10 @@ impl Runnable for ThreadRef {
         &self.park
     }
 
+    fn bound_to(&self) -> Option<usize> {
+        (**self).bound_to()
+    }
+
     fn timer_fired(&self, token: u64) -> bool {
         (**self).timer_fired(token)
     }

@@ -15,7 +15,8 @@
 //! be without an LWP, so calls are admitted only while fewer are stranded than the cap allows after
 //! setting aside two LWPs for each processor: one to hold it, and one that is in a lazy call now
 //! and may lose it. A thread whose call is not admitted stands in the queue of calls; its LWP goes
-//! on with other threads. The cap is raised to leave room for one call at least.
+//! on with other threads. The cap is raised to leave room for one call at least. The call of a bound
+//! thread takes no LWP from anybody: it is always admitted.
 
 use super::Shared;
 use super::lwp::{Called, Lwp, Seat};
@@ -45,7 +46,7 @@ impl<'a, R: Runnable> Lwp<'a, R> {
         was_queued: bool,
     ) -> Called<'a, R> {
         let shared = self.shared;
-        if !was_queued && !shared.admits_calls() {
+        if !was_queued && !self.is_bound() && !shared.admits_calls() {
             shared.totals.calls_queued.add_shared();
             shared.calls.push((thread.clone(), handoff));
             return Called::Queued(seat);
@@ -89,7 +90,7 @@ impl<'a, R: Runnable> Lwp<'a, R> {
                 self.published().seen(shared.clock.now());
                 shared.totals.eager.add_shared();
                 seat.held.release();
-                shared.idle.strand(number, || true);
+                shared.idle.strand(number, self.is_bound(), || true);
                 if shared.work_waits() {
                     shared.wake_one();
                 }
@@ -104,7 +105,7 @@ impl<'a, R: Runnable> Lwp<'a, R> {
     fn come_back(&mut self, thread: &R, had: usize) -> Called<'a, R> {
         let shared = self.shared;
         self.published().waiting();
-        if let Some(processor) = shared.idle.come_back(had) {
+        if let Some(processor) = shared.idle.come_back(had, self.is_bound()) {
             let granted = shared.processors[processor].owned.grant(self.id);
             debug_assert!(granted, "a processor on the idle list is idle");
             self.published().running(processor);
@@ -116,7 +117,12 @@ impl<'a, R: Runnable> Lwp<'a, R> {
         shared.returners.push(thread.clone());
         // The thread is queued before this LWP stops counting as stranded, or for a moment it
         // would be nowhere and the machine would look finished.
-        shared.idle.lie_down(self.id, None, false, true);
+        if self.is_bound() {
+            shared.idle.end_bound_call();
+            shared.wake_rule();
+        } else {
+            shared.idle.lie_down(self.id, None, false, true);
+        }
         Called::Lost
     }
 }

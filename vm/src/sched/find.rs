@@ -43,7 +43,7 @@ pub(super) struct Work<R> {
 
 impl<R> Work<R> {
     #[inline(always)]
-    fn run(thread: R) -> Self {
+    pub(super) fn run(thread: R) -> Self {
         Self { thread, call: None }
     }
 }
@@ -102,6 +102,7 @@ impl<R: Runnable> Shared<R> {
 
     /// Queues a thread from outside any processor.
     pub(super) fn submit(&self, thread: R) {
+        let Some(thread) = self.send_home(thread) else { return };
         self.injector.push(thread);
         self.wake_rule();
         if self.closing() {
@@ -126,7 +127,8 @@ impl<'a, R: Runnable> Lwp<'a, R> {
     /// The next thing to do, or `None` if there is nothing anywhere.
     #[inline]
     pub(super) fn find(&mut self, seat: &mut Seat<'a, R>) -> Option<Work<R>> {
-        let work = self.find_near(seat).or_else(|| self.find_far(seat));
+        let handed = seat.held.handed.take();
+        let work = handed.or_else(|| self.find_near(seat)).or_else(|| self.find_far(seat));
         if self.searching && work.is_some() {
             self.found(seat);
         }
@@ -134,7 +136,7 @@ impl<'a, R: Runnable> Lwp<'a, R> {
     }
 
     #[inline]
-    fn find_near(&mut self, seat: &mut Seat<'a, R>) -> Option<Work<R>> {
+    pub(super) fn find_near(&mut self, seat: &mut Seat<'a, R>) -> Option<Work<R>> {
         let shared = self.shared;
         let processor = &shared.processors[seat.processor];
         let core = &mut *seat.held;
@@ -170,8 +172,9 @@ impl<'a, R: Runnable> Lwp<'a, R> {
         processor.next_local(core).map(Work::run)
     }
 
+    /// What waits for any processor.
     #[cold]
-    fn find_far(&mut self, seat: &mut Seat<'a, R>) -> Option<Work<R>> {
+    pub(super) fn find_common(&mut self, seat: &mut Seat<'a, R>) -> Option<Work<R>> {
         let shared = self.shared;
         if !shared.returners.is_empty()
             && let Some(thread) = shared.returners.pop()
@@ -188,6 +191,15 @@ impl<'a, R: Runnable> Lwp<'a, R> {
             if let Some(thread) = shared.processors[seat.processor].next_local(&mut seat.held) {
                 return Some(Work::run(thread));
             }
+        }
+        None
+    }
+
+    #[cold]
+    fn find_far(&mut self, seat: &mut Seat<'a, R>) -> Option<Work<R>> {
+        let shared = self.shared;
+        if let Some(work) = self.find_common(seat) {
+            return Some(work);
         }
         if !self.searching {
             if !shared.idle.start_searching() {

@@ -28,7 +28,9 @@
 //!
 //! The lock also guards the counts that make "nothing will ever run again" decidable (see
 //! [`super::stall`]): `stranded`, the LWPs that are out in a call without a processor, changes in
-//! the same locked region as the list of processors.
+//! the same locked region as the list of processors. LWPs of bound threads ([`super::bound`]) count
+//! there like all others; only they are in none of the lists, and what depends on how many LWPs can be
+//! had for a processor does not count them.
 //!
 //! Rejected: waking an LWP for each push (they would fight over one thread); waking the one whose
 //! processor got the push (nobody is there to run a queue whose owner is in a call); a word with
@@ -49,7 +51,8 @@ pub(super) const PROCESSORS_MAX: usize = 1 << 12;
 pub(super) struct Idle {
     /// Searching LWPs and idle processors; the latter changes only under the lock.
     word: AtomicUsize,
-    /// A copy of `Lists::stranded` for those who only want to know.
+    /// `Lists::stranded` without the bound ones, for those who only want to know. Changes only under
+    /// the lock.
     stranded: AtomicUsize,
     lists: Mutex<Lists>,
     total: usize,
@@ -66,6 +69,8 @@ pub(super) struct Lists {
     free: Vec<usize>,
     /// LWPs that exist or are being made, without those that are leaving.
     pub(super) live: usize,
+    /// Those of them that are bound.
+    bound: usize,
     /// LWPs out in a call whose processor is not theirs any more.
     pub(super) stranded: usize,
     /// How many times a processor has left the list. If it has not changed, nothing has run.
@@ -120,6 +125,7 @@ impl Idle {
                 parked: Vec::new(),
                 free: (0..lwps).rev().collect(),
                 live: 0,
+                bound: 0,
                 stranded: 0,
                 grants: 0,
                 reported: None,
@@ -142,7 +148,7 @@ impl Idle {
         Counts::of(self.word.load(Ordering::Relaxed))
     }
 
-    /// LWPs out in a call without a processor, ordered after nothing.
+    /// LWPs that are not bound and out in a call without a processor, ordered after nothing.
     pub(super) fn stranded(&self) -> usize {
         self.stranded.load(Ordering::Relaxed)
     }
@@ -167,17 +173,53 @@ impl Idle {
         if lists.closed || !self.counts().wants_wake() {
             return None;
         }
-        let (lwp, is_new) = match lists.next_sleeper(in_poller) {
-            Some(lwp) => (lwp, false),
-            None => {
-                let lwp = lists.free.pop()?;
-                lists.live += 1;
-                (lwp, true)
-            }
-        };
+        let (lwp, is_new) = lists.take_lwp(in_poller)?;
         let processor = self.pop_processor(&mut lists, None)?;
         self.word.fetch_add(SEARCHING_ONE, Ordering::Relaxed);
         Some(Claim { processor, lwp, is_new })
+    }
+
+    /// Finds an LWP for a processor that is held. It counts as searching, like any that is woken.
+    pub(super) fn staff(&self, processor: usize, in_poller: Option<usize>) -> Option<Claim> {
+        let mut lists = self.lock();
+        if lists.closed {
+            return None;
+        }
+        let (lwp, is_new) = lists.take_lwp(in_poller)?;
+        self.word.fetch_add(SEARCHING_ONE, Ordering::Relaxed);
+        Some(Claim { processor, lwp, is_new })
+    }
+
+    /// Takes an idle processor for an LWP that searches for nothing. `None` if there is none.
+    pub(super) fn take(&self) -> Option<usize> {
+        let mut lists = self.lock();
+        if lists.closed { None } else { self.pop_processor(&mut lists, None) }
+    }
+
+    /// P1 and P2 for an LWP that is in none of the lists.
+    pub(super) fn put_back(&self, processor: usize) {
+        self.push_processor(&mut self.lock(), processor);
+        // Partner: the fence in `wake_wanted`.
+        fence_at(Spot::IdleFence);
+    }
+
+    /// Counts a bound LWP that is about to be made. False if none may be any more.
+    pub(super) fn admit_bound(&self) -> bool {
+        let mut lists = self.lock();
+        if lists.closed {
+            return false;
+        }
+        lists.live += 1;
+        lists.bound += 1;
+        true
+    }
+
+    /// A bound LWP is leaving, or was not made. How many LWPs are left?
+    pub(super) fn retire_bound(&self) -> usize {
+        let mut lists = self.lock();
+        lists.live -= 1;
+        lists.bound -= 1;
+        lists.live
     }
 
     /// The new LWP of `claim` could not be made.
@@ -200,7 +242,7 @@ impl Idle {
     ) {
         let mut lists = self.lock();
         if was_stranded {
-            self.set_stranded(&mut lists, |n| n - 1);
+            self.end_call(&mut lists, false);
         }
         if let Some(processor) = processor {
             self.push_processor(&mut lists, processor);
@@ -237,7 +279,7 @@ impl Idle {
     pub(super) fn retire(&self, lwp: usize, even_last: bool) -> bool {
         let mut lists = self.lock();
         let Some(at) = lists.parked.iter().rposition(|&other| other == lwp) else { return false };
-        if lists.live == 1 && !even_last {
+        if lists.live - lists.bound == 1 && !even_last {
             return false;
         }
         lists.parked.remove(at);
@@ -267,11 +309,19 @@ impl Idle {
     }
 
     /// Takes a processor from an LWP in a call, by `take`, and leaves it idle.
-    pub(super) fn strand(&self, processor: usize, take: impl FnOnce() -> bool) -> bool {
+    pub(super) fn strand(
+        &self,
+        processor: usize,
+        bound: bool,
+        take: impl FnOnce() -> bool,
+    ) -> bool {
         let mut lists = self.lock();
         let taken = take();
         if taken {
-            self.set_stranded(&mut lists, |n| n + 1);
+            lists.stranded += 1;
+            if !bound {
+                self.stranded.fetch_add(1, Ordering::Relaxed);
+            }
             self.push_processor(&mut lists, processor);
         }
         drop(lists);
@@ -280,14 +330,19 @@ impl Idle {
     }
 
     /// An LWP that lost its processor is back, and takes an idle one, best the one it had.
-    pub(super) fn come_back(&self, had: usize) -> Option<usize> {
+    pub(super) fn come_back(&self, had: usize, bound: bool) -> Option<usize> {
         let mut lists = self.lock();
         if lists.closed {
             return None;
         }
         let processor = self.pop_processor(&mut lists, Some(had))?;
-        self.set_stranded(&mut lists, |n| n - 1);
+        self.end_call(&mut lists, bound);
         Some(processor)
+    }
+
+    /// A bound LWP is back, finds no processor, and has queued its thread.
+    pub(super) fn end_bound_call(&self) {
+        self.end_call(&mut self.lock(), true);
     }
 
     /// Could an LWP be had for another processor?
@@ -333,9 +388,11 @@ impl Idle {
         self.lock().forget_keeper(lwp);
     }
 
-    fn set_stranded(&self, lists: &mut Lists, change: impl FnOnce(usize) -> usize) {
-        lists.stranded = change(lists.stranded);
-        self.stranded.store(lists.stranded, Ordering::Relaxed);
+    fn end_call(&self, lists: &mut Lists, bound: bool) {
+        lists.stranded -= 1;
+        if !bound {
+            self.stranded.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 
     fn push_processor(&self, lists: &mut Lists, processor: usize) {
@@ -360,6 +417,16 @@ impl Lists {
     /// Everybody who sleeps.
     pub(super) fn sleepers(&self) -> &[usize] {
         &self.parked
+    }
+
+    /// An LWP for a processor, and whether it has to be made.
+    fn take_lwp(&mut self, in_poller: Option<usize>) -> Option<(usize, bool)> {
+        if let Some(lwp) = self.next_sleeper(in_poller) {
+            return Some((lwp, false));
+        }
+        let lwp = self.free.pop()?;
+        self.live += 1;
+        Some((lwp, true))
     }
 
     /// The LWP to wake: not the one that watches the timers, and not the one that watches the

@@ -7,9 +7,11 @@
 //! An LWP is made when a processor is idle, work waits and no LWP sleeps. The processor is claimed
 //! first and the thread is made after, so that a refusal by the kernel leaves nothing behind but an
 //! idle processor and work: both stay where they are, and the monitor tries again. An LWP that has
-//! slept for long enough leaves, unless it is the last.
+//! slept for long enough leaves, unless it is the last. All of that goes for the LWPs of the pool, which
+//! run any thread; the LWP of a bound thread lives by other rules ([`super::bound`]).
 
 use std::cell::Cell;
+use std::io;
 use std::time::Duration;
 
 use super::find::Work;
@@ -46,7 +48,7 @@ pub(super) struct LwpSlot {
     pub(super) published: Published,
     /// The kernel thread that has this number, or the last one that had it. Locked while it is
     /// being started, so that shutdown cannot overlook it.
-    handle: Mutex<Option<thread::JoinHandle<()>>>,
+    handle: Mutex<Option<thread::JoinHandle>>,
 }
 
 impl LwpSlot {
@@ -57,8 +59,7 @@ impl LwpSlot {
     /// Waits for the kernel thread to be gone.
     pub(super) fn join(&self) {
         if let Some(handle) = self.handle.lock().take() {
-            // A panic in it has been reported by the panic itself.
-            let _ = handle.join();
+            handle.join();
         }
     }
 }
@@ -72,6 +73,10 @@ pub(super) struct Mail {
     pub(super) poked: bool,
     /// It sleeps in the poller, where only a kick reaches it.
     in_poller: bool,
+    /// It is to leave. For bound LWPs.
+    pub(super) dismissed: bool,
+    /// Nobody reads mail here any more. For bound LWPs.
+    left: bool,
 }
 
 /// Where an LWP sleeps. Mail stays until it is read, so that it does not matter whether the LWP
@@ -92,6 +97,21 @@ impl Post {
             debug_assert!(mail.processor.is_none(), "two processors for one LWP");
             mail.processor = Some(processor);
         })
+    }
+
+    /// As [`Post::grant`], to an LWP that may have left. False if it has. Bound ones, to which it goes,
+    /// never sleep in the poller.
+    #[must_use]
+    pub(super) fn offer(&self, processor: usize) -> bool {
+        let mut mail = self.mail.lock();
+        if mail.left && sound(Spot::PassLeft) {
+            return false;
+        }
+        debug_assert!(mail.processor.is_none(), "two processors for one LWP");
+        mail.processor = Some(processor);
+        drop(mail);
+        self.bell.notify_one();
+        true
     }
 
     pub(super) fn poke(&self) -> Reached {
@@ -120,6 +140,24 @@ impl Post {
     /// It is back, and takes what has come.
     pub(super) fn leave_poller(&self) -> Mail {
         std::mem::take(&mut *self.mail.lock())
+    }
+
+    /// Tells a bound LWP to leave.
+    pub(super) fn dismiss(&self) {
+        self.mail.lock().dismissed = true;
+        self.bell.notify_one();
+    }
+
+    /// A bound LWP is about to be made.
+    pub(super) fn open(&self) {
+        *self.mail.lock() = Mail::default();
+    }
+
+    /// A bound LWP leaves: takes what has come, after which nothing comes.
+    pub(super) fn close(&self) -> Option<usize> {
+        let mut mail = self.mail.lock();
+        mail.left = true;
+        mail.processor.take()
     }
 
     /// Sleeps until there is mail, for about `limit` at most.
@@ -168,6 +206,8 @@ pub(super) struct Lwp<'a, R: Runnable> {
     pub(super) id: usize,
     /// Counted as searching in the idle word.
     pub(super) searching: bool,
+    /// The thread it ran last has ended.
+    pub(super) ended: bool,
     pub(super) names: NameCache,
 }
 
@@ -189,6 +229,11 @@ impl<R: Runnable> Shared<R> {
         let Some(claim) = self.idle.claim(self.poller.sleeper()) else { return };
         let granted = self.processors[claim.processor].owned.grant(claim.lwp);
         debug_assert!(granted, "a processor on the idle list is idle");
+        self.rouse(claim);
+    }
+
+    /// Has the LWP of `claim`, to which the processor has been granted, take it.
+    pub(super) fn rouse(&self, claim: Claim) {
         self.totals.lwp_wakes.add_shared();
         if claim.is_new {
             self.start(claim);
@@ -211,35 +256,47 @@ impl<R: Runnable> Shared<R> {
 
     /// Makes the LWP of `claim`, whose processor has been granted to it.
     fn start(&self, claim: Claim) {
-        let slot = &self.lwps[claim.lwp];
-        let mut handle = slot.handle.lock();
+        let main = move |scheduler: &Scheduler<R>| Lwp::main(scheduler, claim.lwp, claim.processor);
+        if self.launch(claim.lwp, main).is_err() {
+            self.refusing.store(true, Ordering::Relaxed);
+            if let Some(mut held) = self.processors[claim.processor].owned.adopt(claim.lwp) {
+                self.take_back(&mut held);
+                held.release();
+            }
+            self.idle.unclaim(claim);
+            // A shutdown may wait for this LWP.
+            self.someone_left();
+            // Those who submitted while the claim counted as a searcher have woken nobody.
+            self.monitor.ring();
+        }
+    }
+
+    /// Starts the kernel thread of LWP `lwp`, which is not there.
+    pub(super) fn launch(
+        &self,
+        lwp: usize,
+        main: impl FnOnce(&Scheduler<R>) + Send + 'static,
+    ) -> io::Result<()> {
+        let mut handle = self.lwp(lwp).handle.lock();
         if let Some(former) = handle.take() {
             // It has given its number back, so it is on its way out.
-            let _ = former.join();
+            former.join();
         }
-        let Some(scheduler) = self.me.upgrade().map(|shared| Scheduler { shared }) else { return };
-        let name = format!("lisle-lwp-{}", claim.lwp);
-        let body = move || Lwp::main(&scheduler, claim.lwp, claim.processor);
-        let started = if self.refuses_by_order() {
-            Err(std::io::ErrorKind::WouldBlock.into())
-        } else {
-            thread::start(name, self.config.lwp_stack_bytes, body)
-        };
+        let shared = self.me.upgrade().filter(|_| !self.refuses_by_order());
+        let started = shared.ok_or(io::ErrorKind::WouldBlock.into()).and_then(|shared| {
+            let scheduler = Scheduler { shared };
+            let name = format!("lisle-lwp-{lwp}");
+            thread::start(name, self.config.lwp_stack_bytes, move || main(&scheduler))
+        });
         match started {
             Ok(new) => {
                 *handle = Some(new);
                 self.totals.lwps_started.add_shared();
+                Ok(())
             }
-            Err(_) => {
-                drop(handle);
+            Err(refused) => {
                 self.totals.lwps_refused.add_shared();
-                self.refusing.store(true, Ordering::Relaxed);
-                if let Some(held) = self.processors[claim.processor].owned.adopt(claim.lwp) {
-                    held.release();
-                }
-                self.idle.unclaim(claim);
-                // Those who submitted while the claim counted as a searcher have woken nobody.
-                self.monitor.ring();
+                Err(refused)
             }
         }
     }
@@ -247,10 +304,9 @@ impl<R: Runnable> Shared<R> {
 
 impl<'a, R: Runnable> Lwp<'a, R> {
     fn main(scheduler: &'a Scheduler<R>, id: usize, processor: usize) {
-        mark_as_ours();
-        thread::precise_timeouts();
-        let shared = &*scheduler.shared;
-        let mut lwp = Lwp { scheduler, shared, id, searching: true, names: NameCache::new() };
+        let mut lwp = Self::new(scheduler, id);
+        let shared = lwp.shared;
+        lwp.searching = true;
         lwp.published().searching(processor);
         let mut next = lwp.sit_down(processor);
         while let Some(mut seat) = next {
@@ -262,7 +318,11 @@ impl<'a, R: Runnable> Lwp<'a, R> {
             next = match lwp.find(&mut seat) {
                 Some(work) => {
                     lwp.tell_timers(&mut seat);
-                    match lwp.work(seat, work) {
+                    let back = match work.thread.bound_to() {
+                        None => lwp.work(seat, work),
+                        Some(home) => lwp.send(seat, home, work),
+                    };
+                    match back {
                         Some(seat) => Some(seat),
                         None => lwp.rest(),
                     }
@@ -277,8 +337,16 @@ impl<'a, R: Runnable> Lwp<'a, R> {
         shared.someone_left();
     }
 
+    /// What the calling kernel thread is from now on.
+    pub(super) fn new(scheduler: &'a Scheduler<R>, id: usize) -> Self {
+        mark_as_ours();
+        thread::precise_timeouts();
+        let (shared, names) = (&*scheduler.shared, NameCache::new());
+        Self { scheduler, shared, id, searching: false, ended: false, names }
+    }
+
     pub(super) fn published(&self) -> &'a Published {
-        &self.shared.lwps[self.id].published
+        &self.shared.lwp(self.id).published
     }
 
     /// Takes the processor this LWP was granted.
@@ -300,7 +368,7 @@ impl<'a, R: Runnable> Lwp<'a, R> {
     /// Runs a thread until it stops, through any number of calls. `None` if the processor was lost
     /// on the way.
     #[inline]
-    fn work(&mut self, seat: Seat<'a, R>, work: Work<R>) -> Option<Seat<'a, R>> {
+    pub(super) fn work(&mut self, seat: Seat<'a, R>, work: Work<R>) -> Option<Seat<'a, R>> {
         let Work { thread, call } = work;
         let Some(handoff) = call else {
             thread.park_word().start();
@@ -365,6 +433,7 @@ impl<'a, R: Runnable> Lwp<'a, R> {
                 }
                 Outcome::Done => {
                     shared.processors[seat.processor].counts.done.bump();
+                    self.ended = true;
                     return Some(seat);
                 }
             }
@@ -372,7 +441,7 @@ impl<'a, R: Runnable> Lwp<'a, R> {
     }
 
     /// Gives the processor up for want of work. P1 and P2 of the park rule.
-    fn give_back(&mut self, seat: Seat<'a, R>) {
+    pub(super) fn give_back(&mut self, seat: Seat<'a, R>) {
         self.published().idle();
         seat.held.release();
         self.shared.idle.lie_down(self.id, Some(seat.processor), self.searching, false);
@@ -452,7 +521,9 @@ impl<'a, R: Runnable> Lwp<'a, R> {
             woken = role.poll(shared, limit, |thread| {
                 if thread.park_word().ready() == Ready::Queue {
                     shared.totals.wakes.add_shared();
-                    shared.injector.push(thread);
+                    if let Some(thread) = shared.send_home(thread) {
+                        shared.injector.push(thread);
+                    }
                 }
             });
         }

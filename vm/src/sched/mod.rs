@@ -12,7 +12,8 @@
 //! - A *thread* is a user thread, a [`Runnable`].
 //! - A *processor* ([`processor`]) is the right to run threads, with a queue, a next-slot and
 //!   timers. There are as many as threads may run at once.
-//! - An *LWP* ([`lwp`]) is a kernel thread. It must hold a processor to run a thread.
+//! - An *LWP* ([`lwp`]) is a kernel thread. It must hold a processor to run a thread. Those of the
+//!   *pool* run any thread, a *bound* one ([`bound`]) runs one thread only.
 //! - The *injector* is the queue for those who hold no processor; the *returners* ([`find::Line`])
 //!   are threads back from a call whose processor is gone.
 //! - The *monitor* ([`monitor`]) is the kernel thread that watches the LWPs.
@@ -40,7 +41,7 @@
 //!
 //! | word | release | acquire |
 //! |---|---|---|
-//! | ownership of a processor | enter a call, release, grant | leave, take, grant, adopt |
+//! | ownership of a processor | enter a call, release, grant, pass | leave, take, grant, adopt |
 //! | park word | park, ready | ready, park that finds a wake-up |
 //! | next-slot | fill, take | take, fill |
 //! | queues | inside `crossbeam-deque` | inside `crossbeam-deque` |
@@ -49,8 +50,8 @@
 //! Locks, each held for a few instructions and never while a thread's code, a call or a hook runs:
 //! the idle lists; then, one at a time and never while holding another: a line (returners or
 //! calls), a timer heap, a source of the poller or the table of these, an LWP's post, the monitor's
-//! orders, the names of calls. An LWP's handle is
-//! locked while its kernel thread is started, outside all of these.
+//! orders, the names of calls, the numbers of bound LWPs. An LWP's handle is locked while its kernel
+//! thread is started, outside all of these.
 //!
 //! # What is promised
 //!
@@ -61,6 +62,7 @@
 //! - *No lost thread*: a refused kernel thread, a full house of calls and a shutdown leave every
 //!   thread in a queue where it is found, or drop it.
 //! - *Progress*: a processor always finds an LWP (see [`call`] for how many are set aside).
+//! - *Bound threads* ([`bound`]) run on an LWP of their own and on no other.
 //! - *Stalls* are reported once, promptly, and never falsely ([`stall`]).
 //! - *The end* ([`shutdown`]) leaves no kernel thread.
 //!
@@ -79,6 +81,7 @@ pub mod chooser;
 pub mod park;
 pub mod run;
 
+mod bound;
 mod call;
 mod config;
 mod find;
@@ -104,6 +107,7 @@ mod tests;
 
 use std::fmt;
 
+pub use self::bound::BindError;
 pub use self::chooser::Chooser;
 pub use self::config::{Config, Hooks, StartError};
 pub use self::park::ParkWord;
@@ -111,6 +115,7 @@ pub use self::poller::{Enlisted, Interest, Source};
 pub use self::report::{LwpInfo, LwpState};
 pub use self::run::{Context, Handoff, Outcome, Runnable, Time};
 
+use self::bound::BoundLwps;
 use self::find::Line;
 use self::idle::Idle;
 use self::lwp::LwpSlot;
@@ -137,7 +142,10 @@ struct Shared<R: Runnable> {
     hooks: Box<dyn Hooks>,
     clock: Clock,
     processors: Box<[Processor<R>]>,
+    /// The pool.
     lwps: Box<[LwpSlot]>,
+    /// Own protocol.
+    bound: BoundLwps,
     monitor: Monitor,
     /// Own protocol.
     poller: Poller<R>,
@@ -186,6 +194,7 @@ impl<R: Runnable> Scheduler<R> {
                 .map(|id| Processor::new(Chooser::of_processor(seed, id)))
                 .collect(),
             lwps: (0..config.max_lwps).map(|_| LwpSlot::new()).collect(),
+            bound: BoundLwps::new(),
             monitor: Monitor::new(),
             poller: Poller::new(),
             calls_max,

@@ -15,6 +15,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use super::bound::{attend, pass};
 use super::idle::Idle;
 use super::lwp::{Post, Reached};
 use super::monitor::Monitor;
@@ -163,6 +164,100 @@ fn ownership_release() {
 fn ownership_release_mutants() {
     for spot in [Spot::Release, Spot::Adopt] {
         must_fail(spot, release_and_grant);
+    }
+}
+
+// Passing: a processor goes to the LWP of a bound thread with the thread in it.
+
+/// The ownership word alone, without the lock of a post, which orders too.
+fn pass_and_adopt() {
+    check(3, || {
+        let owned = Arc::new(Owned::new(0_u32));
+        assert!(owned.grant(1));
+        let passer = {
+            let owned = owned.clone();
+            go(move || {
+                let mut held = owned.adopt(1).expect("granted");
+                *held += 1;
+                let _ = held.pass(2);
+            })
+        };
+        thread::yield_now();
+        if let Some(mut held) = owned.adopt(2) {
+            *held += 1;
+            held.release();
+        }
+        passer.join().expect("passer");
+    });
+}
+
+#[test]
+fn bound_pass() {
+    pass_and_adopt();
+}
+
+#[test]
+fn bound_pass_mutants() {
+    for spot in [Spot::Pass, Spot::Adopt] {
+        must_fail(spot, pass_and_adopt);
+    }
+}
+
+/// A processor is passed to a bound LWP while a shutdown begins: the closer says so and dismisses the
+/// LWP, whose post may be opened only after that. Whatever comes first, the LWP leaves, and the
+/// processor ends idle: else what is in it would never be dropped.
+fn pass_and_close() {
+    check(2, || {
+        let owned = Arc::new(Owned::new(0_u32));
+        let post = Arc::new(Post::new());
+        let closing = Arc::new(AtomicBool::new(false));
+        assert!(owned.grant(1));
+        let closer = {
+            let (post, closing) = (post.clone(), closing.clone());
+            go(move || {
+                closing.store(true, Ordering::Release);
+                post.dismiss();
+            })
+        };
+        // The LWP is made by whoever will pass to it.
+        post.open();
+        let lwp = {
+            let (owned, post, closing) = (owned.clone(), post.clone(), closing.clone());
+            go(move || {
+                let use_it = |processor: usize| {
+                    let mut held = owned.adopt(2 + processor).expect("passed");
+                    *held += 1;
+                    held.release();
+                };
+                while let Some(processor) = attend(&post, || closing.load(Ordering::Acquire)) {
+                    use_it(processor);
+                }
+                if let Some(processor) = post.close() {
+                    use_it(processor);
+                }
+            })
+        };
+        let mut held = owned.adopt(1).expect("granted");
+        *held += 1;
+        if let Some(mut held) = pass(held, 0, 2, &post) {
+            *held += 1;
+            held.release();
+        }
+        closer.join().expect("closer");
+        lwp.join().expect("LWP");
+        assert_eq!(owned.look(), Ownership::Idle, "the processor is lost");
+    });
+}
+
+#[test]
+fn bound_close() {
+    pass_and_close();
+}
+
+#[test]
+fn bound_close_mutants() {
+    for spot in [Spot::PassLeft, Spot::BoundClosing] {
+        must_fail(spot, pass_and_close);
     }
 }
 

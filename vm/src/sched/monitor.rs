@@ -62,7 +62,7 @@ pub(super) struct Monitor {
     sleeps_until: AtomicU64,
     orders: Mutex<Orders>,
     bell: Condvar,
-    handle: Mutex<Option<thread::JoinHandle<()>>>,
+    handle: Mutex<Option<thread::JoinHandle>>,
 }
 
 /// What it was asked to do.
@@ -105,11 +105,11 @@ impl Monitor {
     pub(super) fn leave(&self) {
         self.order(|orders| orders.leave = true);
         if let Some(handle) = self.handle.lock().take() {
-            let _ = handle.join();
+            handle.join();
         }
     }
 
-    pub(super) fn set_handle(&self, handle: thread::JoinHandle<()>) {
+    pub(super) fn set_handle(&self, handle: thread::JoinHandle) {
         *self.handle.lock() = Some(handle);
     }
 
@@ -307,7 +307,7 @@ impl<R: Runnable> Shared<R> {
                 memory.call = None;
                 continue;
             };
-            self.lwps[call.lwp()].published.seen(self.clock.now());
+            self.lwp(call.lwp()).published.seen(self.clock.now());
             memory.sightings = if memory.call == Some(call) { memory.sightings + 1 } else { 1 };
             memory.call = Some(call);
             let long =
@@ -336,10 +336,10 @@ impl<R: Runnable> Shared<R> {
         if !self.idle.can_staff() {
             return false;
         }
-        let taken = self.idle.strand(number, || {
+        let taken = self.idle.strand(number, self.is_bound(call.lwp()), || {
             let taken = self.processors[number].owned.take(call);
             if taken {
-                self.lwps[call.lwp()].published.robbed();
+                self.lwp(call.lwp()).published.robbed();
             }
             taken
         });

@@ -9,6 +9,7 @@
 //!    ▲                                       │  ▲                │         │
 //!    ├────────────── release ────────────────┘  └──── leave ─────┘         │
 //!    └────────────────────────────── take ─────────────────────────────────┘
+//!   Running(n) ── pass to m ──► Granted(m)
 //!   Running(n) ── stop ──► Stopped
 //! ```
 //!
@@ -21,6 +22,7 @@
 //!    one word, so exactly one wins; a returner that loses has nothing left of the processor.
 //! 4. *Release*, *grant*, *adopt*: Idle is stored with release; the exchange to Granted hands that
 //!    order on; the exchange to Running acquires it.
+//! 5. *Pass*: the owner stores Granted for another LWP. A release: partner of the exchange in adopt.
 //!
 //! The epoch counts calls. It tells two calls of one LWP apart, so that a sighting names a call and
 //! a late taker cannot take the processor from a later, short one.
@@ -53,6 +55,9 @@ const LWP_BITS: u32 = 29;
 const EPOCH_SHIFT: u32 = STATE_BITS + LWP_BITS;
 const STATE_MASK: u64 = (1 << STATE_BITS) - 1;
 const LWP_MASK: u64 = (1 << LWP_BITS) - 1;
+
+/// The number of no LWP.
+pub(super) const NOBODY: usize = LWP_MASK as usize;
 
 const fn word(state: u64, lwp: usize, epoch: u64) -> u64 {
     state | ((lwp as u64 & LWP_MASK) << STATE_BITS) | (epoch << EPOCH_SHIFT)
@@ -196,6 +201,13 @@ impl<'a, T> Held<'a, T> {
     pub(super) fn release(self) {
         let free = word(IDLE, 0, epoch(self.running));
         self.owned.word.store(free, order(Spot::Release, Ordering::Release));
+    }
+
+    /// Gives it to LWP `to`, which is to adopt it. Step 5.
+    pub(super) fn pass(self, to: usize) -> &'a Owned<T> {
+        let granted = word(GRANTED, to, epoch(self.running));
+        self.owned.word.store(granted, order(Spot::Pass, Ordering::Release));
+        self.owned
     }
 
     /// Gives it up for ever.

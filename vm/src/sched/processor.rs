@@ -7,6 +7,7 @@
 
 use super::Shared;
 use super::chooser::Chooser;
+use super::find::Work;
 use super::ownership::{Owned, Ownership};
 use super::park::Ready;
 use super::queue::{Local, Thief};
@@ -36,6 +37,8 @@ pub(super) struct Core<R> {
     pushes: u32,
     /// A timer was set that may be earlier than whoever watches the timers knows.
     pub(super) timer_news: bool,
+    /// What the LWP that was given this processor is to run first, of whoever gave it.
+    pub(super) handed: Option<Work<R>>,
 }
 
 /// Counters with one writer, the owner of the processor.
@@ -68,7 +71,16 @@ impl<R: Runnable> Processor<R> {
         let route = Chooser::new(chooser.next_u64());
         let queue = Local::new();
         let thief = queue.thief();
-        let core = Core { queue, chooser, route, tick: 0, jumps: 0, pushes: 0, timer_news: false };
+        let core = Core {
+            queue,
+            chooser,
+            route,
+            tick: 0,
+            jumps: 0,
+            pushes: 0,
+            timer_news: false,
+            handed: None,
+        };
         Self {
             owned: Owned::new(core),
             slot: NextSlot::new(),
@@ -108,6 +120,7 @@ impl<R: Runnable> Shared<R> {
     /// Queues a thread on the processor of `core`, and wakes an LWP for it if one idles.
     #[inline]
     pub(super) fn push_local(&self, core: &mut Core<R>, thread: R) {
+        let Some(thread) = self.send_home(thread) else { return };
         core.queue.push(thread);
         core.pushes = core.pushes.wrapping_add(1);
         if core.pushes & LENGTH_LOOK_MASK == 0 {

@@ -37,6 +37,7 @@ pub(super) struct Totals {
     pub(super) injected: Counter,
     pub(super) wakes: Counter,
     pub(super) handoffs: Counter,
+    pub(super) passes: Counter,
     pub(super) eager: Counter,
     pub(super) calls_queued: Counter,
     pub(super) lwp_wakes: Counter,
@@ -66,6 +67,8 @@ pub struct Stats {
     pub calls: u64,
     /// Processors taken from an LWP in a lazy call.
     pub handoffs: u64,
+    /// Processors passed to the LWP of a bound thread.
+    pub passes: u64,
     /// Calls before which the processor was given away.
     pub eager: u64,
     /// Calls that had to wait because too many were out.
@@ -115,6 +118,8 @@ pub struct LwpInfo {
     pub state: LwpState,
     /// The processor it holds.
     pub processor: Option<usize>,
+    /// It runs one thread only, which runs nowhere else.
+    pub bound: bool,
 }
 
 const GONE: u32 = 0;
@@ -272,7 +277,7 @@ impl<R: Runnable> Scheduler<R> {
         let shared = &*self.shared;
         let now = self.now();
         let mut list = Vec::new();
-        for (id, lwp) in shared.lwps.iter().enumerate() {
+        for (id, lwp) in shared.lwps.iter().chain(shared.bound.all()).enumerate() {
             let published = &lwp.published;
             let processor = published.processor.load(Ordering::Relaxed);
             let state = match published.state.load(Ordering::Relaxed) {
@@ -289,7 +294,7 @@ impl<R: Runnable> Scheduler<R> {
                 _ => continue,
             };
             let processor = (processor != NONE).then_some(processor);
-            list.push(LwpInfo { id, state, processor });
+            list.push(LwpInfo { id, state, processor, bound: shared.is_bound(id) });
         }
         list
     }
@@ -311,6 +316,7 @@ impl<R: Runnable> Scheduler<R> {
             wakes: totals.wakes.get() + shared.sum(|c| &c.wakes),
             calls: shared.sum(|c| &c.calls),
             handoffs: totals.handoffs.get(),
+            passes: totals.passes.get(),
             eager: totals.eager.get(),
             calls_queued: totals.calls_queued.get(),
             lwp_wakes: totals.lwp_wakes.get(),

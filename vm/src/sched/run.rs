@@ -39,6 +39,10 @@ pub trait Runnable: Clone + Send + Sync + 'static {
     /// The word in which parks and wake-ups of this thread meet.
     fn park_word(&self) -> &ParkWord;
 
+    /// The LWP that alone may run this thread, as [`Scheduler::bind`] gave it; `None` for a thread that
+    /// any may run. Immutable.
+    fn bound_to(&self) -> Option<usize>;
+
     /// The timer set with `token` is due: claims the wait that `token` names. True if this call won
     /// it; the scheduler then makes the thread ready.
     fn timer_fired(&self, token: u64) -> bool;

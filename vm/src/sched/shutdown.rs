@@ -3,7 +3,7 @@
 //! 1. `closing` is set: LWPs end after the slice they are in, submitters drop what they bring, and
 //!    each running thread is asked to end its slice.
 //! 2. The idle lists are closed: nobody is woken or made from here on. All sleepers are woken, to
-//!    leave.
+//!    leave, and so are all bound LWPs (see [`super::bound`]).
 //! 3. The monitor leaves. (After step 2, since an LWP must not wait for it, nor it for an LWP.)
 //! 4. LWPs are waited for until none exists: those that run end at the end of their slice, those in
 //!    a call when the call returns. A call that never returns makes this wait for ever; who wants
@@ -11,11 +11,13 @@
 //! 5. All processors are idle now. Queues, slots, timers, lines and sources are emptied and the handles
 //!    in them dropped, then the processors are stopped for good.
 //! 6. A submitter that pushed while step 5 was going on has seen `closing` after its push, and
-//!    empties the injector itself.
+//!    empties the injector itself. So does one that had a processor in its hands, to send it to a
+//!    bound LWP, with that.
 //!
 //! Threads that are parked are not in any queue; their handles are where they wait.
 
 use super::lwp::is_ours;
+use super::ownership::NOBODY;
 use super::run::Runnable;
 use super::{Scheduler, Shared};
 use crate::atomics::{Ordering, fence};
@@ -42,20 +44,26 @@ impl<R: Runnable> Shared<R> {
         }
     }
 
-    fn drop_queued(&self) {
-        for processor in self.processors.iter() {
-            processor.timers.clear();
-            drop(processor.slot.take());
-            // No LWP has this number, so nobody else adopts what is granted to it.
-            let nobody = self.lwps.len();
-            if processor.owned.grant(nobody)
-                && let Some(mut held) = processor.owned.adopt(nobody)
-            {
-                while let Some(thread) = held.queue.pop() {
-                    drop(thread);
-                }
-                held.stop();
+    /// Stops a processor, if it is idle, and drops what is in it. Nobody takes an idle one any more.
+    pub(super) fn empty(&self, processor: usize) {
+        let processor = &self.processors[processor];
+        processor.timers.clear();
+        drop(processor.slot.take());
+        // No LWP has this number, so nobody else adopts what is granted to it.
+        if processor.owned.grant(NOBODY)
+            && let Some(mut held) = processor.owned.adopt(NOBODY)
+        {
+            drop(held.handed.take());
+            while let Some(thread) = held.queue.pop() {
+                drop(thread);
             }
+            held.stop();
+        }
+    }
+
+    fn drop_queued(&self) {
+        for processor in 0..self.processors.len() {
+            self.empty(processor);
         }
         while let Some(thread) = self.returners.pop() {
             drop(thread);
@@ -89,6 +97,7 @@ impl<R: Runnable> Scheduler<R> {
         for sleeper in sleepers {
             shared.poke(sleeper);
         }
+        shared.bound.all().for_each(|lwp| lwp.post.dismiss());
         if is_ours() {
             return;
         }
@@ -104,7 +113,7 @@ impl<R: Runnable> Scheduler<R> {
             leaving = shared.left.wait(leaving);
         }
         drop(leaving);
-        for lwp in shared.lwps.iter() {
+        for lwp in shared.lwps.iter().chain(shared.bound.all()) {
             lwp.join();
         }
         // Step 5.

@@ -62,7 +62,7 @@ impl Host {
     fn start(&self, module: &Module) -> ThreadRef {
         let _entered = self.heap.enter();
         let options = ThreadOptions { main: true, ..ThreadOptions::default() };
-        let thread = ThreadRef::new(&self.vm, options, &module.main(), Vec::new());
+        let thread = ThreadRef::new(&self.vm, options, &module.main(), Vec::new()).unwrap();
         thread.done.add_handle();
         self.vm.scheduler().spawn(thread.clone());
         thread

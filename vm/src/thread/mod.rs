@@ -47,9 +47,10 @@ use lisle_compiler::bytecode::Word;
 use crate::{
     atomics::{AtomicU8, Ordering},
     interp::Asked,
+    model::Model,
     native::{Finish, NativeDef, Resume, ResumePlaces},
     rc::Heap,
-    sched::ParkWord,
+    sched::{BindError, ParkWord},
     value::{Owned, Raw, Shared, TraceEntry},
     vm::VmShared,
 };
@@ -88,7 +89,7 @@ pub struct ThreadOptions {
     pub name: Option<Arc<str>>,
     /// It does not keep the program alive, and belongs to no scope.
     pub background: bool,
-    /// It has an LWP of its own.
+    /// It has an LWP of its own, whatever the VM's model.
     pub bound: bool,
     /// It is a program's main thread: when it fails all others are cancelled.
     pub main: bool,
@@ -106,8 +107,9 @@ pub struct UserThread {
     id: u64,
     name: Option<Arc<str>>,
     background: bool,
-    bound: bool,
     main: bool,
+    /// The LWP that alone runs it, if it has one of its own.
+    bound_to: Option<usize>,
     /// The scheduler's word: parked, ready, woken early.
     pub(crate) park: ParkWord,
     /// What it waits for, and who has woken it.
@@ -162,21 +164,25 @@ pub mod cancel {
 impl ThreadRef {
     /// A thread that will call `callee` with `arguments`, both of which become shared. It is
     /// entered in the VM's registry and counted among the live ones; it runs once it is given to
-    /// the scheduler.
+    /// the scheduler, which the caller is to do: an LWP of its own waits for it.
+    ///
+    /// A kernel that refuses that LWP is an error, and nothing has happened then.
     pub fn new(
         vm: &Arc<VmShared>,
         options: ThreadOptions,
         callee: &Owned,
         arguments: Vec<Owned>,
-    ) -> Self {
+    ) -> Result<Self, BindError> {
+        let bound = options.bound || vm.options.model == Model::OneToOne;
+        let bound_to = if bound { Some(vm.scheduler().bind()?.into_lwp()) } else { None };
         let state = ThreadState::new(vm, &options, callee, arguments);
         let id = vm.registry.next_id();
         let thread = Self(Arc::new(UserThread {
             id,
             name: options.name,
             background: options.background,
-            bound: options.bound,
             main: options.main,
+            bound_to,
             park: ParkWord::new(),
             wait: Wait::new(),
             flags: AtomicU8::new(0),
@@ -188,7 +194,7 @@ impl ThreadRef {
         }));
         vm.registry.insert(&thread);
         vm.thread_started(thread.background);
-        thread
+        Ok(thread)
     }
 
     /// The address of its record: tells threads apart.
@@ -216,9 +222,9 @@ impl UserThread {
         self.background
     }
 
-    /// True when it has an LWP of its own.
-    pub fn bound(&self) -> bool {
-        self.bound
+    /// The LWP that alone runs it, when it has one of its own.
+    pub fn bound_to(&self) -> Option<usize> {
+        self.bound_to
     }
 
     /// True for a program's main thread.

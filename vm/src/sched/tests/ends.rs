@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Barrier, Mutex};
 use std::time::Duration;
 
-use super::toy::{Tally, Toy, caller, processors, start, until};
+use super::toy::{Dropped, Tally, Toy, caller, processors, start, until};
 use crate::sched::{Config, Handoff, Hooks, LwpState, Outcome, Scheduler};
 
 /// A thread that waits to be woken once and then ends.
@@ -217,14 +217,6 @@ fn a_report_that_is_taken_back_is_made_again() {
     drop(scheduler.hold());
     scheduler.shutdown();
     assert_eq!((count.load(SeqCst), scheduler.stats().stalls), (4, 1));
-}
-
-struct Dropped(Tally);
-
-impl Drop for Dropped {
-    fn drop(&mut self) {
-        self.0.add();
-    }
 }
 
 /// Queued threads are dropped, wherever they are; those in a call are waited for.

@@ -17,6 +17,7 @@ pub(super) struct Inner {
     /// The token of the wait that is on; 0 for none.
     pub(super) wait: AtomicU64,
     running: AtomicBool,
+    bound_to: Option<usize>,
 }
 
 #[derive(Clone)]
@@ -31,12 +32,22 @@ impl Toy {
         call: impl FnMut() + Send + 'static,
         body: impl FnMut(Cx<'_, '_>, &Toy) -> Outcome + Send + 'static,
     ) -> Self {
+        Self::bound(None, call, body)
+    }
+
+    /// One that only LWP `to` may run.
+    pub(super) fn bound(
+        to: Option<usize>,
+        call: impl FnMut() + Send + 'static,
+        body: impl FnMut(Cx<'_, '_>, &Toy) -> Outcome + Send + 'static,
+    ) -> Self {
         Self(Arc::new(Inner {
             park: ParkWord::new(),
             body: Mutex::new(Box::new(body)),
             call: Mutex::new(Box::new(call)),
             wait: AtomicU64::new(0),
             running: AtomicBool::new(false),
+            bound_to: to,
         }))
     }
 
@@ -79,6 +90,10 @@ impl Runnable for Toy {
 
     fn park_word(&self) -> &ParkWord {
         &self.0.park
+    }
+
+    fn bound_to(&self) -> Option<usize> {
+        self.0.bound_to
     }
 
     fn timer_fired(&self, token: u64) -> bool {
@@ -164,4 +179,13 @@ pub(super) fn caller(
         after();
         Outcome::Done
     })
+}
+
+/// Counts its end.
+pub(super) struct Dropped(pub(super) Tally);
+
+impl Drop for Dropped {
+    fn drop(&mut self) {
+        self.0.add();
+    }
 }
