@@ -18,8 +18,8 @@ use std::{
 };
 
 use lisle::{
-    Context, Entries, Error, ErrorKind, FromValue, HostObject, HostType, Interest, IntoValue,
-    Local, Model, ModuleBuilder, Object, Reply, Value, ValueRef, Vm, Waited, Watched,
+    Bytes, Context, Entries, Error, ErrorKind, FromValue, HostObject, HostType, Interest,
+    IntoValue, Local, Model, ModuleBuilder, Object, Reply, Value, ValueRef, Vm, Waited, Watched,
 };
 
 /// Bytes that a VM writes.
@@ -144,6 +144,24 @@ fn only_data_goes_to_another_vm() {
 }
 
 #[test]
+fn bytes_are_not_lists() {
+    let vm = Vm::builder()
+        .lwps(1)
+        .function("twice(data)", |data: Bytes| Bytes(data.0.repeat(2)))
+        .build()
+        .unwrap();
+    assert_eq!(vm.eval::<Bytes>("twice(bytes([1, 200]))").unwrap(), Bytes(vec![1, 200, 1, 200]));
+    let wrong = |text| error::<Bytes>(&vm, text).message().to_owned();
+    assert_eq!(wrong("twice([1])"), "argument `data`: expected bytes, got a list");
+    assert_eq!(wrong("1"), "expected bytes, got an int");
+    assert_eq!(error::<String>(&vm, "bytes(1)").message(), "expected a string, got bytes");
+    // They are data, which goes to another VM.
+    let (other, data): (_, Value) = (Vm::new().unwrap(), vm.eval("[bytes(\"x\")]").unwrap());
+    other.load("fn first(xs) { xs[0].text() }").unwrap();
+    assert_eq!(other.call::<String>("first", (&data,)).unwrap(), "x");
+}
+
+#[test]
 fn closures_are_functions() {
     let vm = Vm::builder()
         .lwps(1)
@@ -265,12 +283,25 @@ impl HostObject for Counter {
                     counter.0.fetch_add(n, SeqCst) + n
                 })
                 .blocking("slow()", "", |counter: &Counter| counter.0.load(SeqCst))
+                .property("count", "", |counter: &Counter| counter.0.load(SeqCst))
                 .method("next()", "", |counter: &Counter| {
                     Some(counter.0.fetch_add(1, SeqCst) + 1).filter(|n| *n <= 3)
                 })
         });
         &TYPE
     }
+}
+
+#[test]
+fn properties_read_as_fields_and_as_calls() {
+    let vm = Vm::builder().lwps(1).function("counter()", Counter::new).build().unwrap();
+    let text = "let c = counter()\nc.add(2)\n[c.count, c.count(), [c][0].count]";
+    assert_eq!(vm.eval::<Vec<i64>>(text).unwrap(), [2, 2, 2]);
+    let same = Arc::new(Counter::new().0);
+    let one = Vm::builder().function("one()", move || same.clone()).build().unwrap();
+    assert!(one.eval::<bool>("one() == one() and one() in [(one()): 1]").unwrap());
+    let missing = error::<i64>(&vm, "counter().sum");
+    assert_eq!(missing.message(), "counter has no field `sum`");
 }
 
 #[test]
@@ -628,6 +659,28 @@ fn descriptors_are_closed_with_their_vm() {
     drop(vm);
     for mut end in ends {
         assert_eq!(end.read(&mut [0]).unwrap(), 0);
+    }
+}
+
+/// A process that outlives its VM leaves nothing of itself in this one: who would have asked how it
+/// ended is gone.
+#[test]
+fn processes_are_let_go_with_their_vm() {
+    let of_processes = || {
+        let links = fs::read_dir("/proc/self/fd").unwrap().flatten();
+        let links = links.filter_map(|entry| fs::read_link(entry.path()).ok());
+        links.filter(|link| link.to_string_lossy().contains("pidfd")).count()
+    };
+    let vm = Vm::builder().lwps(2).build().unwrap();
+    vm.load("import process\nlet kept = process.spawn(\"sleep\", [\"1000\"])").unwrap();
+    let pid: u32 = vm.eval("process.spawn(\"sleep\", [\"1000\"]).pid").unwrap();
+    assert_eq!(of_processes(), 2);
+    let kept: u32 = vm.eval("kept.pid").unwrap();
+    drop(vm);
+    assert_eq!(of_processes(), 0);
+    for pid in [pid, kept] {
+        let killed = std::process::Command::new("kill").arg(pid.to_string()).status().unwrap();
+        assert!(killed.success());
     }
 }
 

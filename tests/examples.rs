@@ -92,6 +92,28 @@ fn parked_threads_all_wake() {
 }
 
 #[test]
+fn an_echo_server_with_thousands_of_connections() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum }).unwrap();
+    // Both ends are here; other tests open files meanwhile.
+    let room = (limit.maximum.unwrap_or(u64::MAX) - 600) / 2;
+    let count = room.min(10_000);
+    if count < 10_000 {
+        eprintln!("only {count} connections: the limit of descriptors allows no more");
+    }
+    let shown = lisle::Vm::new().unwrap().eval::<String>(&format!("\"{{{count}:,}}\"")).unwrap();
+    for lwps in [1, 2] {
+        let printed = run("echo_server.lisle", &[&count.to_string()], lwps);
+        let mut lines = printed.lines();
+        let got = format!("{shown} of {shown} connections got their echo");
+        assert_eq!(lines.next(), Some(&*got), "on {lwps}");
+        assert!(lines.next().unwrap().ends_with("LWPs in a call: 0"), "{printed}");
+        assert_eq!(lines.next(), Some("still there?"));
+    }
+}
+
+#[test]
 fn computing_goes_on_beside_threads_blocked_in_the_kernel() {
     for lwps in [1, 2, 8] {
         let fifo = std::env::temp_dir().join(format!("lisle-{}-{lwps}", std::process::id()));

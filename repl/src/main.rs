@@ -30,6 +30,7 @@ use args::What;
 
 fn main() {
     let invocation = args::parse();
+    allow_many_descriptors();
     let status = match &invocation.what {
         What::File(path) => run::file(path, &invocation),
         What::Code(code) => run::text("<code>", code.as_bytes(), &invocation),
@@ -40,4 +41,13 @@ fn main() {
     };
     // Not a return: threads that are stuck in the kernel must not keep the process.
     process::exit(status)
+}
+
+/// A program may have as many connections as the system allows: the lower limit that processes start
+/// with is for those that keep descriptors in sets of a fixed size.
+fn allow_many_descriptors() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let most = getrlimit(Resource::Nofile).maximum;
+    // Where it is refused the old limit holds.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: most, maximum: most });
 }

@@ -2,7 +2,7 @@
 //!
 //! Everything here may wait in the kernel, and says so. Paths and texts are strings; a failure is
 //! an error of kind `io` that names the path and the system's reason. Texts are UTF-8: a file that
-//! is not is an error that names its path.
+//! is not is an error that names its path; what reads and writes bytes takes any.
 //!
 //! Open files and the walks over lines and directories work on their own buffers, so that most
 //! calls answer at once and only refilling a buffer is a blocking call. Two user threads that use
@@ -19,8 +19,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use lisle_vm::{Error, ErrorKind, ModuleBuilder, Object};
+use lisle_vm::{Bytes, Error, ErrorKind, ModuleBuilder, Object};
 
+use crate::arguments::Data;
 use file::{File, Lines};
 use walk::Walk;
 
@@ -28,8 +29,13 @@ use walk::Walk;
 pub(crate) fn module() -> ModuleBuilder {
     ModuleBuilder::new("fs", "Files and directories.")
         .blocking("read(path)", "The whole text of a file.", read)
-        .blocking("write(path, data)", "Makes a text the whole content of a file.", write)
-        .blocking("append(path, data)", "Adds a text at the end of a file.", append)
+        .blocking("read_bytes(path)", "The whole content of a file, as bytes.", read_bytes)
+        .blocking(
+            "write(path, data)",
+            "Makes a text, or bytes, the whole content of a file.",
+            write,
+        )
+        .blocking("append(path, data)", "Adds a text, or bytes, at the end of a file.", append)
         .blocking(
             "lines(path)",
             "The lines of a file without their ends, one by one.",
@@ -97,16 +103,20 @@ fn read(path: String) -> Result<String, Error> {
     text(bytes, &path)
 }
 
-fn write(path: String, data: String) -> Result<(), Error> {
-    fs::write(&path, data).map_err(failed("write", &path))
+fn read_bytes(path: String) -> Result<Bytes, Error> {
+    fs::read(&path).map(Bytes).map_err(failed("read", &path))
 }
 
-fn append(path: String, data: String) -> Result<(), Error> {
+fn write(path: String, data: Data) -> Result<(), Error> {
+    fs::write(&path, data.0).map_err(failed("write", &path))
+}
+
+fn append(path: String, data: Data) -> Result<(), Error> {
     fs::OpenOptions::new()
         .append(true)
         .create(true)
         .open(&path)
-        .and_then(|mut file| file.write_all(data.as_bytes()))
+        .and_then(|mut file| file.write_all(&data.0))
         .map_err(failed("append to", &path))
 }
 

@@ -2,15 +2,21 @@
 //!
 //! One file for each module, and one row for each in [`modules`]. What can be said in the language
 //! itself is said there, in `prelude.lisle`: the methods that call functions. A module never looks
-//! into another one, keeps no global state, and whatever may wait in the kernel says so. Where
-//! modules that are files are found is in `files.rs`.
+//! into another one, keeps no global state, and whatever may wait in the kernel says so. What several
+//! of them are made of is in `stream.rs`, `arguments.rs` and `failure.rs`; where modules that are
+//! files are found is in `files.rs`.
 
 #![forbid(unsafe_code)]
 
+mod arguments;
+mod failure;
 mod files;
 mod fs;
 mod math;
+mod net;
 mod os;
+mod process;
+mod stream;
 mod time;
 
 use lisle_vm::{ModuleBuilder, Vm, VmBuilder, builtin};
@@ -32,7 +38,9 @@ fn modules() -> Vec<ModuleBuilder> {
     vec![
         fs::module(),
         math::module(),
+        net::module(),
         os::module(),
+        process::module(),
         builtin::runtime(),
         builtin::sync(),
         builtin::thread().script(include_str!("thread.lisle")),

@@ -228,6 +228,26 @@ impl FromValue for String {
     }
 }
 
+/// Bytes, which a `Vec<u8>` is not: that is a list of ints.
+#[derive(Clone, PartialEq, Eq, Hash, Default, Debug)]
+pub struct Bytes(pub Vec<u8>);
+
+impl IntoValue for Bytes {
+    fn into_value(self) -> Result<Local, Error> {
+        Ok(Local::new(Owned::bytes(self.0)))
+    }
+}
+
+impl FromValue for Bytes {
+    fn expected() -> String {
+        "bytes".into()
+    }
+
+    fn from_value(value: ValueRef<'_>) -> Result<Self, Error> {
+        value.as_bytes().map(|bytes| Self(bytes.into())).ok_or_else(|| value.mismatch::<Self>())
+    }
+}
+
 impl IntoValue for char {
     fn into_value(self) -> Result<Local, Error> {
         (&*self.encode_utf8(&mut [0; 4])).into_value()

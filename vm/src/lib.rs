@@ -37,7 +37,7 @@ mod waiting;
 mod watch;
 
 pub use convert::{
-    Args, Arguments, BlockingFunction, BlockingMethod, Entries, FromArgument, FromValue,
+    Args, Arguments, BlockingFunction, BlockingMethod, Bytes, Entries, FromArgument, FromValue,
     HostFunction, HostMethod, IntoValue, Local, Value, ValueRef,
 };
 pub use embed::{

@@ -18,6 +18,7 @@ pub mod builtin;
 use std::{
     any::Any,
     borrow::Cow,
+    collections::HashMap,
     fmt, io,
     os::fd::AsFd,
     panic::{AssertUnwindSafe, catch_unwind},
@@ -180,10 +181,14 @@ impl ModuleBuilder {
     /// Says that objects of this type come from the module, for help.
     #[must_use]
     pub fn object<T: HostObject>(mut self, doc: &'static str) -> Self {
-        let HostType { name, methods, .. } = T::host_type();
+        let HostType { name, methods, properties } = T::host_type();
+        let written = |native: &NativeDef| match properties.contains_key(&*native.name) {
+            true => native.name.to_string(),
+            false => format!("{native:?}"),
+        };
         let methods = methods.methods.values();
         let mut methods: Vec<_> =
-            methods.map(|native| (format!("{native:?}"), native.doc.to_string())).collect();
+            methods.map(|native| (written(native), native.doc.to_string())).collect();
         methods.sort_unstable();
         self.handles.push(HandleDocs { name, doc, methods });
         self
@@ -522,13 +527,32 @@ pub trait HostObject: Send + Sync + Sized + 'static {
 pub struct HostType<T> {
     name: &'static str,
     methods: MethodMap,
-    marker: std::marker::PhantomData<fn(&T)>,
+    properties: HashMap<Box<str>, Property<T>>,
 }
+
+type Property<T> = Arc<dyn Fn(&T) -> Result<Local, Error> + Send + Sync>;
 
 impl<T: HostObject> HostType<T> {
     /// A type without methods, of the name that `type(v)` gives.
     pub fn new(name: &'static str) -> Self {
-        Self { name, methods: MethodMap::default(), marker: std::marker::PhantomData }
+        Self { name, methods: MethodMap::default(), properties: HashMap::new() }
+    }
+
+    /// Adds something that an object has, rather than does: it reads as a field, and with `()` too.
+    #[must_use]
+    pub fn property<R: IntoValue>(
+        mut self,
+        name: &str,
+        doc: impl Into<Cow<'static, str>>,
+        get: impl Fn(&T) -> R + Send + Sync + 'static,
+    ) -> Self {
+        let get: Property<T> = Arc::new(move |object| get(object).into_value());
+        self.properties.insert(name.into(), get.clone());
+        self.with(&format!("{name}()"), doc.into(), Some(0), move |call, _| {
+            let object = receiver::<T>(call)?;
+            let value = guarded(|| get(&object))?;
+            Ok(Next::Return(value.into_owned()))
+        })
     }
 
     /// Adds a method that answers at once.
@@ -616,7 +640,7 @@ impl<T: HostObject> IntoValue for Object<T> {
     }
 }
 
-/// Gives a handle of its own: two conversions of one `Arc` are two handles on one object.
+/// All conversions of one `Arc` are equal: they stand for one object.
 impl<T: HostObject> IntoValue for Arc<T> {
     fn into_value(self) -> Result<Local, Error> {
         Ok(Local::new(Owned::handle(Hosted { object: self })))
@@ -635,6 +659,15 @@ impl<T: HostObject> Handle for Hosted<T> {
 
     fn methods(&self) -> &dyn Any {
         &T::host_type().methods
+    }
+
+    fn identity(&self) -> Option<usize> {
+        Some(Arc::as_ptr(&self.object).cast::<()>().addr())
+    }
+
+    fn field(&self, name: &str) -> Option<Result<Owned, Owned>> {
+        let get = T::host_type().properties.get(name)?;
+        Some(guarded(|| get(&self.object)).map(Local::into_owned))
     }
 }
 

@@ -103,6 +103,12 @@ impl<T> Watched<T> {
         self.0.source.is_closed()
     }
 
+    /// Says that all threads that wait for it are to try again, though the kernel has nothing new:
+    /// for who buffers what comes, and has put something into a buffer that others may want.
+    pub fn changed(&self, interest: Interest) {
+        self.0.source.changed(interest);
+    }
+
     /// Looks at the object; `None` when it is closed.
     pub fn with<R>(&self, look: impl FnOnce(&T) -> R) -> Option<R> {
         let io = self.0.io.lock().clone();

@@ -10,9 +10,10 @@ use std::{
     sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError},
 };
 
-use lisle_vm::{Context, Error, ErrorKind, HostObject, HostType, Object, Reply};
+use lisle_vm::{Bytes, Context, Error, ErrorKind, HostObject, HostType, Object, Reply};
 
 use super::{failed, not_text};
+use crate::arguments::DataRef;
 
 /// How much is read ahead or written at once.
 const BUFFER: usize = 64 * 1024;
@@ -103,20 +104,30 @@ impl File {
     }
 
     fn read(&self, limit: Option<usize>) -> Result<String, Error> {
+        let (mut state, wanted) = self.ahead(limit)?;
+        state.text(wanted, &self.path)
+    }
+
+    fn read_bytes(&self, limit: Option<usize>) -> Result<Bytes, Error> {
+        let (mut state, wanted) = self.ahead(limit)?;
+        Ok(Bytes(state.take(wanted)))
+    }
+
+    /// Reads ahead what is wanted; gives how much of it there is.
+    fn ahead(&self, limit: Option<usize>) -> Result<(MutexGuard<'_, State>, usize), Error> {
         let mut state = self.state();
         state.for_reading(&self.path)?;
         while limit.is_none_or(|limit| state.buffered().len() < limit)
             && state.fill().map_err(self.failed("read"))?
         {}
         let there = state.buffered().len();
-        let wanted = limit.map_or(there, |limit| limit.min(there));
-        state.text(wanted, &self.path)
+        Ok((state, limit.map_or(there, |limit| limit.min(there))))
     }
 
-    fn write(&self, data: &str) -> Result<(), Error> {
+    fn write(&self, data: &[u8]) -> Result<(), Error> {
         let mut state = self.state();
         state.for_writing(&self.path)?;
-        state.behind.extend_from_slice(data.as_bytes());
+        state.behind.extend_from_slice(data);
         if state.behind.len() >= BUFFER {
             state.flush().map_err(self.failed("write"))
         } else {
@@ -227,7 +238,7 @@ impl State {
             self.scanned = self.buffered().len();
             return Ok(None);
         };
-        let mut line = self.take(known + end + 1, path)?;
+        let mut line = self.take_text(known + end + 1, path)?;
         line.pop();
         if line.ends_with('\r') {
             line.pop();
@@ -238,7 +249,7 @@ impl State {
     /// What is buffered, as the last line; `None` when that is nothing.
     fn rest(&mut self, path: &str) -> Result<Option<String>, Error> {
         let there = self.buffered().len();
-        if there == 0 { Ok(None) } else { self.take(there, path).map(Some) }
+        if there == 0 { Ok(None) } else { self.take_text(there, path).map(Some) }
     }
 
     /// At most `wanted` of the buffered bytes, but never a part of a character.
@@ -255,17 +266,21 @@ impl State {
             }
             Err(_) => wanted,
         };
-        self.take(whole, path)
+        self.take_text(whole, path)
     }
 
-    fn take(&mut self, count: usize, path: &str) -> Result<String, Error> {
-        let bytes = self.buffered()[..count].to_vec();
+    fn take_text(&mut self, count: usize, path: &str) -> Result<String, Error> {
         let at = self.at;
+        String::from_utf8(self.take(count))
+            .map_err(|e| not_text(path, at + e.utf8_error().valid_up_to() as u64))
+    }
+
+    fn take(&mut self, count: usize) -> Vec<u8> {
+        let bytes = self.buffered()[..count].to_vec();
         self.scanned = 0;
         self.start += count;
         self.at += count as u64;
-        String::from_utf8(bytes)
-            .map_err(|e| not_text(path, at + e.utf8_error().valid_up_to() as u64))
+        bytes
     }
 }
 
@@ -285,11 +300,16 @@ impl HostObject for File {
                     "At most `n` bytes, all without `n`; \"\" at the end.",
                     |file: &File, limit: Option<usize>| file.read(limit),
                 )
+                .blocking(
+                    "read_bytes(n = nil)",
+                    "At most `n` bytes, all without `n`, as bytes; none at the end.",
+                    |file: &File, limit: Option<usize>| file.read_bytes(limit),
+                )
                 .raw("read_line()", "The next line without its end; nil when there is none.", next)
                 .raw("lines()", "The lines that are left, one by one.", |file, _| {
                     Reply::now(Object(Lines(file.clone())))
                 })
-                .raw("write(data)", "Writes a text.", write)
+                .raw("write(data)", "Writes a text, or bytes.", write)
                 .blocking(
                     "seek(position)",
                     "Goes to a byte, below zero from the end; gives where that is.",
@@ -316,14 +336,14 @@ fn next(file: &Arc<File>, _: &mut Context<'_, '_>) -> Result<Reply, Error> {
 }
 
 fn write(file: &Arc<File>, context: &mut Context<'_, '_>) -> Result<Reply, Error> {
-    let data = context.get::<&str>(0)?;
+    let data = context.get::<DataRef>(0)?;
     if let Some(mut state) = file.idle()
         && state.file.is_some()
         && state.writable
         && state.buffered().is_empty()
         && state.behind.len() + data.len() < BUFFER
     {
-        state.behind.extend_from_slice(data.as_bytes());
+        state.behind.extend_from_slice(data);
         return Reply::now(());
     }
     let (file, data) = (file.clone(), data.to_owned());

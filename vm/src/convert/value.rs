@@ -67,6 +67,11 @@ impl<'a> ValueRef<'a> {
         if let View::Str(text) = self.value.view() { Some(text.as_str()) } else { None }
     }
 
+    /// The bytes it is.
+    pub fn as_bytes(self) -> Option<&'a [u8]> {
+        if let View::Bytes(bytes) = self.value.view() { Some(bytes) } else { None }
+    }
+
     /// The elements of the list it is.
     pub fn items(self) -> Option<impl ExactSizeIterator<Item = ValueRef<'a>>> {
         let View::List(list) = self.value.view() else { return None };
@@ -139,7 +144,7 @@ impl<'a> ValueRef<'a> {
         let (expected, found) = (T::expected(), self.type_name());
         Error::new(
             ErrorKind::Type,
-            format!("expected {} {expected}, got {}", article(&expected), with_article(found)),
+            format!("expected {}, got {}", with_article(&expected), with_article(found)),
         )
     }
 }
@@ -163,12 +168,12 @@ impl PartialEq for ValueRef<'_> {
     }
 }
 
-fn article(word: &str) -> &'static str {
-    if word.starts_with(['a', 'e', 'i', 'o']) { "an" } else { "a" }
-}
-
 fn with_article(name: &str) -> String {
-    if name == "nil" { name.to_owned() } else { format!("{} {name}", article(name)) }
+    match name {
+        "nil" | "bytes" => name.to_owned(),
+        _ if name.starts_with(['a', 'e', 'i', 'o']) => format!("an {name}"),
+        _ => format!("a {name}"),
+    }
 }
 
 /// A value of a script, owned by the kernel thread that runs: what natives give back.
@@ -408,6 +413,7 @@ impl<'a> Container<'a> {
 fn leaf(value: &Owned) -> Result<Owned, Error> {
     match value.view() {
         View::Str(text) => Ok(Owned::str(text.as_str())),
+        View::Bytes(bytes) => Ok(Owned::bytes(bytes.to_vec())),
         View::Range(range) => Ok(Owned::range(*range)),
         View::Error(error) => {
             let (kind, message) = (Owned::str(error.kind()), Owned::str(error.message()));

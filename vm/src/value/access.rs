@@ -176,6 +176,10 @@ pub(crate) fn field_get(value: &Owned, name: &Owned) -> Result<Owned, Owned> {
             (content, true) => Ok(content.clone()),
             (content, false) => field_get(content, name),
         },
+        View::Channel(handle) | View::Thread(handle) | View::Handle(handle) => {
+            let field = handle.get().field(name.as_str().unwrap_or_default());
+            field.unwrap_or_else(|| Err(no_field(value, name)))
+        }
         _ => Err(no_field(value, name)),
     }
 }

@@ -22,6 +22,12 @@ pub(crate) trait Handle: Any + Send + Sync {
         &()
     }
 
+    /// What its field `name` reads as, or the value that reading it throws; `None` when there is no
+    /// such field.
+    fn field(&self, _name: &str) -> Option<Result<Owned, Owned>> {
+        None
+    }
+
     /// What it is the same as, where several handles stand for one thing: the address of that.
     fn identity(&self) -> Option<usize> {
         None

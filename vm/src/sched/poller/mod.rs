@@ -469,6 +469,18 @@ impl<R: Runnable> Source<R> {
         self.shared.wake_next(&self.inner, interest.side(), wake);
     }
 
+    /// Something has changed that the kernel knows nothing of: all who wait look again.
+    pub fn changed(&self, interest: Interest) {
+        let line = {
+            let mut state = self.inner.state.lock();
+            let side = &mut state.sides[interest.side()];
+            side.tick += 1;
+            side.stale = 0;
+            std::mem::take(&mut side.line)
+        };
+        self.end_waits(line, |f| f());
+    }
+
     /// A thread's wait has ended another way.
     pub fn leave(&self, interest: Interest) {
         let swept = {
@@ -501,6 +513,13 @@ impl<R: Runnable> Source<R> {
         let now = {
             let mut state = self.inner.state.lock();
             let side = &mut state.sides[interest.side()];
+            // Under the lock: either the end of the scheduler clears what is put into the line here,
+            // or this sees that it has come.
+            if self.shared.closing() {
+                drop(state);
+                self.shared.unwant();
+                return;
+            }
             if side.tick == 0 {
                 side.line.push_back(Entry::Once(Box::new(f)));
                 None
@@ -530,10 +549,24 @@ impl<R: Runnable> Source<R> {
         if let Some(kernel) = self.shared.poller.kernel.get() {
             kernel.remove(self.inner.descriptor);
         }
-        for entry in lines.into_iter().flatten() {
+        self.end_waits(lines.into_iter().flatten(), drop);
+        true
+    }
+
+    /// Makes threads ready that were in a line, and does with the others what `once` says.
+    fn end_waits(
+        &self,
+        line: impl IntoIterator<Item = Entry<R>>,
+        once: impl Fn(Box<dyn FnOnce() + Send>),
+    ) {
+        for entry in line {
             match entry {
-                Entry::Once(_) => self.shared.unwant(),
+                Entry::Once(f) => {
+                    once(f);
+                    self.shared.unwant();
+                }
                 Entry::Thread(thread, token) => {
+                    // One whose wait has ended another way leaves by itself.
                     if thread.source_ready(token) {
                         self.shared.ready_outside(thread);
                         self.shared.unwant();
@@ -541,7 +574,6 @@ impl<R: Runnable> Source<R> {
                 }
             }
         }
-        true
     }
 
     /// Is it closed?
