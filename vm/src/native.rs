@@ -6,6 +6,7 @@
 //! it answers with one of
 //!
 //! - [`Next::Return`]: the result;
+//! - [`Next::Yield`]: other threads run first, and then the native is called again, as after a park;
 //! - [`Next::Park`]: it has entered the thread in some wait queue; when the thread is made ready
 //!   the *same* native is called again with the *same* arguments and receiver. So a native that may
 //!   park looks first whether it has been woken (see [`waiting`](crate::waiting));
@@ -67,7 +68,7 @@ pub enum NativeRun {
 pub enum Next {
     /// This is the result.
     Return(Owned),
-    /// The result is nil; other threads run first.
+    /// Other threads run first; then the native is called again.
     Yield,
     /// The thread waits; the native is called again when it is ready.
     Park,

@@ -44,8 +44,6 @@ pub(super) enum Receiver {
 enum Answer {
     /// Its result.
     Value(Owned),
-    /// Nil; other threads run first.
-    Yield,
     /// It called a function, which runs next.
     Called,
 }
@@ -68,10 +66,6 @@ pub(super) fn run(
     });
     match answer(m, native, receiver, (first, count), result)? {
         Answer::Value(value) => finish(m, receiver, value),
-        Answer::Yield => {
-            finish(m, receiver, Owned::NIL)?;
-            Err(Exit::Stop(Outcome::Yielded))
-        }
         Answer::Called => Ok(()),
     }
 }
@@ -108,10 +102,6 @@ pub(super) fn resume(m: &mut Machine<'_>, pending: Pending, outcome: Result<Owne
     let result = with_call(m, receiver, first, count, |call| run(call, outcome));
     match answer(m, native, receiver, (first, count), result)? {
         Answer::Value(value) => finish(m, receiver, value),
-        Answer::Yield => {
-            finish(m, receiver, Owned::NIL)?;
-            Err(Exit::Stop(Outcome::Yielded))
-        }
         Answer::Called => Ok(()),
     }
 }
@@ -200,8 +190,8 @@ fn answer(
             return Ok(Answer::Value(value));
         }
         Ok(Next::Yield) => {
-            drop_arguments(m, first, count);
-            return Ok(Answer::Yield);
+            m.state().pending.push(pending(Then::Again));
+            return Err(Exit::Stop(Outcome::Yielded));
         }
         Ok(Next::Park) => {
             m.state().pending.push(pending(Then::Again));

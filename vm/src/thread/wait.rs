@@ -356,6 +356,8 @@ pub enum Memo {
     Nothing,
     /// A place in one queue.
     Ticket(Ticket),
+    /// It has let other threads run.
+    Yielded,
     /// More.
     Boxed(Box<dyn Any>),
 }
@@ -365,6 +367,7 @@ impl fmt::Debug for Memo {
         match self {
             Self::Nothing => f.write_str("Nothing"),
             Self::Ticket(ticket) => ticket.fmt(f),
+            Self::Yielded => f.write_str("Yielded"),
             Self::Boxed(_) => f.write_str("Boxed"),
         }
     }
@@ -375,7 +378,7 @@ impl Memo {
     pub fn take_ticket(&mut self) -> Option<Ticket> {
         match std::mem::take(self) {
             Self::Ticket(ticket) => Some(ticket),
-            Self::Nothing | Self::Boxed(_) => None,
+            Self::Nothing | Self::Yielded | Self::Boxed(_) => None,
         }
     }
 
@@ -383,7 +386,7 @@ impl Memo {
     pub fn take_boxed<T: 'static>(&mut self) -> Option<Box<T>> {
         match std::mem::take(self) {
             Self::Boxed(memo) => memo.downcast().ok(),
-            Self::Nothing | Self::Ticket(_) => None,
+            Self::Nothing | Self::Yielded | Self::Ticket(_) => None,
         }
     }
 }
