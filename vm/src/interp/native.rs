@@ -106,6 +106,19 @@ pub(super) fn resume(m: &mut Machine<'_>, pending: Pending, outcome: Result<Owne
     }
 }
 
+/// Tells pending native `i`, whose thread has died, that the function it called has failed.
+pub(super) fn tell(m: &mut Machine<'_>, i: usize, resume: Resume, error: Owned) {
+    let pending = &mut m.state().pending[i];
+    let (native, place) = (pending.native, pending.place);
+    let (first, count, kept) = (pending.args, pending.count, pending.receiver.take());
+    m.restore(place);
+    // SAFETY: what refers to the native is in a register of the caller or lives as long as the VM.
+    let native = unsafe { &*native };
+    if let Ok(again) = method::receiver_again(m, native, kept) {
+        drop(with_call(m, again.receiver(), first, count, |call| resume(call, Err(error))));
+    }
+}
+
 /// Runs `run` with everything that a native sees.
 fn with_call<R>(
     m: &mut Machine<'_>,

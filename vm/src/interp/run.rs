@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::machine::{Exit, Machine, Step};
-use super::{code, execute, native, proto_of, proto_of_closure, unwind};
+use super::{code, death, execute, native, proto_of, proto_of_closure, unwind};
 use crate::{
     link::{HALT, Proto, RESUME, SLOT, START, Word},
     rc::Heap,
@@ -16,7 +16,7 @@ use crate::{
     scope, spawn,
     thread::{
         Blocked, ENTRY_ARGS, ENTRY_CALLEE, ENTRY_RESULT, Pending, Place, Stack, Then, ThreadRef,
-        ThreadState, cancel,
+        ThreadState, cancel, record_trace,
     },
     value::{ErrorObject, Kind, Owned, View, error, uncatchable},
 };
@@ -325,10 +325,18 @@ pub(super) fn ended(m: &mut Machine<'_>, outcome: Result<Owned, Owned>) -> Outco
     Outcome::Done
 }
 
-/// The program is ended at once: nothing of the thread runs any more.
+/// Nothing of the thread runs any more: the program is ended at once, or the reserve for the thread's
+/// cleanup is used up.
 fn kill(m: &mut Machine<'_>) -> Outcome {
+    let mut thrown = scope::cancellation();
+    if m.state().spent {
+        thrown = uncatchable(Kind::Fuel, "the fuel is used up, and what cleanup gets after that");
+        let (thread, place) = (m.thread, m.state().place);
+        record_trace(m.state(), place, || thread.name(), &mut thrown);
+        death::let_go(m, &thrown);
+    }
     unwind::abandon(m.state());
-    ended(m, Err(scope::cancellation()))
+    ended(m, Err(thrown))
 }
 
 /// The interpreter has panicked: a bug of ours. The thread ends with an error that says so; what it
@@ -341,9 +349,12 @@ fn broken(
     panic: &(dyn std::any::Any + Send),
 ) -> Outcome {
     let text = format!("internal error: {}", native::panic_text(panic));
-    let error = ErrorObject::new(Owned::str("internal"), Owned::string(text), Owned::NIL);
+    let error =
+        Owned::error(ErrorObject::new(Owned::str("internal"), Owned::string(text), Owned::NIL));
     let mut m = Machine::new(thread, state, context);
+    // What has panicked once may do so again.
+    let _ = catch_unwind(AssertUnwindSafe(|| death::let_go(&mut m, &error)));
     std::mem::take(&mut m.state().pending).into_iter().for_each(std::mem::forget);
     std::mem::take(&mut m.state().handed).into_iter().for_each(std::mem::forget);
-    ended(&mut m, Err(Owned::error(error)))
+    ended(&mut m, Err(error))
 }

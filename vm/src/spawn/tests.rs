@@ -9,7 +9,7 @@ use lisle_compiler::source::Source;
 use lisle_compiler::{Environment, Options, compile};
 
 use crate::link::{Globals, Module, link};
-use crate::native::{FunctionDef, NativeDef};
+use crate::native::{Call, FunctionDef, NativeDef, NativeResult};
 use crate::rc::Heap;
 use crate::sched::Config;
 use crate::thread::{End, ThreadOptions, ThreadRef};
@@ -30,7 +30,8 @@ impl Host {
         vm.awaited.lock().programs = 1;
         let heap = Heap::new(vm.heap.clone(), None);
         let host = Self { vm, heap };
-        let tables: [&[FunctionDef]; 4] = [
+        let tables: [&[FunctionDef]; 5] = [
+            &[CRASH],
             crate::sync::FUNCTIONS,
             crate::builtins::thread::FUNCTIONS,
             crate::builtins::time::FUNCTIONS,
@@ -147,6 +148,13 @@ fn gives_in_time(text: &str, expected: &str) {
         let given = result.as_deref().map_err(|e| &**e);
         assert_eq!(given, Ok(expected), "{processors} processors, seed {seed}:\n{text}");
     }
+}
+
+/// Panics where a panic is a bug of ours.
+const CRASH: FunctionDef = FunctionDef { name: "crash", signature: "()", doc: "", run: crash };
+
+fn crash(_: &mut Call<'_>) -> NativeResult {
+    panic!("a test has the interpreter panic")
 }
 
 /// A generator of choices for scripts: `next(seed)`.
@@ -499,4 +507,23 @@ fn a_main_failure_stops_the_others() {
     );
     assert_eq!(host.run(module), Err("mine: x".to_owned()));
     assert!(host.settled(|| host.vm.threads_live() == 0));
+}
+
+#[test]
+fn locks_survive_a_panic_of_the_interpreter() {
+    // What the threads that died owned is not freed, so bytes are not looked at.
+    let text = "
+let m = mutex_([1])
+let s = semaphore_(1)
+let o = once_(|| if s.with(|| true) and m.with(|v| v.len()) == 2 { \"made\" } else { crash_() })
+fn kind(f) { try { f() } catch e { e.kind } }
+var kinds = []
+kinds.push(kind(|| spawn_(|| o.get()).join()))
+kinds.push(kind(|| spawn_(|| s.with(|| m.with(|mut v| { v.push(2); crash_() }))).join()))
+kinds.push(kind(|| m.get()))
+m.set([1, 2])
+kinds.push(o.get())
+kinds.push(kind(|| timeout_(1000, || spawn_(|| timeout_(1000, || crash_())).join())))
+kinds";
+    gives_in_time(text, r#"["internal", "internal", "cancelled", "made", "internal"]"#);
 }

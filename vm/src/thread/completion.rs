@@ -7,6 +7,7 @@
 //! - A failure is *noticed* when a join throws it, or when its scope does. One that was not noticed
 //!   is reported once: when the last handle goes, or at the end of the program.
 //! - Joiners are woken in the order in which they came.
+//! - A thread that has ended runs under no deadline.
 //!
 //! The lock ranks below the channels' (a `select` enters joiners after it has let those go) and is
 //! a leaf: nothing is dropped, woken or reported while it is held.
@@ -105,12 +106,14 @@ impl Completion {
         let failed = matches!(end, End::Failed(_));
         state.end = Some(end);
         let joiners = state.joiners.take();
+        let deadlines = std::mem::take(&mut state.deadlines);
         // The host looks when it wakes up; a thread that joins has a handle, and looks then too.
         state.noticed |= in_scope || state.host.is_some();
         let unnoticed = failed && !state.noticed && state.handles == 0;
         state.noticed |= unnoticed;
         let (place, host) = (state.place, state.host.take());
         drop(state);
+        drop(deadlines);
         if let Some(host) = host {
             host.notify_all();
         }

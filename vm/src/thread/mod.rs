@@ -409,6 +409,8 @@ pub struct ThreadState {
     pub(crate) slice: i64,
     /// Its fuel is used up, and what it has now is the reserve for its cleanup.
     pub(crate) spent: bool,
+    /// It ends without unwinding, and its natives are told.
+    pub(crate) died: bool,
     /// The scopes it has opened, the innermost last.
     pub scopes: Vec<Arc<Scope>>,
     /// The trace of the value on its way, when that is no Error and so cannot keep it itself.
@@ -457,6 +459,7 @@ impl ThreadState {
             held: None,
             slice: 0,
             spent: false,
+            died: false,
             scopes: Vec::new(),
             thrown: None,
         }
