@@ -3,10 +3,11 @@
 use std::fmt::Write as _;
 
 use crate::{
+    deadlock::{Cycle, Member, cycles},
     native::{Call, FunctionDef, NativeResult, Next},
     rc::Heap,
     sched::LwpState,
-    thread::ThreadRef,
+    thread::{ThreadRef, Waiting},
     value::{MapObject, Owned},
     vm::VmShared,
 };
@@ -42,6 +43,12 @@ pub static FUNCTIONS: &[FunctionDef] = &[
         signature: "()",
         doc: "All threads, and what each of them is doing, as a text.",
         run: dump,
+    },
+    FunctionDef {
+        name: "deadlocks",
+        signature: "()",
+        doc: "Threads that wait for each other in a circle, by mutexes and joins: a list of lists of maps.",
+        run: deadlocks,
     },
 ];
 
@@ -83,7 +90,7 @@ fn threads(call: &mut Call<'_>) -> NativeResult {
         let waiting = thread.wait.waiting();
         let state = if waiting.is_some() { "waiting" } else { "running" };
         map.insert_str("state", Owned::str(state));
-        if let Some((reason, site)) = waiting {
+        if let Some(Waiting { reason, site, .. }) = waiting {
             map.insert_str("waits", Owned::string(reason.to_string()));
             if let Some(place) = place(&vm, site) {
                 map.insert_str("at", Owned::string(place));
@@ -136,7 +143,25 @@ fn dump(call: &mut Call<'_>) -> NativeResult {
     Ok(Next::Return(Owned::string(text)))
 }
 
-/// All LWPs and threads, one a line.
+fn deadlocks(call: &mut Call<'_>) -> NativeResult {
+    let vm = call.vm().clone();
+    call.charge(vm.threads_live() * 4);
+    let list = |cycle: &Cycle| {
+        let entry = |member: &Member| {
+            let mut map = MapObject::with_capacity(4);
+            map.insert_str("id", int(member.thread.id()));
+            map.insert_str("name", Owned::str(&member.thread.name()));
+            map.insert_str("waits", Owned::string(member.waiting.reason.to_string()));
+            let at = place(&vm, member.waiting.site);
+            map.insert_str("at", at.map_or(Owned::NIL, Owned::string));
+            Owned::map(map)
+        };
+        Owned::list(cycle.members().iter().map(entry).collect())
+    };
+    Ok(Next::Return(Owned::list(cycles(&vm).iter().map(list).collect())))
+}
+
+/// All LWPs and threads, one a line; then what is wrong.
 pub(crate) fn describe(vm: &VmShared) -> String {
     let mut text = String::new();
     let mut line = |args: std::fmt::Arguments<'_>| {
@@ -151,12 +176,15 @@ pub(crate) fn describe(vm: &VmShared) -> String {
     for thread in vm.threads() {
         let doing = match thread.wait.waiting() {
             None => "running".to_owned(),
-            Some((reason, site)) => {
+            Some(Waiting { reason, site, .. }) => {
                 let at = place(vm, site).map_or(String::new(), |place| format!(" at {place}"));
                 format!("waits {reason}{at}")
             }
         };
         line(format_args!("thread {} `{}`: {doing}", thread.id(), thread.name()));
+    }
+    for cycle in cycles(vm) {
+        line(format_args!("warning: deadlock: {cycle}"));
     }
     text
 }

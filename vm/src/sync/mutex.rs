@@ -20,7 +20,9 @@
 //!
 //! Rejected: handing over always. Once two threads wait, each turn then costs a park and a switch.
 
-use super::{Sleeper, of};
+use std::sync::{Arc, OnceLock, Weak};
+
+use super::{Contended, Sleeper, contended::Held, of};
 use crate::{
     atomics::{self, Spot, sound},
     native::{Call, MethodDef, MethodTable, NativeResult, Next},
@@ -142,7 +144,23 @@ impl<W: Sleeper, T> Lock<W, T> {
 #[derive(Debug)]
 struct MutexHandle {
     number: u64,
-    lock: Lock<WaitToken, Content>,
+    lock: Arc<Lock<WaitToken, Content>>,
+    /// Where it is entered, once a thread has waited for it.
+    contended: OnceLock<Arc<Contended>>,
+}
+
+impl Drop for MutexHandle {
+    fn drop(&mut self) {
+        if let Some(contended) = self.contended.get() {
+            contended.remove(self.number);
+        }
+    }
+}
+
+impl Held for Lock<WaitToken, Content> {
+    fn holder(&self) -> Option<u64> {
+        self.state.lock().holder
+    }
 }
 
 /// What a mutex is about.
@@ -235,7 +253,8 @@ impl Handle for MutexHandle {
 pub(super) fn mutex(call: &mut Call<'_>) -> NativeResult {
     let number = call.vm().program.number();
     let lock = Lock::new(Content { value: Shared::crossing(call.take(0))?, spoilt: None });
-    Ok(Next::Return(Owned::handle(MutexHandle { number, lock })))
+    let (lock, contended) = (Arc::new(lock), OnceLock::new());
+    Ok(Next::Return(Owned::handle(MutexHandle { number, lock, contended })))
 }
 
 /// Takes the mutex, or parks.
@@ -260,6 +279,12 @@ fn acquire(
             Acquired::Held => return Ok(Progress::Done(())),
             Acquired::Waiting(ticket) => {
                 waits.state.parked = Memo::Ticket(ticket);
+                mutex.contended.get_or_init(|| {
+                    let contended = waits.thread.vm().contended.clone();
+                    let lock: Weak<dyn Held> = Arc::<Lock<_, _>>::downgrade(&mutex.lock);
+                    contended.enter(mutex.number, lock);
+                    contended
+                });
                 return Ok(Progress::Park);
             }
             Acquired::Twice => {

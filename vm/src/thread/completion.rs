@@ -178,6 +178,11 @@ impl Completion {
         Some(scope.clone())
     }
 
+    /// Does it run under a deadline?
+    pub(crate) fn has_deadline(&self) -> bool {
+        !self.state.lock().deadlines.is_empty()
+    }
+
     /// Counts a new handle.
     pub fn add_handle(&self) {
         self.state.lock().handles += 1;

@@ -39,6 +39,7 @@ pub(crate) use stack::Stack;
 pub(crate) use trace::{Edge, Frames, caller, record_trace};
 pub use wait::{
     Delivery, EVERY_LEVEL, Generation, Interrupt, Memo, Noticed, Wait, WaitReason, WaitToken,
+    Waiting,
 };
 pub use waitq::{Ticket, WaitQueue};
 
