@@ -8,7 +8,7 @@ use std::{
     fs,
     io::{self, Write},
     sync::{
-        Arc, LazyLock, Mutex,
+        Arc, Condvar, LazyLock, Mutex,
         atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering::SeqCst},
     },
     thread,
@@ -526,4 +526,76 @@ fn a_bare_vm_has_no_modules() {
     let vm = Vm::bare().lwps(1).build().unwrap();
     assert_eq!(vm.eval::<i64>("1 + 1").unwrap(), 2);
     assert_eq!(*vm.eval::<()>("import fs").unwrap_err().kind(), ErrorKind::Syntax);
+}
+
+/// Something to wait for in the kernel.
+struct Gate(Mutex<bool>, Condvar);
+
+impl Gate {
+    fn wait(&self) {
+        drop(self.1.wait_while(self.0.lock().unwrap(), |open| !*open).unwrap());
+    }
+
+    fn open(&self) {
+        *self.0.lock().unwrap() = true;
+        self.1.notify_all();
+    }
+}
+
+impl HostObject for Gate {
+    fn host_type() -> &'static HostType<Self> {
+        static TYPE: LazyLock<HostType<Gate>> = LazyLock::new(|| {
+            HostType::new("gate").method("open()", "", |gate: &Gate| gate.open()).blocking(
+                "pass()",
+                "",
+                |gate: &Gate| gate.wait(),
+            )
+        });
+        &TYPE
+    }
+}
+
+#[test]
+fn calls_are_seen_by_their_names_and_so_is_who_waits_for_its_turn() {
+    let gate = Arc::new(Gate(Mutex::new(false), Condvar::new()));
+    let (waiting, closed) = (gate.clone(), gate.clone());
+    let road = ModuleBuilder::new("road", "")
+        .blocking("wait()", "", move || waiting.wait())
+        .function("close()", "", move || *closed.0.lock().unwrap() = false)
+        .function("gate()", "", move || gate.clone());
+    // One call may be out, the next one waits for its turn.
+    let vm = Vm::builder().lwps(1).max_lwps(3).module(road).build().unwrap();
+    for (call, name) in [("road.wait()", "road.wait"), ("road.gate().pass()", "gate.pass")] {
+        let text = format!(
+            r#"
+            import road
+            import runtime
+            let gate = road.gate()
+            fn of(id) {{ runtime.threads().find(|t| t.id == id) }}
+            let first = spawn {{ {call} }}
+            while of(first.id()).state != "in call" {{ yield() }}
+            let second = spawn {{ {call} }}
+            while of(second.id()).state != "waiting" {{ yield() }}
+            let seen = [of(first.id()).call, of(second.id()).waits]
+            let lwp = runtime.lwps().find(|l| l.state == "in call")
+            let dump = runtime.dump()
+            gate.open()
+            first.join()
+            second.join()
+            [...seen, lwp.call, lwp.thread == first.id(),
+             dump.contains("`: in call {name}\n"),
+             dump.contains("`: waits for its turn to call {name}\n"),
+             dump.contains("in call {name} for ")]
+            "#
+        );
+        let seen: Vec<Value> = vm.eval(&text).unwrap();
+        let seen: Vec<String> = seen.iter().map(Value::to_string).collect();
+        let turn = format!("for its turn to call {name}");
+        assert_eq!(seen, [name, turn.as_str(), name, "true", "true", "true", "true"]);
+        vm.eval::<()>(
+            "import road
+road.close()",
+        )
+        .unwrap();
+    }
 }

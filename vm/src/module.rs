@@ -523,6 +523,7 @@ impl<T: HostObject> HostType<T> {
     ) -> Self {
         match native(signature, doc, count, run) {
             Ok(native) => {
+                let native = native.of(self.name);
                 self.methods.methods.insert(native.name.as_ref().into(), Arc::new(native));
                 self
             }
@@ -644,13 +645,9 @@ fn native(
     NativeDef::host(signature, doc, run).map_err(misuse)
 }
 
-/// What a blocking native of the host is called in dumps.
-const HOST_CALL: &str = "host call";
-
 fn block(handoff: Handoff, work: Work) -> Next {
     Next::Block(
         handoff,
-        HOST_CALL,
         Box::new(move || -> Finish {
             match catch_unwind(AssertUnwindSafe(work)) {
                 Ok(answer) => Box::new(move |_| {

@@ -72,8 +72,8 @@ pub enum Next {
     Yield,
     /// The thread waits; the native is called again when it is ready.
     Park,
-    /// The closure blocks in the kernel; the text names the call in dumps.
-    Block(Handoff, &'static str, Box<dyn FnOnce() -> Finish + Send>),
+    /// The closure blocks in the kernel.
+    Block(Handoff, Box<dyn FnOnce() -> Finish + Send>),
     /// Calls a function with arguments and goes on with its outcome.
     Call(Owned, Vec<Owned>, Resume),
     /// Calls a function with arguments, of which those whose bits are set may go to `mut`
@@ -181,6 +181,8 @@ pub struct MethodMap {
 pub struct NativeDef {
     /// Its name for traces and messages.
     pub name: Cow<'static, str>,
+    /// Its name with that of its module or type, as dumps show it.
+    pub label: Arc<str>,
     /// Its parameters.
     pub signature: Signature,
     /// One line for help.
@@ -200,6 +202,7 @@ impl NativeDef {
     ) -> Result<Self, String> {
         let (name, signature) = Signature::parse(signature)?;
         Ok(Self {
+            label: name.as_str().into(),
             name: Cow::Owned(name),
             signature,
             doc: doc.into(),
@@ -219,8 +222,14 @@ impl NativeDef {
             Ok((_, signature)) => signature,
             Err(what) => panic!("`{name}`: {what}"),
         };
-        let (name, doc) = (Cow::Borrowed(name), Cow::Borrowed(doc));
-        Self { name, signature, doc, mutating, run: NativeRun::Fn(run) }
+        let (label, name, doc) = (name.into(), Cow::Borrowed(name), Cow::Borrowed(doc));
+        Self { name, label, signature, doc, mutating, run: NativeRun::Fn(run) }
+    }
+
+    /// The same, as a member of a module or a method of a type.
+    #[must_use]
+    pub fn of(self, owner: &str) -> Self {
+        Self { label: format!("{owner}.{}", self.name).into(), ..self }
     }
 }
 

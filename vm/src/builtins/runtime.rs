@@ -1,13 +1,13 @@
 //! The module `runtime`: what the machine is doing.
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, sync::Arc};
 
 use crate::{
     deadlock::{Cycle, Member, cycles},
     native::{Call, FunctionDef, NativeResult, Next},
     rc::Heap,
-    sched::LwpState,
-    thread::{ThreadRef, Waiting},
+    sched::{LwpInfo, LwpState},
+    thread::{Calls, ThreadRef, Waiting},
     value::{MapObject, Owned},
     vm::VmShared,
 };
@@ -53,29 +53,54 @@ pub static FUNCTIONS: &[FunctionDef] = &[
 ];
 
 fn lwps(call: &mut Call<'_>) -> NativeResult {
-    let entry = |lwp: crate::sched::LwpInfo| {
-        let mut map = MapObject::with_capacity(4);
+    let vm = call.vm().clone();
+    let entry = |lwp: LwpInfo| {
+        let mut map = MapObject::with_capacity(6);
         map.insert_str("id", int(lwp.id as u64));
-        let (state, call) = state_of(lwp.state);
-        map.insert_str("state", Owned::str(state));
+        map.insert_str("state", Owned::str(state_of(lwp.state)));
         map.insert_str("processor", lwp.processor.map_or(Owned::NIL, |p| int(p as u64)));
-        if let Some((name, seconds)) = call {
-            map.insert_str("call", Owned::str(name));
-            map.insert_str("seconds", Owned::float(seconds));
+        if let LwpState::InCall { thread, time } = lwp.state {
+            map.insert_str("thread", int(thread));
+            map.insert_str(
+                "call",
+                call_of(&vm, thread).map_or(Owned::NIL, |name| Owned::str(&name)),
+            );
+            map.insert_str("seconds", Owned::float(time.as_secs_f64()));
         }
         Owned::map(map)
     };
-    let lwps = call.vm().scheduler().lwps();
+    let lwps = vm.scheduler().lwps();
     Ok(Next::Return(Owned::list(lwps.into_iter().map(entry).collect())))
 }
 
-fn state_of(state: LwpState) -> (&'static str, Option<(&'static str, f64)>) {
+fn state_of(state: LwpState) -> &'static str {
     match state {
-        LwpState::Running => ("running", None),
-        LwpState::InCall { name, time } => ("in call", Some((name, time.as_secs_f64()))),
-        LwpState::Searching => ("searching", None),
-        LwpState::Idle => ("idle", None),
-        LwpState::WaitingForProcessor => ("waiting for a processor", None),
+        LwpState::Running => "running",
+        LwpState::InCall { .. } => "in call",
+        LwpState::Searching => "searching",
+        LwpState::Idle => "idle",
+        LwpState::WaitingForProcessor => "waiting for a processor",
+    }
+}
+
+/// The name of the call that a thread makes; it may have ended since its LWP was looked at.
+fn call_of(vm: &VmShared, thread: u64) -> Option<Arc<str>> {
+    match vm.registry.get(thread)?.calling.now()? {
+        Calls::Asked(name) | Calls::Made(name) => Some(name),
+    }
+}
+
+/// What a thread does.
+enum Doing {
+    Running,
+    Waiting(Waiting),
+    Calling(Calls),
+}
+
+impl Doing {
+    fn of(thread: &ThreadRef) -> Self {
+        let waiting = || thread.wait.waiting().map(Self::Waiting);
+        thread.calling.now().map(Self::Calling).or_else(waiting).unwrap_or(Self::Running)
     }
 }
 
@@ -87,13 +112,23 @@ fn threads(call: &mut Call<'_>) -> NativeResult {
         let mut map = MapObject::with_capacity(6);
         map.insert_str("id", int(thread.id()));
         map.insert_str("name", Owned::str(&thread.name()));
-        let waiting = thread.wait.waiting();
-        let state = if waiting.is_some() { "waiting" } else { "running" };
-        map.insert_str("state", Owned::str(state));
-        if let Some(Waiting { reason, site, .. }) = waiting {
-            map.insert_str("waits", Owned::string(reason.to_string()));
-            if let Some(place) = place(&vm, site) {
-                map.insert_str("at", Owned::string(place));
+        let mut tell = |state: &str, more: Option<(&str, String)>| {
+            map.insert_str("state", Owned::str(state));
+            if let Some((key, text)) = more {
+                map.insert_str(key, Owned::string(text));
+            }
+        };
+        match Doing::of(thread) {
+            Doing::Running => tell("running", None),
+            Doing::Calling(Calls::Made(name)) => tell("in call", Some(("call", name.to_string()))),
+            Doing::Calling(Calls::Asked(name)) => {
+                tell("waiting", Some(("waits", format!("for its turn to call {name}"))));
+            }
+            Doing::Waiting(Waiting { reason, site, .. }) => {
+                tell("waiting", Some(("waits", reason.to_string())));
+                if let Some(place) = place(&vm, site) {
+                    map.insert_str("at", Owned::string(place));
+                }
             }
         }
         map.insert_str("background", Owned::bool(thread.background()));
@@ -168,15 +203,26 @@ pub(crate) fn describe(vm: &VmShared) -> String {
         writeln!(text, "{args}").expect("writing to a string");
     };
     for lwp in vm.scheduler().lwps() {
-        let (state, call) = state_of(lwp.state);
-        let call = call.map_or(String::new(), |(name, time)| format!(" {name} for {time:.3}s"));
+        let state = state_of(lwp.state);
+        let call = match lwp.state {
+            LwpState::InCall { thread, time } => {
+                let name = call_of(vm, thread).map_or(String::new(), |name| format!(" {name}"));
+                format!("{name} for {:.3}s, thread {thread}", time.as_secs_f64())
+            }
+            LwpState::Running
+            | LwpState::Searching
+            | LwpState::Idle
+            | LwpState::WaitingForProcessor => String::new(),
+        };
         let holds = lwp.processor.map_or(String::new(), |p| format!(", processor {p}"));
         line(format_args!("lwp {}: {state}{call}{holds}", lwp.id));
     }
     for thread in vm.threads() {
-        let doing = match thread.wait.waiting() {
-            None => "running".to_owned(),
-            Some(Waiting { reason, site, .. }) => {
+        let doing = match Doing::of(&thread) {
+            Doing::Running => "running".to_owned(),
+            Doing::Calling(Calls::Made(name)) => format!("in call {name}"),
+            Doing::Calling(Calls::Asked(name)) => format!("waits for its turn to call {name}"),
+            Doing::Waiting(Waiting { reason, site, .. }) => {
                 let at = place(vm, site).map_or(String::new(), |place| format!(" at {place}"));
                 format!("waits {reason}{at}")
             }

@@ -60,7 +60,7 @@ pub(super) fn run(
     let result = with_call(m, receiver, first, count, |call| match then {
         Then::Again | Then::Called(..) => invoke(native, call),
         Then::Blocked(Blocked::Ended(finish)) => finish(call),
-        Then::Blocked(Blocked::Ready(..) | Blocked::Running(_)) => {
+        Then::Blocked(Blocked::Ready(_) | Blocked::Running) => {
             unreachable!("the scheduler makes the call before it runs the thread again")
         }
     });
@@ -210,8 +210,10 @@ fn answer(
             m.state().pending.push(pending(Then::Again));
             return Err(Exit::Stop(Outcome::Parked));
         }
-        Ok(Next::Block(handoff, name, work)) => {
-            m.state().pending.push(pending(Then::Blocked(Blocked::Ready(name, work))));
+        Ok(Next::Block(handoff, work)) => {
+            // SAFETY: whatever refers to the native keeps it until the call has ended.
+            m.thread.calling.ask(&unsafe { &*native }.label);
+            m.state().pending.push(pending(Then::Blocked(Blocked::Ready(work))));
             return Err(Exit::Stop(Outcome::Blocking(handoff)));
         }
         Err(value) => {

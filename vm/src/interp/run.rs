@@ -93,29 +93,30 @@ impl Runnable for ThreadRef {
         RUNNING.set(true);
         // SAFETY: as in `run`; the call touches nothing but its own record.
         let state = unsafe { &mut *self.state() };
-        let Some(Pending { then: Then::Blocked(blocked), .. }) = state.pending.last_mut() else {
+        let Some(Pending { native, then: Then::Blocked(blocked), .. }) = state.pending.last_mut()
+        else {
             unreachable!("a thread that blocks has a call to make")
         };
-        let Blocked::Ready(name, _) = *blocked else { unreachable!("a call is made once") };
-        let Blocked::Ready(_, work) = std::mem::replace(blocked, Blocked::Running(name)) else {
-            unreachable!("it was looked at")
+        let native = *native;
+        let Blocked::Ready(work) = std::mem::replace(blocked, Blocked::Running) else {
+            unreachable!("a call is made once")
         };
+        self.calling.begin();
         // Unwind safe: what the closure has is its own.
         let finish = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+            // SAFETY: what refers to the native is in a register of the caller, which stands still,
+            // or lives as long as the VM.
+            let name = unsafe { &*native }.label.clone();
             let text = native::panic_text(&*panic);
-            Box::new(move |_| Err(native::panicked(name, &text)))
+            Box::new(move |_| Err(native::panicked(&name, &text)))
         });
+        self.calling.end();
         *blocked = Blocked::Ended(finish);
         RUNNING.set(false);
     }
 
-    fn call_name(&self) -> &'static str {
-        // SAFETY: the LWP that makes the call asks.
-        let state = unsafe { &*self.state() };
-        match state.pending.last().map(|pending| &pending.then) {
-            Some(Then::Blocked(Blocked::Ready(name, _) | Blocked::Running(name))) => name,
-            _ => "",
-        }
+    fn number(&self) -> u64 {
+        self.id()
     }
 
     fn park_word(&self) -> &ParkWord {

@@ -17,7 +17,7 @@ use super::idle::Claim;
 use super::ownership::Held;
 use super::park::Park;
 use super::processor::Core;
-use super::report::{NameCache, Published};
+use super::report::Published;
 use super::run::{Context, Outcome, Runnable, Time};
 use super::{Scheduler, Shared};
 use crate::atomics::{Condvar, Mutex, Ordering, Spot, sound, thread};
@@ -134,7 +134,6 @@ pub(super) struct Lwp<'a, R: Runnable> {
     pub(super) id: usize,
     /// Counted as searching in the idle word.
     pub(super) searching: bool,
-    pub(super) names: NameCache,
 }
 
 impl<R: Runnable> Shared<R> {
@@ -204,7 +203,7 @@ impl<'a, R: Runnable> Lwp<'a, R> {
         mark_as_ours();
         thread::precise_timeouts();
         let shared = &*scheduler.shared;
-        let mut lwp = Lwp { scheduler, shared, id, searching: true, names: NameCache::new() };
+        let mut lwp = Lwp { scheduler, shared, id, searching: true };
         lwp.published().searching(processor);
         let mut next = lwp.sit_down(processor);
         while let Some(mut seat) = next {

@@ -46,8 +46,7 @@
 //!
 //! Locks, each held for a few instructions and never while a thread's code, a call or a hook runs:
 //! the idle lists; then, one at a time and never while holding another: a line (returners or
-//! calls), a timer heap, an LWP's post, the monitor's orders, the names of calls. An LWP's handle is
-//! locked while its kernel thread is started, outside all of these.
+//! calls), a timer heap, an LWP's post, the monitor's orders. An LWP's handle is locked while its kernel thread is started, outside all of these.
 //!
 //! # What is promised
 //!
@@ -112,7 +111,7 @@ use self::lwp::LwpSlot;
 use self::monitor::Monitor;
 use self::processor::Processor;
 use self::queue::Injector;
-use self::report::{Names, Totals};
+use self::report::Totals;
 use self::stall::Holds;
 use self::timer::Clock;
 use crate::atomics::{Arc, AtomicBool, Condvar, Mutex, Weak, thread};
@@ -147,7 +146,6 @@ struct Shared<R: Runnable> {
     calls: Line<(R, Handoff)>,
     /// Own protocol.
     holds: Holds,
-    names: Names,
     totals: Totals,
     /// The kernel refused an LWP a moment ago. A hint: set by whoever was refused, cleared by the
     /// monitor.
@@ -186,7 +184,6 @@ impl<R: Runnable> Scheduler<R> {
             returners: Line::new(),
             calls: Line::new(),
             holds: Holds::new(),
-            names: Names::new(),
             totals: Totals::default(),
             refusing: AtomicBool::new(false),
             closing: AtomicBool::new(false),

@@ -17,6 +17,7 @@
 
 #![expect(unsafe_code, reason = "the state is owned by the LWP that runs the thread")]
 
+mod calling;
 pub(crate) mod completion;
 pub(crate) mod family;
 pub(crate) mod program;
@@ -31,6 +32,7 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
+pub(crate) use calling::{Called as Calls, Calling};
 pub use completion::{Completion, End, Joining};
 pub use family::{Ripple, Scope, Start, Wake, level_of};
 pub use program::Program;
@@ -115,6 +117,8 @@ pub struct UserThread {
     pub(crate) wait: Wait,
     /// [`cancel`] flags. Any LWP, atomic.
     flags: AtomicU8,
+    /// The blocking call it makes.
+    pub(crate) calling: Calling,
     /// Its result and who waits for it.
     pub(crate) done: Completion,
     /// Where the value was thrown that ended it, when that is no Error and so cannot say it.
@@ -181,6 +185,7 @@ impl ThreadRef {
             park: ParkWord::new(),
             wait: Wait::new(),
             flags: AtomicU8::new(0),
+            calling: Calling::new(),
             done: Completion::new(),
             thrown_at: OnceLock::new(),
             scope: options.scope,
@@ -377,9 +382,9 @@ pub(crate) struct InUse {
 /// A blocking call on its way.
 pub(crate) enum Blocked {
     /// Not started.
-    Ready(&'static str, Box<dyn FnOnce() -> Finish + Send>),
-    /// Running: the text names it.
-    Running(&'static str),
+    Ready(Box<dyn FnOnce() -> Finish + Send>),
+    /// Running.
+    Running,
     /// Ended.
     Ended(Finish),
 }
