@@ -25,6 +25,7 @@ use std::{
 
 use crate::{
     sched::{Context, Handoff},
+    scope,
     thread::{ThreadRef, ThreadState},
     value::{Kind, NativeCode, Operator, Owned, Shared, error},
     vm::VmShared,
@@ -474,6 +475,12 @@ impl<'a> Call<'a> {
     /// The scheduler, as seen from the running thread.
     pub fn context(&mut self) -> &mut Cx<'a> {
         self.context
+    }
+
+    /// What the thread is to throw because of a request to stop.
+    pub(crate) fn interruption(&mut self) -> Option<Owned> {
+        // Nearly always there is none.
+        if self.thread.flags() == 0 { None } else { scope::interruption(self.thread, self.state) }
     }
 
     /// Takes `work` units of fuel: for natives whose work grows with their arguments. A unit is

@@ -59,7 +59,12 @@ pub(super) fn run(
 ) -> Step {
     let result = with_call(m, receiver, first, count, |call| match then {
         Then::Again | Then::Called(..) => invoke(native, call),
-        Then::Blocked(Blocked::Ended(finish)) => finish(call),
+        // A request that came while the kernel had the thread lands here: what the call gave is
+        // dropped.
+        Then::Blocked(Blocked::Ended(finish)) => match call.interruption() {
+            Some(thrown) => Err(thrown),
+            None => finish(call),
+        },
         Then::Blocked(Blocked::Ready(_) | Blocked::Running) => {
             unreachable!("the scheduler makes the call before it runs the thread again")
         }
