@@ -599,3 +599,33 @@ road.close()",
         .unwrap();
     }
 }
+
+#[test]
+fn a_call_that_waits_for_its_turn_is_not_made_after_a_cancellation() {
+    let (gate, made) =
+        (Arc::new(Gate(Mutex::new(false), Condvar::new())), Arc::new(AtomicUsize::new(0)));
+    let (waiting, calls) = (gate.clone(), made.clone());
+    let road = ModuleBuilder::new("road", "")
+        .blocking("wait()", "", move || {
+            calls.fetch_add(1, SeqCst);
+            waiting.wait();
+        })
+        .function("gate()", "", move || gate.clone());
+    // One call may be out, the next one waits for its turn.
+    let vm = Vm::builder().lwps(1).max_lwps(3).module(road).build().unwrap();
+    let text = r#"
+        import road
+        import runtime
+        fn of(t) { runtime.threads().find(|it| it.id == t.id()) }
+        let first = spawn { road.wait() }
+        while of(first).state != "in call" { yield() }
+        let second = spawn { road.wait() }
+        while of(second).state != "waiting" { yield() }
+        second.cancel()
+        road.gate().open()
+        first.join()
+        try { second.join() } catch e { e.kind }
+    "#;
+    assert_eq!(vm.eval::<String>(text).unwrap(), "cancelled");
+    assert_eq!(made.load(SeqCst), 1);
+}

@@ -93,11 +93,21 @@ impl Runnable for ThreadRef {
         RUNNING.set(true);
         // SAFETY: as in `run`; the call touches nothing but its own record.
         let state = unsafe { &mut *self.state() };
+        let stops = self.flags() & cancel::KILL != 0 || scope::is_told(self, state);
         let Some(Pending { native, then: Then::Blocked(blocked), .. }) = state.pending.last_mut()
         else {
             unreachable!("a thread that blocks has a call to make")
         };
         let native = *native;
+        if stops {
+            // It may have waited long for its turn. The request lands when the thread goes on.
+            *blocked = Blocked::Ended(Box::new(|call| {
+                Err(call.interruption().unwrap_or_else(scope::cancellation))
+            }));
+            self.calling.end();
+            RUNNING.set(false);
+            return;
+        }
         let Blocked::Ready(work) = std::mem::replace(blocked, Blocked::Running) else {
             unreachable!("a call is made once")
         };
