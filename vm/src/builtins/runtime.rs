@@ -7,7 +7,7 @@ use crate::{
     native::{Call, FunctionDef, NativeResult, Next},
     rc::Heap,
     sched::{LwpInfo, LwpState},
-    thread::{Calls, ThreadRef, Waiting},
+    thread::{InCall, ThreadRef, Waiting},
     value::{MapObject, Owned},
     vm::VmShared,
 };
@@ -86,7 +86,7 @@ fn state_of(state: LwpState) -> &'static str {
 /// The name of the call that a thread makes; it may have ended since its LWP was looked at.
 fn call_of(vm: &VmShared, thread: u64) -> Option<Arc<str>> {
     match vm.registry.get(thread)?.calling.now()? {
-        Calls::Asked(name) | Calls::Made(name) => Some(name),
+        InCall::Asked(name) | InCall::Made(name) => Some(name),
     }
 }
 
@@ -94,7 +94,7 @@ fn call_of(vm: &VmShared, thread: u64) -> Option<Arc<str>> {
 enum Doing {
     Running,
     Waiting(Waiting),
-    Calling(Calls),
+    Calling(InCall),
 }
 
 impl Doing {
@@ -120,8 +120,8 @@ fn threads(call: &mut Call<'_>) -> NativeResult {
         };
         match Doing::of(thread) {
             Doing::Running => tell("running", None),
-            Doing::Calling(Calls::Made(name)) => tell("in call", Some(("call", name.to_string()))),
-            Doing::Calling(Calls::Asked(name)) => {
+            Doing::Calling(InCall::Made(name)) => tell("in call", Some(("call", name.to_string()))),
+            Doing::Calling(InCall::Asked(name)) => {
                 tell("waiting", Some(("waits", format!("for its turn to call {name}"))));
             }
             Doing::Waiting(Waiting { reason, site, .. }) => {
@@ -220,8 +220,8 @@ pub(crate) fn describe(vm: &VmShared) -> String {
     for thread in vm.threads() {
         let doing = match Doing::of(&thread) {
             Doing::Running => "running".to_owned(),
-            Doing::Calling(Calls::Made(name)) => format!("in call {name}"),
-            Doing::Calling(Calls::Asked(name)) => format!("waits for its turn to call {name}"),
+            Doing::Calling(InCall::Made(name)) => format!("in call {name}"),
+            Doing::Calling(InCall::Asked(name)) => format!("waits for its turn to call {name}"),
             Doing::Waiting(Waiting { reason, site, .. }) => {
                 let at = place(vm, site).map_or(String::new(), |place| format!(" at {place}"));
                 format!("waits {reason}{at}")

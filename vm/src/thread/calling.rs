@@ -22,7 +22,7 @@ pub(crate) struct Calling {
 
 /// A call as it is seen at a moment.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) enum Called {
+pub(crate) enum InCall {
     /// It waits for its turn: too many calls are out.
     Asked(Arc<str>),
     /// It is being made.
@@ -57,13 +57,13 @@ impl Calling {
     }
 
     /// The call at this moment.
-    pub(crate) fn now(&self) -> Option<Called> {
+    pub(crate) fn now(&self) -> Option<InCall> {
         // Relaxed: see the module's text.
         let phase = self.phase.load(Ordering::Relaxed);
         let name = || self.name.lock().clone();
         match phase {
-            ASKED => name().map(Called::Asked),
-            MADE => name().map(Called::Made),
+            ASKED => name().map(InCall::Asked),
+            MADE => name().map(InCall::Made),
             _ => None,
         }
     }
@@ -85,9 +85,9 @@ mod tests {
         assert_eq!(calling.now(), None);
         for name in [&read, &read, &write] {
             calling.ask(name);
-            assert_eq!(calling.now(), Some(Called::Asked(name.clone())));
+            assert_eq!(calling.now(), Some(InCall::Asked(name.clone())));
             calling.begin();
-            assert_eq!(calling.now(), Some(Called::Made(name.clone())));
+            assert_eq!(calling.now(), Some(InCall::Made(name.clone())));
             calling.end();
             assert_eq!(calling.now(), None);
         }

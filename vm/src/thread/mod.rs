@@ -32,7 +32,7 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-pub(crate) use calling::{Called as Calls, Calling};
+pub(crate) use calling::{Calling, InCall};
 pub use completion::{Completion, End, Joining};
 pub use family::{Ripple, Scope, Start, Wake, level_of};
 pub use program::Program;
