@@ -9,7 +9,7 @@ use std::{
     io::{self, Read, Write},
     os::unix::net::UnixStream,
     sync::{
-        Arc, LazyLock, Mutex,
+        Arc, Condvar, LazyLock, Mutex,
         atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering::SeqCst},
         mpsc,
     },
@@ -759,4 +759,106 @@ fn models_map_threads_to_kernel_threads() {
     let refused = Vm::builder().model(Model::NToOne).lwps(4).build().unwrap_err();
     assert!(refused.message().contains("in the model n:1"), "{refused}");
     assert!("2:2".parse::<Model>().is_err());
+}
+
+/// Something to wait for in the kernel.
+struct Gate(Mutex<bool>, Condvar);
+
+impl Gate {
+    fn wait(&self) {
+        drop(self.1.wait_while(self.0.lock().unwrap(), |open| !*open).unwrap());
+    }
+
+    fn open(&self) {
+        *self.0.lock().unwrap() = true;
+        self.1.notify_all();
+    }
+}
+
+impl HostObject for Gate {
+    fn host_type() -> &'static HostType<Self> {
+        static TYPE: LazyLock<HostType<Gate>> = LazyLock::new(|| {
+            HostType::new("gate").method("open()", "", |gate: &Gate| gate.open()).blocking(
+                "pass()",
+                "",
+                |gate: &Gate| gate.wait(),
+            )
+        });
+        &TYPE
+    }
+}
+
+#[test]
+fn calls_are_seen_by_their_names_and_so_is_who_waits_for_its_turn() {
+    let gate = Arc::new(Gate(Mutex::new(false), Condvar::new()));
+    let (waiting, closed) = (gate.clone(), gate.clone());
+    let road = ModuleBuilder::new("road", "")
+        .blocking("wait()", "", move || waiting.wait())
+        .function("close()", "", move || *closed.0.lock().unwrap() = false)
+        .function("gate()", "", move || gate.clone());
+    // One call may be out, the next one waits for its turn.
+    let vm = Vm::builder().lwps(1).max_lwps(3).module(road).build().unwrap();
+    for (call, name) in [("road.wait()", "road.wait"), ("road.gate().pass()", "gate.pass")] {
+        let text = format!(
+            r#"
+            import road
+            import runtime
+            let gate = road.gate()
+            fn of(id) {{ runtime.threads().find(|t| t.id == id) }}
+            let first = spawn {{ {call} }}
+            while of(first.id()).state != "in call" {{ yield() }}
+            let second = spawn {{ {call} }}
+            while of(second.id()).state != "waiting" {{ yield() }}
+            let seen = [of(first.id()).call, of(second.id()).waits]
+            let lwp = runtime.lwps().find(|l| l.state == "in call")
+            let dump = runtime.dump()
+            gate.open()
+            first.join()
+            second.join()
+            [...seen, lwp.call, lwp.thread == first.id(),
+             dump.contains("`: in call {name}\n"),
+             dump.contains("`: waits for its turn to call {name}\n"),
+             dump.contains("in call {name} for ")]
+            "#
+        );
+        let seen: Vec<Value> = vm.eval(&text).unwrap();
+        let seen: Vec<String> = seen.iter().map(Value::to_string).collect();
+        let turn = format!("for its turn to call {name}");
+        assert_eq!(seen, [name, turn.as_str(), name, "true", "true", "true", "true"]);
+        vm.eval::<()>(
+            "import road
+road.close()",
+        )
+        .unwrap();
+    }
+}
+
+#[test]
+fn a_call_that_waits_for_its_turn_is_not_made_after_a_cancellation() {
+    let (gate, made) =
+        (Arc::new(Gate(Mutex::new(false), Condvar::new())), Arc::new(AtomicUsize::new(0)));
+    let (waiting, calls) = (gate.clone(), made.clone());
+    let road = ModuleBuilder::new("road", "")
+        .blocking("wait()", "", move || {
+            calls.fetch_add(1, SeqCst);
+            waiting.wait();
+        })
+        .function("gate()", "", move || gate.clone());
+    // One call may be out, the next one waits for its turn.
+    let vm = Vm::builder().lwps(1).max_lwps(3).module(road).build().unwrap();
+    let text = r#"
+        import road
+        import runtime
+        fn of(t) { runtime.threads().find(|it| it.id == t.id()) }
+        let first = spawn { road.wait() }
+        while of(first).state != "in call" { yield() }
+        let second = spawn { road.wait() }
+        while of(second).state != "waiting" { yield() }
+        second.cancel()
+        road.gate().open()
+        first.join()
+        try { second.join() } catch e { e.kind }
+    "#;
+    assert_eq!(vm.eval::<String>(text).unwrap(), "cancelled");
+    assert_eq!(made.load(SeqCst), 1);
 }

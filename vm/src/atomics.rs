@@ -252,6 +252,8 @@ pub enum Spot {
     WaitInterrupt,
     /// The look by which a wait does not begin past a request.
     WaitNotice,
+    /// The store that says what the next wait is for.
+    WaitDescribe,
     /// A waiter enters a channel's queue under the lock of its look at the channel.
     ChannelEnlist,
     /// A sender whose receiver was claimed by someone else tries the next.

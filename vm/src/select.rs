@@ -69,7 +69,7 @@ struct Slot {
     item: Option<Shared>,
     /// The same, kept for another attempt: the queue's is lost when the wait is over.
     spare: Option<Shared>,
-    /// The place in the channel's queue.
+    /// The place in the queue of the channel, or of the thread's joiners.
     ticket: Option<Ticket>,
     /// When an `after` is over.
     at: Time,
@@ -119,7 +119,7 @@ pub(crate) fn resume(waits: &mut Waits<'_, '_>) -> Result<Progress<Chosen>, Owne
             let thread = thread_of(&selecting.arms[arm as usize].subject)?;
             match thread.done.join(|| None) {
                 Joining::Ended(end) => (arm as usize, Outcome::Joined(end)),
-                Joining::Waiting | Joining::Noticed => {
+                Joining::Waiting(_) | Joining::Noticed => {
                     unreachable!("a join arm is woken by the end of its thread")
                 }
             }
@@ -217,12 +217,17 @@ impl Selecting {
     }
 
     /// Step 4.
-    fn wait_for_rest(&self, waits: &mut Waits<'_, '_>, token: &WaitToken) -> Result<(), Owned> {
-        for (i, arm) in self.arms.iter().enumerate().filter(|(_, arm)| arm.kind == ArmKind::Join) {
+    fn wait_for_rest(&mut self, waits: &mut Waits<'_, '_>, token: &WaitToken) -> Result<(), Owned> {
+        let arms = self.arms.iter().zip(&mut self.slots).enumerate();
+        for (i, (arm, slot)) in arms.filter(|(_, (arm, _))| arm.kind == ArmKind::Join) {
             let token = token.with_arm(arm_number(i));
-            if !thread_of(&arm.subject)?.done.enlist(&token) && token.wake() {
-                waits.wake(Some(token));
-                return Ok(());
+            match thread_of(&arm.subject)?.done.enlist(&token) {
+                Ok(ticket) => slot.ticket = ticket,
+                Err(_) if token.wake() => {
+                    waits.wake(Some(token));
+                    return Ok(());
+                }
+                Err(_) => {}
             }
         }
         if self.is_timed() {
@@ -270,9 +275,9 @@ impl Selecting {
                     drop(channel(arm).channel().leave_senders(ticket));
                     slot.item.clone_from(&slot.spare);
                 }
-                (ArmKind::Join, _) => {
+                (ArmKind::Join, ticket) => {
                     if let Ok(thread) = thread_of(&arm.subject) {
-                        thread.done.leave(me);
+                        thread.done.leave(me, ticket);
                     }
                 }
                 (ArmKind::Recv | ArmKind::Send | ArmKind::After | ArmKind::Else, _) => {}
@@ -371,7 +376,7 @@ impl<'a> Locked<'a> {
             },
             ArmKind::Join => match thread_of(&arm.subject).ok()?.done.join(|| None) {
                 Joining::Ended(end) => Some(Outcome::Joined(end)),
-                Joining::Waiting | Joining::Noticed => None,
+                Joining::Waiting(_) | Joining::Noticed => None,
             },
             ArmKind::After | ArmKind::Else => None,
         }

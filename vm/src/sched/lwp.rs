@@ -19,7 +19,7 @@ use super::idle::Claim;
 use super::ownership::Held;
 use super::park::{Park, Ready};
 use super::processor::Core;
-use super::report::{NameCache, Published};
+use super::report::Published;
 use super::run::{Context, Outcome, Runnable, Time};
 use super::{Scheduler, Shared};
 use crate::atomics::{Condvar, Mutex, Ordering, Spot, sound, thread};
@@ -213,7 +213,6 @@ pub(super) struct Lwp<'a, R: Runnable> {
     pub(super) searching: bool,
     /// The thread it ran last has ended.
     pub(super) ended: bool,
-    pub(super) names: NameCache,
 }
 
 impl<R: Runnable> Shared<R> {
@@ -346,8 +345,8 @@ impl<'a, R: Runnable> Lwp<'a, R> {
     pub(super) fn new(scheduler: &'a Scheduler<R>, id: usize) -> Self {
         mark_as_ours();
         thread::precise_timeouts();
-        let (shared, names) = (&*scheduler.shared, NameCache::new());
-        Self { scheduler, shared, id, searching: false, ended: false, names }
+        let shared = &*scheduler.shared;
+        Self { scheduler, shared, id, searching: false, ended: false }
     }
 
     pub(super) fn published(&self) -> &'a Published {

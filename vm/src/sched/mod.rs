@@ -50,8 +50,8 @@
 //! Locks, each held for a few instructions and never while a thread's code, a call or a hook runs:
 //! the idle lists; then, one at a time and never while holding another: a line (returners or
 //! calls), a timer heap, a source of the poller or the table of these, an LWP's post, the monitor's
-//! orders, the names of calls, the numbers of bound LWPs, who of these left last. An LWP's handle is
-//! locked while its kernel thread is started, outside all of these.
+//! orders, the numbers of bound LWPs, who of these left last. An LWP's handle is locked while its
+//! kernel thread is started, outside all of these.
 //!
 //! # What is promised
 //!
@@ -123,7 +123,7 @@ use self::monitor::Monitor;
 use self::poller::Poller;
 use self::processor::Processor;
 use self::queue::Injector;
-use self::report::{Names, Totals};
+use self::report::Totals;
 use self::stall::Holds;
 use self::timer::Clock;
 use crate::atomics::{Arc, AtomicBool, Condvar, Mutex, Weak, thread};
@@ -163,7 +163,6 @@ struct Shared<R: Runnable> {
     calls: Line<(R, Handoff)>,
     /// Own protocol.
     holds: Holds,
-    names: Names,
     totals: Totals,
     /// The kernel refused an LWP a moment ago. A hint: set by whoever was refused, cleared by the
     /// monitor.
@@ -204,7 +203,6 @@ impl<R: Runnable> Scheduler<R> {
             returners: Line::new(),
             calls: Line::new(),
             holds: Holds::new(),
-            names: Names::new(),
             totals: Totals::default(),
             refusing: AtomicBool::new(false),
             closing: AtomicBool::new(false),

@@ -33,8 +33,8 @@ pub trait Runnable: Clone + Send + Sync + 'static {
     /// lose its processor meanwhile, so this touches nothing but the call. `run` follows.
     fn call(&self);
 
-    /// The name of the call being asked for, for [`Scheduler::lwps`].
-    fn call_name(&self) -> &'static str;
+    /// What tells the thread from others in listings: [`Scheduler::lwps`] gives it back.
+    fn number(&self) -> u64;
 
     /// The word in which parks and wake-ups of this thread meet.
     fn park_word(&self) -> &ParkWord;
