@@ -54,7 +54,9 @@
 //! - *Work conservation*: no LWP sleeps with an idle processor while a thread waits in a queue. A
 //!   thread in a next-slot whose owner runs is the exception: it waits for the end of the slice,
 //!   unless a searcher comes by.
-//! - *Fairness*: see [`find`] for the order and its bounds.
+//! - *Fairness*: a thread that can run does so within a number of slices in proportion to how many
+//!   can; see [`find`] for the order and the bound, `docs/scheduler.md` for what a slice is.
+//! - *Virtual time* moves with what threads do ([`timer`]): none of them stops the clock.
 //! - *No lost thread*: a refused kernel thread, a full house of calls and a shutdown leave every
 //!   thread in a queue where it is found, or drop it.
 //! - *Progress*: a processor always finds an LWP (see [`call`] for how many are set aside).
