@@ -237,11 +237,11 @@ impl<'a> Machine<'a> {
         }
     }
 
-    /// After a slow path: drops cost fuel, and a limit may have been passed.
+    /// After a slow path: what was done to values costs fuel, and a limit may have been passed.
     #[inline]
     pub(super) fn account(&mut self) {
         let heap = &self.state().heap;
-        let (work, exceeded) = (heap.take_drop_work(), heap.exceeded());
+        let (work, exceeded) = (heap.take_work(), heap.exceeded());
         self.fuel = self.fuel.saturating_sub(work.cast_signed());
         if exceeded {
             self.look_soon();

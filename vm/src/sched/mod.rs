@@ -117,6 +117,9 @@ use self::queue::Injector;
 use self::report::{Names, Totals};
 use self::stall::Holds;
 use self::timer::Clock;
+#[cfg(test)]
+#[cfg(not(loom))]
+pub(crate) use self::timer::NANOS_PER_FUEL;
 use crate::atomics::{Arc, AtomicBool, Condvar, Mutex, Weak, thread};
 
 /// A scheduler. Clones are handles to the same one.

@@ -3,5 +3,7 @@
 
 mod calls;
 mod ends;
+mod fair;
 mod runs;
+mod scenario;
 mod toy;

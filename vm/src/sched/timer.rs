@@ -26,7 +26,7 @@ use crate::atomics::{AtomicU64, Mutex, Ordering};
 
 /// By how much a unit of fuel moves a virtual clock. About what one takes in a release build: a turn
 /// of a loop with some arithmetic 9 ns, a call of a small function 5 ns.
-pub(super) const NANOS_PER_FUEL: u64 = 10;
+pub(crate) const NANOS_PER_FUEL: u64 = 10;
 
 /// The source of all time.
 #[derive(Debug)]
