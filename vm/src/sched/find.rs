@@ -40,12 +40,14 @@ use super::park::Ready;
 use super::processor::{Core, Turn};
 use super::run::{Handoff, Runnable, Time};
 use super::slot::Filling;
-use crate::atomics::{AtomicUsize, Mutex, Ordering, thread};
+use crate::atomics::{AtomicUsize, Mutex, Ordering, Spot, sound, thread};
 
 /// The clock is read for the timers once in so many slices; one less than a power of two.
 const TIMER_LOOK_MASK: u64 = 7;
 /// How often a searcher goes round all processors before it gives up.
-const ROUNDS: usize = 4;
+const ROUNDS: usize = if cfg!(loom) { 1 } else { 4 };
+/// How often it pauses after the first round; after each further one twice as often.
+const PAUSES: usize = if cfg!(loom) { 0 } else { 16 };
 /// How long a thread must have been in a next-slot whose owner runs before a thief may have it.
 /// Longer than a park and a switch, so that it is rarely stolen from an owner about to run it.
 const SLOT_AGE_NANOS: u64 = 3_000;
@@ -136,7 +138,7 @@ impl<R: Runnable> Shared<R> {
     pub(super) fn submit(&self, thread: R) {
         self.injector.push(thread);
         self.wake_rule();
-        if self.closing() {
+        if sound(Spot::SubmitClosing) && self.closing() {
             // The queues may have been emptied before our push; nobody else will do it again.
             self.drop_injected();
         }
@@ -230,7 +232,7 @@ impl<'a, R: Runnable> Lwp<'a, R> {
             {
                 return Some(Work::run(thread));
             }
-            for _ in 0..16 << round {
+            for _ in 0..PAUSES << round {
                 thread::spin();
             }
         }

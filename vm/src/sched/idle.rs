@@ -35,7 +35,7 @@
 //! the whole list in it (no room for the numbers, and going idle is slow anyway).
 
 use super::run::Time;
-use crate::atomics::{AtomicUsize, Mutex, MutexGuard, Ordering, Spot, fence_at};
+use crate::atomics::{AtomicUsize, Mutex, MutexGuard, Ordering, Spot, fence_at, sound};
 
 const SEARCHING_ONE: usize = 1;
 const IDLE_ONE: usize = 1 << 16;
@@ -163,7 +163,7 @@ impl Idle {
     /// woken, or nobody can be: no LWP is parked and no more may be made.
     pub(super) fn claim(&self) -> Option<Claim> {
         let mut lists = self.lock();
-        if lists.closed || !self.counts().wants_wake() {
+        if lists.closed && sound(Spot::ClosedLists) || !self.counts().wants_wake() {
             return None;
         }
         let (lwp, is_new) = match lists.next_sleeper() {

@@ -173,6 +173,21 @@ impl<R: Runnable> Scheduler<R> {
     /// Starts a scheduler: the monitor and one LWP; further LWPs are made when there is work for
     /// them.
     pub fn new(config: Config, hooks: Box<dyn Hooks>) -> Result<Self, StartError> {
+        let scheduler = Self::unstarted(config, hooks);
+        let watched = scheduler.clone();
+        let monitor = thread::start("lisle-monitor".to_owned(), 0, move || watched.monitor_main())
+            .map_err(|source| StartError { source })?;
+        scheduler.shared.monitor.set_handle(monitor);
+        scheduler.shared.wake_one();
+        if scheduler.shared.totals.lwps_refused.get() != 0 {
+            scheduler.shutdown();
+            return Err(StartError { source: std::io::ErrorKind::WouldBlock.into() });
+        }
+        Ok(scheduler)
+    }
+
+    /// A scheduler without kernel threads yet.
+    fn unstarted(config: Config, hooks: Box<dyn Hooks>) -> Self {
         let config = config.settled();
         let seed = config.seed.unwrap_or_else(Chooser::fresh_seed);
         let calls_max = config.max_lwps - config.processors * call::LWPS_PER_PROCESSOR;
@@ -202,17 +217,7 @@ impl<R: Runnable> Scheduler<R> {
             refuse: AtomicBool::new(false),
             config,
         });
-        let scheduler = Self { shared };
-        let watched = scheduler.clone();
-        let monitor = thread::start("lisle-monitor".to_owned(), 0, move || watched.monitor_main())
-            .map_err(|source| StartError { source })?;
-        scheduler.shared.monitor.set_handle(monitor);
-        scheduler.shared.wake_one();
-        if scheduler.shared.totals.lwps_refused.get() != 0 {
-            scheduler.shutdown();
-            return Err(StartError { source: std::io::ErrorKind::WouldBlock.into() });
-        }
-        Ok(scheduler)
+        Self { shared }
     }
 
     /// Adds a new thread, from any kernel thread. Dropped if the scheduler is being shut down.

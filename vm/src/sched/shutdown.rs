@@ -18,7 +18,7 @@
 use super::lwp::is_ours;
 use super::run::Runnable;
 use super::{Scheduler, Shared};
-use crate::atomics::{Ordering, fence};
+use crate::atomics::{Ordering, Spot, fence, sound};
 
 impl<R: Runnable> Shared<R> {
     /// Is the scheduler being shut down?
@@ -77,7 +77,9 @@ impl<R: Runnable> Scheduler<R> {
     pub fn shutdown(&self) {
         let shared = &*self.shared;
         // Step 1.
-        shared.closing.store(true, Ordering::SeqCst);
+        if sound(Spot::ClosingFirst) {
+            shared.closing.store(true, Ordering::SeqCst);
+        }
         fence(Ordering::SeqCst);
         // Step 2.
         let sleepers = {
@@ -87,6 +89,9 @@ impl<R: Runnable> Scheduler<R> {
         };
         for sleeper in sleepers {
             shared.lwps[sleeper].post.poke();
+        }
+        if !sound(Spot::ClosingFirst) {
+            shared.closing.store(true, Ordering::SeqCst);
         }
         if is_ours() {
             return;
