@@ -25,13 +25,12 @@
 use lisle_compiler::bytecode::Arm as ArmKind;
 
 use crate::{
-    atomics::MutexGuard,
     builtins::{
         channel::{ChannelHandle, channel_of, close, closed, sendable},
         thread::{joins_itself, outcome, thread_of},
         time::{self, Last, Tick, Ticks},
     },
-    chan::{After, Put, State, Take},
+    chan::{After, Put, Several, State, Take},
     sched::Time,
     thread::{Delivery, End, Joining, Memo, ThreadRef, Ticket, WaitReason, WaitToken},
     value::{Kind, Owned, Shared, error},
@@ -311,8 +310,7 @@ impl Selecting {
 
 /// The locked channels of all arms.
 struct Locked<'a> {
-    /// In the order of their numbers.
-    channels: Vec<(u64, MutexGuard<'a, State<WaitToken>>)>,
+    channels: Several<'a, WaitToken>,
     /// The time, if any arm depends on it.
     now: Time,
 }
@@ -320,18 +318,13 @@ struct Locked<'a> {
 impl<'a> Locked<'a> {
     /// Step 1.
     fn new(arms: &'a [Arm], now: Time) -> Self {
-        let mut channels: Vec<_> =
-            arms.iter().filter(|arm| has_channel(arm)).map(|arm| channel(arm).channel()).collect();
-        channels.sort_unstable_by_key(|channel| channel.id());
-        channels.dedup_by_key(|channel| channel.id());
-        let channels = channels.into_iter().map(|channel| (channel.id(), channel.lock())).collect();
+        let channels = arms.iter().filter(|arm| has_channel(arm));
+        let channels = Several::lock(channels.map(|arm| channel(arm).channel()));
         Self { channels, now }
     }
 
     fn of(&mut self, arm: &Arm) -> &mut State<WaitToken> {
-        let id = channel(arm).channel().id();
-        let i = self.channels.iter().position(|(locked, _)| *locked == id);
-        &mut self.channels[i.expect("the channels of all arms are locked")].1
+        self.channels.of(channel(arm).channel())
     }
 
     fn is_ready(&mut self, arm: &Arm, after: &mut After<WaitToken>) -> bool {

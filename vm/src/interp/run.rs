@@ -174,12 +174,12 @@ fn slice(
     }
     m.state().held = None;
     let outcome = execute(&mut m);
+    m.settle();
     if outcome == Outcome::Done {
         return outcome;
     }
     m.shrink_stack();
     let place = m.save();
-    m.settle();
     let left = m.fuel;
     let state = m.state();
     (state.place, state.slice) = (place, left);
@@ -219,11 +219,12 @@ impl<'a> Machine<'a> {
         self.fuel = self.granted;
     }
 
-    /// Takes what was used off the thread's fuel.
+    /// Takes what was used off the thread's fuel, and tells the scheduler.
     fn settle(&mut self) {
         self.fuel += std::mem::take(&mut self.saved);
-        let used = u64::try_from(self.granted - self.fuel).unwrap_or(0);
+        let used = u64::try_from(self.granted.saturating_sub(self.fuel)).unwrap_or(0);
         self.granted = self.fuel;
+        self.context().used(used);
         let state = self.state();
         state.fuel = state.fuel.map(|left| left.saturating_sub(used));
     }
@@ -255,12 +256,12 @@ impl<'a> Machine<'a> {
         }
     }
 
-    /// After a slow path: drops cost fuel, and a limit may have been passed.
+    /// After a slow path: what was done to values costs fuel, and a limit may have been passed.
     #[inline]
     pub(super) fn account(&mut self) {
         let heap = &self.state().heap;
-        let (work, exceeded) = (heap.take_drop_work(), heap.exceeded());
-        self.fuel -= work.cast_signed();
+        let (work, exceeded) = (heap.take_work(), heap.exceeded());
+        self.fuel = self.fuel.saturating_sub(work.cast_signed());
         if exceeded {
             self.look_soon();
         }

@@ -27,7 +27,7 @@ use crate::atomics::{Condvar, Mutex, Ordering, Spot, sound, thread};
 /// How many calls a thread may make in one slice while others wait for its processor.
 const CALLS_PER_SLICE: u32 = 32;
 
-std::thread_local! {
+crate::atomics::per_kernel_thread! {
     /// Does this kernel thread belong to a scheduler, whichever?
     static IS_OURS: Cell<bool> = const { Cell::new(false) };
 }
@@ -541,7 +541,7 @@ impl<'a, R: Runnable> Lwp<'a, R> {
     ///
     /// Who sets a timer asks under the lock of the lists what the keeper knows, and pokes nobody if
     /// that is early enough. So what was read before the lock is read again after it.
-    fn keep_time(&self) -> Time {
+    pub(super) fn keep_time(&self) -> Time {
         let shared = self.shared;
         let mut next = shared.next_deadline();
         loop {
@@ -552,7 +552,7 @@ impl<'a, R: Runnable> Lwp<'a, R> {
                 shared.idle.keep(self.id, next)
             };
             let again = shared.next_deadline();
-            if again >= next {
+            if again >= next || !sound(Spot::KeeperAgain) {
                 return if kept { next } else { Time::NEVER };
             }
             next = again;

@@ -131,8 +131,8 @@ impl<R: Runnable> Context<'_, R> {
         shared.push_local(self.core, thread);
     }
 
-    /// Makes a parked thread ready: it runs next on this processor, unless three in a row have
-    /// jumped the queue. To be called by whoever won the claim of the thread's wait.
+    /// Makes a parked thread ready: it runs next on this processor, unless it is the
+    /// turn of others. To be called by whoever won the claim of the thread's wait.
     pub fn ready(&mut self, thread: R) {
         self.scheduler.shared.ready_local(self.core, self.processor, thread);
     }
@@ -148,6 +148,13 @@ impl<R: Runnable> Context<'_, R> {
     /// The time.
     pub fn now(&self) -> Time {
         self.scheduler.now()
+    }
+
+    /// The thread has used so much fuel since it last said so: a virtual clock moves on by that. A
+    /// thread that can go on for ever uses some in each slice, and says so at the end of it.
+    #[inline]
+    pub fn used(&mut self, fuel: u64) {
+        self.scheduler.shared.clock.pass(fuel);
     }
 
     /// The source of this processor's random choices.

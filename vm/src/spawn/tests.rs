@@ -2,6 +2,9 @@
 //! as they are shipped. Each program runs with several numbers of processors and seeds, and must
 //! leave nothing behind: no thread, no byte.
 
+mod virtual_time;
+mod work;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -24,7 +27,10 @@ struct Host {
 
 impl Host {
     fn new(processors: usize, seed: u64) -> Self {
-        let config = Config { processors, seed: Some(seed), ..Config::default() };
+        Self::with(Config { processors, seed: Some(seed), ..Config::default() })
+    }
+
+    fn with(config: Config) -> Self {
         let vm = VmShared::new(VmOptions::default(), config).expect("a scheduler starts");
         // A stall is the deadlock of all.
         vm.awaited.lock().programs = 1;
@@ -56,7 +62,7 @@ impl Host {
         }
         let options = Options::new(&environment);
         let compiled = compile(&Source::new("test.lisle", text), &options);
-        let Some(unit) = compiled.unit else { panic!("{:?}", compiled.diagnostics) };
+        let Some(unit) = compiled.unit else { panic!("{:?}\n{text}", compiled.diagnostics) };
         link(&self.vm, &unit, Globals::new(false)).expect("what compiles links")
     }
 
