@@ -51,6 +51,9 @@ pub(crate) fn stalled(vm: &Arc<VmShared>) -> bool {
     if vm.scheduler().is_held() {
         return false;
     }
+    // Until all are told: those that go on first may end meanwhile, and what is left would look like
+    // another stall.
+    let _telling = vm.scheduler().hold();
     let error = Shared::new(uncatchable(Kind::Deadlock, describe(vm, &all)));
     let told_again =
         !awaited.is_empty() && awaited.iter().all(|thread| thread.flags() & cancel::DEADLOCK != 0);
@@ -63,8 +66,12 @@ pub(crate) fn stalled(vm: &Arc<VmShared>) -> bool {
         (&awaited, awaited.clone())
     };
     vm.program.set_deadlock(error, bearers.iter().map(|thread| thread.id()).collect());
+    // All are told before any of them goes on: who joins a bearer learns of the deadlock as one who
+    // was told, not by the bearer's failure, which is told once.
     for thread in told {
         thread.set_flags(cancel::DEADLOCK);
+    }
+    for thread in told {
         if thread.wait.interrupt(EVERY_LEVEL, Delivery::Interrupted) == Interrupt::Claimed {
             vm.scheduler().ready(thread.clone());
         }

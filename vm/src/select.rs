@@ -115,6 +115,7 @@ pub(crate) fn resume(waits: &mut Waits<'_, '_>) -> Result<Progress<Chosen>, Owne
             }
         },
         Some(Delivery::Woken { arm }) => {
+            waits.told_of_deadlock()?;
             let thread = thread_of(&selecting.arms[arm as usize].subject)?;
             match thread.done.join(|| None) {
                 Joining::Ended(end) => (arm as usize, Outcome::Joined(end)),

@@ -15,7 +15,7 @@ use crate::{
     native::{Call, Cx, ReceiverSlot},
     sched::{Scheduler, Time},
     scope,
-    thread::{Delivery, ThreadRef, ThreadState, WaitReason, WaitToken, Wake, level_of},
+    thread::{Delivery, ThreadRef, ThreadState, WaitReason, WaitToken, Wake, cancel, level_of},
     value::{Kind, Owned, View, error},
 };
 
@@ -81,6 +81,11 @@ impl<'c, 'a> Waits<'c, 'a> {
     /// be done about it now.
     pub(crate) fn look(&mut self) -> Result<(), Owned> {
         scope::interruption(self.thread, self.state).map_or(Ok(()), Err)
+    }
+
+    /// What the thread waited for has come by a deadlock of which it was told as well: throws that.
+    pub(crate) fn told_of_deadlock(&mut self) -> Result<(), Owned> {
+        if self.thread.flags() & cancel::DEADLOCK == 0 { Ok(()) } else { self.look() }
     }
 
     /// A request ended the wait: what to throw.

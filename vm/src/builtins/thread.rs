@@ -138,6 +138,7 @@ pub(crate) fn join(
     if thread == waits.thread {
         return Err(joins_itself());
     }
+    waits.told_of_deadlock()?;
     loop {
         let begin = waits.begin(WaitReason::Join(thread.id()));
         match thread.done.join(|| begin.begin()) {
