@@ -9,6 +9,7 @@
 //! |---|---|
 //! | `expect: text` | the next line of stdout is exactly `text` |
 //! | `expect unordered: text` | stdout holds the line `text`, wherever it stands |
+//! | `expect metric: name unit` | stdout holds a line `# name VALUE unit`, where the value is a number |
 //! | `expect error: text` | compiling reports an error on this line that contains `text` |
 //! | `expect warning: text` | compiling reports a warning on this line that contains `text` |
 //! | `expect runtime error: kind: text` | an error of this kind is reported on this line and its message contains `text`; `: text` may be left out |
@@ -34,6 +35,8 @@ pub(crate) struct Expectations {
     ordered: Vec<String>,
     /// Lines of stdout, in any order.
     unordered: Vec<String>,
+    /// Name and unit of lines of stdout that say what was measured, in any order.
+    metrics: Vec<(String, String)>,
     /// Compile errors and warnings, and run-time errors, each with its line.
     reports: Vec<Expected>,
     /// Functions named in a report, in order.
@@ -152,6 +155,10 @@ impl Expectations {
         match name {
             "expect" => self.ordered.push(exact.into()),
             "expect unordered" => self.unordered.push(exact.into()),
+            "expect metric" => {
+                let (name, unit) = text.split_once(' ').ok_or_else(unknown)?;
+                self.metrics.push((name.into(), unit.into()));
+            }
             "expect error" => report(Sort::CompileError, "", text),
             "expect warning" => report(Sort::Warning, "", text),
             "expect runtime error" => {
@@ -196,6 +203,12 @@ impl Expectations {
             match lines.iter().position(|line| line == text) {
                 Some(at) => drop(lines.remove(at)),
                 None => wrong.push(format!("stdout: no line `{text}`")),
+            }
+        }
+        for (name, unit) in &self.metrics {
+            match lines.iter().position(|line| is_metric(line, name, unit)) {
+                Some(at) => drop(lines.remove(at)),
+                None => wrong.push(format!("stdout: no line `# {name} VALUE {unit}`")),
             }
         }
         let mut lines = lines.into_iter();
@@ -371,9 +384,10 @@ fn promise(line: &str) -> Option<&str> {
 }
 
 fn is_promise(comment: &str) -> bool {
-    const NAMES: [&str; 13] = [
+    const NAMES: [&str; 14] = [
         "expect",
         "expect unordered",
+        "expect metric",
         "expect error",
         "expect warning",
         "expect runtime error",
@@ -394,6 +408,16 @@ fn is_promise(comment: &str) -> bool {
 fn looks_like_one(comment: &str) -> bool {
     let word = comment.split(|c: char| !c.is_ascii_alphabetic()).next().unwrap_or("");
     word.starts_with("expect") || (!word.is_empty() && comment[word.len()..].starts_with(':'))
+}
+
+/// Is the line `# name VALUE unit`, as benchmarks print what they measure?
+fn is_metric(line: &str, name: &str, unit: &str) -> bool {
+    match line.split(' ').collect::<Vec<_>>()[..] {
+        ["#", its_name, value, its_unit] => {
+            its_name == name && its_unit == unit && number::<f64>(value).is_ok_and(f64::is_finite)
+        }
+        _ => false,
+    }
 }
 
 fn number<N: std::str::FromStr>(text: &str) -> Result<N, String> {
@@ -421,11 +445,12 @@ pub(crate) mod checks {
     use super::{Expectations, Outcome};
 
     /// Name and body.
-    pub(crate) const ALL: [(&str, fn() -> Result<(), String>); 6] = [
+    pub(crate) const ALL: [(&str, fn() -> Result<(), String>); 7] = [
         ("reads_every_form", reads_every_form),
         ("unknown_form_is_refused", unknown_form_is_refused),
         ("text_in_strings_is_no_promise", text_in_strings_is_no_promise),
         ("stdout_lines_are_all_accounted_for", stdout_lines_are_all_accounted_for),
+        ("metrics_match_by_name_and_unit", metrics_match_by_name_and_unit),
         ("reports_match_by_line_and_text", reports_match_by_line_and_text),
         ("quoted_source_does_not_count", quoted_source_does_not_count),
     ];
@@ -441,11 +466,13 @@ pub(crate) mod checks {
     fn reads_every_form() -> Result<(), String> {
         let found = Expectations::parse(
             "print(1)    # expect: 1\n# expect:\n# expect unordered: a  b\nx  # expect error: no x\n\
-             # expect runtime error: key: k\n# expect trace: f\n# expect deadlock\n# exit: 3\n\
+             # expect metric: t ns/op\n# expect runtime error: key: k\n# expect trace: f\n\
+             # expect deadlock\n# exit: 3\n\
              # stdin: one two\n# args: a $TMP\n# procs: 1, 2,8\n# expect stderr: t\n# an aside\n",
         )?;
         that(found.ordered == ["1", ""], "ordered")?;
         that(found.unordered == ["a  b"], "unordered")?;
+        that(found.metrics == [("t".into(), "ns/op".into())], "metric")?;
         that(found.reports[0].line == 4 && found.reports[0].text == "no x", "compile error")?;
         that(found.reports[1].kind == "key" && found.reports[1].text == "k", "run-time error")?;
         that(found.trace == ["f"] && found.deadlock && found.exit == Some(3), "ending")?;
@@ -456,8 +483,14 @@ pub(crate) mod checks {
     }
 
     fn unknown_form_is_refused() -> Result<(), String> {
-        for line in ["1  # expects: 1", "# expect eror: x", "# expect", "# exits: 1", "# exit: one"]
-        {
+        for line in [
+            "1  # expects: 1",
+            "# expect eror: x",
+            "# expect",
+            "# expect metric: t",
+            "# exits: 1",
+            "# exit: one",
+        ] {
             that(Expectations::parse(line).is_err(), line)?;
         }
         Ok(())
@@ -477,6 +510,17 @@ pub(crate) mod checks {
         }
         that(found.check(&outcome("a\nb\nx\n", "", 1)).is_err(), "status")?;
         that(found.check(&outcome("a\nb\nx\n", "noise", 0)).is_err(), "stderr")
+    }
+
+    fn metrics_match_by_name_and_unit() -> Result<(), String> {
+        let found = Expectations::parse("# expect: a\n# expect metric: t ns/op")?;
+        found.check(&outcome("a\n# t 1.500 ns/op\n", "", 0))?;
+        found.check(&outcome("# t -2 ns/op\na\n", "", 0))?;
+        for line in ["", "# u 1 ns/op", "# t 1 ms", "# t x ns/op", "# t nan ns/op", "t 1 ns/op"] {
+            that(found.check(&outcome(&format!("a\n{line}\n"), "", 0)).is_err(), line)?;
+        }
+        let twice = "a\n# t 1 ns/op\n# t 1 ns/op\n";
+        that(found.check(&outcome(twice, "", 0)).is_err(), "a second line")
     }
 
     fn reports_match_by_line_and_text() -> Result<(), String> {

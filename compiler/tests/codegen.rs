@@ -33,7 +33,7 @@ fn environment() -> Environment {
         ("time", "now mono after ticker"),
         ("sync", "mutex atomic semaphore barrier waitgroup once"),
         ("thread", "spawn current all cancel_scope map timeout"),
-        ("runtime", "lwps threads stats model dump"),
+        ("runtime", "lwps threads stats model dump deadlocks"),
     ];
     for (module, members) in modules {
         let members = members.split_whitespace().map(|m| (m.into(), None)).collect();

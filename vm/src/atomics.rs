@@ -101,6 +101,19 @@ impl Condvar {
     }
 }
 
+/// Data of its own for each kernel thread, or thread of a model.
+#[cfg(loom)]
+macro_rules! per_kernel_thread {
+    ($(#[$attribute:meta])* static $name:ident: $type:ty = const $init:block;) => {
+        loom::thread_local! { $(#[$attribute])* static $name: $type = $init; }
+    };
+}
+#[cfg(loom)]
+pub(crate) use per_kernel_thread;
+/// Data of its own for each kernel thread.
+#[cfg(not(loom))]
+pub use std::thread_local as per_kernel_thread;
+
 /// A cell whose accesses the model checker watches.
 #[cfg(loom)]
 pub use loom::cell::UnsafeCell;
@@ -244,6 +257,29 @@ pub enum Spot {
     SourceTick,
     /// Whoever sends mail to an LWP that sleeps in the poller kicks it.
     PostKick,
+    /// The fence between letting the last hold go and the look at the idle word.
+    HoldFence,
+    /// A hold that was taken, even if it has been let go, is seen by the question for a stall.
+    HoldMoves,
+    /// The fence between counting a hold and what its holder moves.
+    MoveFence,
+    /// The fence between the scan for a stall and the second look at the counts.
+    RecheckFence,
+    /// The second look at the counts before a stall is reported.
+    StallRecheck,
+    /// The look at the holds before the scan for a stall.
+    StallHeld,
+    /// The question is asked again when a hold has come and gone during a report taken back.
+    StallPassed,
+    /// A sleeper that was to keep the time looks at the timers again after it has said that it will
+    /// not.
+    KeeperAgain,
+    /// A shutdown is announced before the sleepers are told.
+    ClosingFirst,
+    /// No LWP is made or woken once the idle lists are closed.
+    ClosedLists,
+    /// Who submits looks whether a shutdown has begun, after the push.
+    SubmitClosing,
     /// The exchange that opens a wait.
     WaitBegin,
     /// The exchange that claims a wait.
@@ -252,10 +288,16 @@ pub enum Spot {
     WaitInterrupt,
     /// The look by which a wait does not begin past a request.
     WaitNotice,
+    /// The store that says what the next wait is for.
+    WaitDescribe,
     /// A waiter enters a channel's queue under the lock of its look at the channel.
     ChannelEnlist,
     /// A sender whose receiver was claimed by someone else tries the next.
     ChannelRetry,
+    /// A channel is marked closed under the lock under which its waiters are told.
+    ChannelClose,
+    /// Several channels are locked in the order of their numbers.
+    ChannelOrder,
     /// An unlocker whose waiter was claimed by someone else tries the next.
     MutexRetry,
     /// A releaser whose waiter was claimed by someone else tries the next.

@@ -14,14 +14,21 @@
 //! Cleanup may wait again. If that can never end either, there is another stall, and it is told in
 //! its turn; so each stall takes every thread at least one step further out.
 //!
+//! Threads that wait for each other in a circle are told of also while others live: in dumps, and to
+//! scripts that ask (`cycles.rs`). They are not stopped: somebody may.
+//!
 //! Runs on an LWP or the monitor, without any lock; what it reads of the threads was published
 //! before they parked, and stays, as none of them runs.
+
+mod cycles;
 
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+pub(crate) use cycles::{Cycle, Member, cycles};
+
 use crate::{
-    thread::{Delivery, EVERY_LEVEL, Interrupt, ThreadRef, cancel},
+    thread::{Delivery, EVERY_LEVEL, Interrupt, ThreadRef, Waiting, cancel},
     value::{self, Kind, Shared, View, uncatchable},
     vm::VmShared,
 };
@@ -75,7 +82,7 @@ fn bearer(all: &[ThreadRef]) -> Option<ThreadRef> {
 fn describe(vm: &VmShared, all: &[ThreadRef]) -> String {
     let mut text = "all threads wait for each other".to_owned();
     let waiting = all.iter().filter_map(|thread| Some((thread, thread.wait.waiting()?)));
-    for (thread, (reason, site)) in waiting.clone().take(LISTED) {
+    for (thread, Waiting { reason, site, .. }) in waiting.clone().take(LISTED) {
         write!(text, "\n  {} waits {reason}", thread.name()).expect("writing to a string");
         if let Some((file, line)) = vm.units.locate(site) {
             write!(text, " ({file}:{line})").expect("writing to a string");
@@ -84,6 +91,9 @@ fn describe(vm: &VmShared, all: &[ThreadRef]) -> String {
     let more = waiting.count().saturating_sub(LISTED);
     if more > 0 {
         write!(text, "\n  and {more} more").expect("writing to a string");
+    }
+    for cycle in cycles(vm).iter().take(LISTED) {
+        write!(text, "\n  in a circle: {cycle}").expect("writing to a string");
     }
     for thread in vm.program.unnoticed().iter().take(LISTED) {
         if let Some(failure) = thread.done.failure() {

@@ -130,7 +130,7 @@ where
                 Err(error) => (self.then)(call, Err(error)),
             })
         };
-        Ok(Next::Block(Handoff::Lazy, "flush", Box::new(work)))
+        Ok(Next::Block(Handoff::Lazy, Box::new(work)))
     }
 }
 
@@ -153,7 +153,7 @@ where
             let read = vm.stdin.take(wanted);
             Box::new(move |call| then(call, read))
         };
-        Ok(Next::Block(Handoff::Eager, "input", Box::new(work)))
+        Ok(Next::Block(Handoff::Eager, Box::new(work)))
     }
 }
 

@@ -352,7 +352,6 @@ impl<F: FnOnce() -> Finish + Send + 'static> Going for Blocking<F> {
     fn go(self: Box<Self>, _: &mut Call<'_>) -> NativeResult {
         Ok(Next::Block(
             Handoff::Lazy,
-            HOST_CALL,
             Box::new(move || match catch_unwind(AssertUnwindSafe(self.0)) {
                 Ok(finish) => finish,
                 Err(panic) => failing(Error::from_panic(&*panic)),
@@ -616,6 +615,7 @@ impl<T: HostObject> HostType<T> {
     ) -> Self {
         match native(signature, doc, count, run) {
             Ok(native) => {
+                let native = native.of(self.name);
                 self.methods.methods.insert(native.name.as_ref().into(), Arc::new(native));
                 self
             }
@@ -749,13 +749,9 @@ fn native(
     NativeDef::host(signature, doc, run).map_err(misuse)
 }
 
-/// What a blocking native of the host is called in dumps.
-const HOST_CALL: &str = "host call";
-
 fn block(handoff: Handoff, work: Work) -> Next {
     Next::Block(
         handoff,
-        HOST_CALL,
         Box::new(move || -> Finish {
             match catch_unwind(AssertUnwindSafe(work)) {
                 Ok(answer) => Box::new(move |_| {

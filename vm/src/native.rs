@@ -6,6 +6,7 @@
 //! it answers with one of
 //!
 //! - [`Next::Return`]: the result;
+//! - [`Next::Yield`]: other threads run first, and then the native is called again, as after a park;
 //! - [`Next::Park`]: it has entered the thread in some wait queue; when the thread is made ready
 //!   the *same* native is called again with the *same* arguments and receiver. So a native that may
 //!   park looks first whether it has been woken (see [`waiting`](crate::waiting));
@@ -24,6 +25,7 @@ use std::{
 
 use crate::{
     sched::{Context, Handoff},
+    scope,
     thread::{ThreadRef, ThreadState},
     value::{Kind, NativeCode, Operator, Owned, Shared, error},
     vm::VmShared,
@@ -67,12 +69,12 @@ pub enum NativeRun {
 pub enum Next {
     /// This is the result.
     Return(Owned),
-    /// The result is nil; other threads run first.
+    /// Other threads run first; then the native is called again.
     Yield,
     /// The thread waits; the native is called again when it is ready.
     Park,
-    /// The closure blocks in the kernel; the text names the call in dumps.
-    Block(Handoff, &'static str, Box<dyn FnOnce() -> Finish + Send>),
+    /// The closure blocks in the kernel.
+    Block(Handoff, Box<dyn FnOnce() -> Finish + Send>),
     /// Calls a function with arguments and goes on with its outcome.
     Call(Owned, Vec<Owned>, Resume),
     /// Calls a function with arguments, of which those whose bits are set may go to `mut`
@@ -180,6 +182,8 @@ pub struct MethodMap {
 pub struct NativeDef {
     /// Its name for traces and messages.
     pub name: Cow<'static, str>,
+    /// Its name with that of its module or type, as dumps show it.
+    pub label: Arc<str>,
     /// Its parameters.
     pub signature: Signature,
     /// One line for help.
@@ -199,6 +203,7 @@ impl NativeDef {
     ) -> Result<Self, String> {
         let (name, signature) = Signature::parse(signature)?;
         Ok(Self {
+            label: name.as_str().into(),
             name: Cow::Owned(name),
             signature,
             doc: doc.into(),
@@ -218,8 +223,14 @@ impl NativeDef {
             Ok((_, signature)) => signature,
             Err(what) => panic!("`{name}`: {what}"),
         };
-        let (name, doc) = (Cow::Borrowed(name), Cow::Borrowed(doc));
-        Self { name, signature, doc, mutating, run: NativeRun::Fn(run) }
+        let (label, name, doc) = (name.into(), Cow::Borrowed(name), Cow::Borrowed(doc));
+        Self { name, label, signature, doc, mutating, run: NativeRun::Fn(run) }
+    }
+
+    /// The same, as a member of a module or a method of a type.
+    #[must_use]
+    pub fn of(self, owner: &str) -> Self {
+        Self { label: format!("{owner}.{}", self.name).into(), ..self }
     }
 }
 
@@ -464,6 +475,12 @@ impl<'a> Call<'a> {
     /// The scheduler, as seen from the running thread.
     pub fn context(&mut self) -> &mut Cx<'a> {
         self.context
+    }
+
+    /// What the thread is to throw because of a request to stop.
+    pub(crate) fn interruption(&mut self) -> Option<Owned> {
+        // Nearly always there is none.
+        if self.thread.flags() == 0 { None } else { scope::interruption(self.thread, self.state) }
     }
 
     /// Takes `work` units of fuel: for natives whose work grows with their arguments. A unit is

@@ -63,6 +63,11 @@ pub(crate) fn interruption(thread: &ThreadRef, state: &mut ThreadState) -> Optio
     })
 }
 
+/// Is there a request that may be delivered now?
+pub(crate) fn is_told(thread: &ThreadRef, state: &ThreadState) -> bool {
+    thread.flags() != 0 && told(thread, state, state.shield).is_some()
+}
+
 /// The request that may be delivered to a thread in so many cleanup handlers.
 fn told<'s>(thread: &ThreadRef, state: &'s ThreadState, shield: u32) -> Option<Told<'s>> {
     let flags = thread.flags();

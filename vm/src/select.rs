@@ -25,13 +25,12 @@
 use lisle_compiler::bytecode::Arm as ArmKind;
 
 use crate::{
-    atomics::MutexGuard,
     builtins::{
         channel::{ChannelHandle, channel_of, close, closed, sendable},
         thread::{joins_itself, outcome, thread_of},
         time::{self, Last, Tick, Ticks},
     },
-    chan::{After, Put, State, Take},
+    chan::{After, Put, Several, State, Take},
     sched::Time,
     thread::{Delivery, End, Joining, Memo, ThreadRef, Ticket, WaitReason, WaitToken},
     value::{Kind, Owned, Shared, error},
@@ -69,7 +68,7 @@ struct Slot {
     item: Option<Shared>,
     /// The same, kept for another attempt: the queue's is lost when the wait is over.
     spare: Option<Shared>,
-    /// The place in the channel's queue.
+    /// The place in the queue of the channel, or of the thread's joiners.
     ticket: Option<Ticket>,
     /// When an `after` is over.
     at: Time,
@@ -119,7 +118,7 @@ pub(crate) fn resume(waits: &mut Waits<'_, '_>) -> Result<Progress<Chosen>, Owne
             let thread = thread_of(&selecting.arms[arm as usize].subject)?;
             match thread.done.join(|| None) {
                 Joining::Ended(end) => (arm as usize, Outcome::Joined(end)),
-                Joining::Waiting | Joining::Noticed => {
+                Joining::Waiting(_) | Joining::Noticed => {
                     unreachable!("a join arm is woken by the end of its thread")
                 }
             }
@@ -217,12 +216,17 @@ impl Selecting {
     }
 
     /// Step 4.
-    fn wait_for_rest(&self, waits: &mut Waits<'_, '_>, token: &WaitToken) -> Result<(), Owned> {
-        for (i, arm) in self.arms.iter().enumerate().filter(|(_, arm)| arm.kind == ArmKind::Join) {
+    fn wait_for_rest(&mut self, waits: &mut Waits<'_, '_>, token: &WaitToken) -> Result<(), Owned> {
+        let arms = self.arms.iter().zip(&mut self.slots).enumerate();
+        for (i, (arm, slot)) in arms.filter(|(_, (arm, _))| arm.kind == ArmKind::Join) {
             let token = token.with_arm(arm_number(i));
-            if !thread_of(&arm.subject)?.done.enlist(&token) && token.wake() {
-                waits.wake(Some(token));
-                return Ok(());
+            match thread_of(&arm.subject)?.done.enlist(&token) {
+                Ok(ticket) => slot.ticket = ticket,
+                Err(_) if token.wake() => {
+                    waits.wake(Some(token));
+                    return Ok(());
+                }
+                Err(_) => {}
             }
         }
         if self.is_timed() {
@@ -270,9 +274,9 @@ impl Selecting {
                     drop(channel(arm).channel().leave_senders(ticket));
                     slot.item.clone_from(&slot.spare);
                 }
-                (ArmKind::Join, _) => {
+                (ArmKind::Join, ticket) => {
                     if let Ok(thread) = thread_of(&arm.subject) {
-                        thread.done.leave(me);
+                        thread.done.leave(me, ticket);
                     }
                 }
                 (ArmKind::Recv | ArmKind::Send | ArmKind::After | ArmKind::Else, _) => {}
@@ -306,8 +310,7 @@ impl Selecting {
 
 /// The locked channels of all arms.
 struct Locked<'a> {
-    /// In the order of their numbers.
-    channels: Vec<(u64, MutexGuard<'a, State<WaitToken>>)>,
+    channels: Several<'a, WaitToken>,
     /// The time, if any arm depends on it.
     now: Time,
 }
@@ -315,18 +318,13 @@ struct Locked<'a> {
 impl<'a> Locked<'a> {
     /// Step 1.
     fn new(arms: &'a [Arm], now: Time) -> Self {
-        let mut channels: Vec<_> =
-            arms.iter().filter(|arm| has_channel(arm)).map(|arm| channel(arm).channel()).collect();
-        channels.sort_unstable_by_key(|channel| channel.id());
-        channels.dedup_by_key(|channel| channel.id());
-        let channels = channels.into_iter().map(|channel| (channel.id(), channel.lock())).collect();
+        let channels = arms.iter().filter(|arm| has_channel(arm));
+        let channels = Several::lock(channels.map(|arm| channel(arm).channel()));
         Self { channels, now }
     }
 
     fn of(&mut self, arm: &Arm) -> &mut State<WaitToken> {
-        let id = channel(arm).channel().id();
-        let i = self.channels.iter().position(|(locked, _)| *locked == id);
-        &mut self.channels[i.expect("the channels of all arms are locked")].1
+        self.channels.of(channel(arm).channel())
     }
 
     fn is_ready(&mut self, arm: &Arm, after: &mut After<WaitToken>) -> bool {
@@ -371,7 +369,7 @@ impl<'a> Locked<'a> {
             },
             ArmKind::Join => match thread_of(&arm.subject).ok()?.done.join(|| None) {
                 Joining::Ended(end) => Some(Outcome::Joined(end)),
-                Joining::Waiting | Joining::Noticed => None,
+                Joining::Waiting(_) | Joining::Noticed => None,
             },
             ArmKind::After | ArmKind::Else => None,
         }

@@ -106,8 +106,8 @@ pub(crate) fn spawn(
 pub(crate) fn explain(refused: &BindError) -> String {
     match refused {
         BindError::Refused { source, lwps } => format!(
-            "the kernel refuses another thread ({}) beside the {lwps} LWPs there are: wait until \
-             some have ended, raise its limits, or run threads that are not bound, as in the model m:n",
+            "the kernel refuses another kernel thread ({}) to a VM that has {lwps}: wait until some have \
+             ended, raise its limits, or use threads that are not bound, as in the model m:n",
             reason(source)
         ),
         BindError::Closing => refused.to_string(),

@@ -34,6 +34,7 @@ use crate::{
     rc::SharedHeap,
     sched::{Config, Hooks, Scheduler, StartError},
     symbols::Symbols,
+    sync::Contended,
     thread::{Program, Registry, ThreadRef, cancel},
     value::{Owned, Shared},
 };
@@ -85,6 +86,8 @@ pub struct VmShared {
     pub(crate) registry: Registry,
     /// What threads have in common besides the scheduler.
     pub(crate) program: Program,
+    /// The mutexes that threads have waited for.
+    pub(crate) contended: Arc<Contended>,
     /// What `print` writes to.
     pub stdout: Output,
     /// Where reports go.
@@ -169,6 +172,7 @@ impl VmShared {
             files: Files::default(),
             registry: Registry::default(),
             program: Program::default(),
+            contended: Arc::default(),
             stdout: Output::new(Box::new(io::stdout())),
             stderr: Output::new(Box::new(io::stderr())),
             stdin: Input::of_process(),

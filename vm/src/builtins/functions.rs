@@ -19,9 +19,9 @@ use crate::watch::parked;
 
 functions! {
     /// Writes the texts of its arguments, with a space between them, and ends the line.
-    "print" "(...values)" => |call| print(call, "print", |vm| &vm.stdout);
+    "print" "(...values)" => |call| print(call, |vm| &vm.stdout);
     /// As `print`, to standard error.
-    "eprint" "(...values)" => |call| print(call, "eprint", |vm| &vm.stderr);
+    "eprint" "(...values)" => |call| print(call, |vm| &vm.stderr);
     /// The next line of the input, without its end; nil when there is none. Writes `prompt` first.
     "input" "(prompt = nil)" => input;
     /// The text of a value.
@@ -59,11 +59,7 @@ functions! {
     "abs" "(x)" => |call| give(number::absolute(call.arg(0))?);
 }
 
-fn print(
-    call: &mut Call<'_>,
-    name: &'static str,
-    output: fn(&VmShared) -> &Output,
-) -> NativeResult {
+fn print(call: &mut Call<'_>, output: fn(&VmShared) -> &Output) -> NativeResult {
     let mut values = call.take(0);
     let Some(values) = values.list_mut() else { unreachable!("a rest parameter is a list") };
     texts::line(call, values.take_vec(), " ".to_owned(), move |call, mut line| {
@@ -74,7 +70,6 @@ fn print(
         let vm = Arc::clone(call.vm());
         Ok(Next::Block(
             Handoff::Lazy,
-            name,
             Box::new(move || -> Finish {
                 let result = output(&vm).flush();
                 Box::new(move |call| written(call, result))

@@ -1,12 +1,13 @@
 //! The module `runtime`: what the machine is doing.
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, sync::Arc};
 
 use crate::{
+    deadlock::{Cycle, Member, cycles},
     native::{Call, FunctionDef, NativeResult, Next},
     rc::Heap,
-    sched::LwpState,
-    thread::ThreadRef,
+    sched::{LwpInfo, LwpState},
+    thread::{InCall, ThreadRef, Waiting},
     value::{MapObject, Owned},
     vm::VmShared,
 };
@@ -43,33 +44,64 @@ pub static FUNCTIONS: &[FunctionDef] = &[
         doc: "All threads, and what each of them is doing, as a text.",
         run: dump,
     },
+    FunctionDef {
+        name: "deadlocks",
+        signature: "()",
+        doc: "Threads that wait for each other in a circle, by mutexes and joins: a list of lists of maps.",
+        run: deadlocks,
+    },
 ];
 
 fn lwps(call: &mut Call<'_>) -> NativeResult {
-    let entry = |lwp: crate::sched::LwpInfo| {
-        let mut map = MapObject::with_capacity(5);
+    let vm = call.vm().clone();
+    let entry = |lwp: LwpInfo| {
+        let mut map = MapObject::with_capacity(7);
         map.insert_str("id", int(lwp.id as u64));
-        let (state, call) = state_of(lwp.state);
-        map.insert_str("state", Owned::str(state));
+        map.insert_str("state", Owned::str(state_of(lwp.state)));
         map.insert_str("bound", Owned::bool(lwp.bound));
         map.insert_str("processor", lwp.processor.map_or(Owned::NIL, |p| int(p as u64)));
-        if let Some((name, seconds)) = call {
-            map.insert_str("call", Owned::str(name));
-            map.insert_str("seconds", Owned::float(seconds));
+        if let LwpState::InCall { thread, time } = lwp.state {
+            map.insert_str("thread", int(thread));
+            map.insert_str(
+                "call",
+                call_of(&vm, thread).map_or(Owned::NIL, |name| Owned::str(&name)),
+            );
+            map.insert_str("seconds", Owned::float(time.as_secs_f64()));
         }
         Owned::map(map)
     };
-    let lwps = call.vm().scheduler().lwps();
+    let lwps = vm.scheduler().lwps();
     Ok(Next::Return(Owned::list(lwps.into_iter().map(entry).collect())))
 }
 
-fn state_of(state: LwpState) -> (&'static str, Option<(&'static str, f64)>) {
+fn state_of(state: LwpState) -> &'static str {
     match state {
-        LwpState::Running => ("running", None),
-        LwpState::InCall { name, time } => ("in call", Some((name, time.as_secs_f64()))),
-        LwpState::Searching => ("searching", None),
-        LwpState::Idle => ("idle", None),
-        LwpState::WaitingForProcessor => ("waiting for a processor", None),
+        LwpState::Running => "running",
+        LwpState::InCall { .. } => "in call",
+        LwpState::Searching => "searching",
+        LwpState::Idle => "idle",
+        LwpState::WaitingForProcessor => "waiting for a processor",
+    }
+}
+
+/// The name of the call that a thread makes; it may have ended since its LWP was looked at.
+fn call_of(vm: &VmShared, thread: u64) -> Option<Arc<str>> {
+    match vm.registry.get(thread)?.calling.now()? {
+        InCall::Asked(name) | InCall::Made(name) => Some(name),
+    }
+}
+
+/// What a thread does.
+enum Doing {
+    Running,
+    Waiting(Waiting),
+    Calling(InCall),
+}
+
+impl Doing {
+    fn of(thread: &ThreadRef) -> Self {
+        let waiting = || thread.wait.waiting().map(Self::Waiting);
+        thread.calling.now().map(Self::Calling).or_else(waiting).unwrap_or(Self::Running)
     }
 }
 
@@ -81,13 +113,23 @@ fn threads(call: &mut Call<'_>) -> NativeResult {
         let mut map = MapObject::with_capacity(6);
         map.insert_str("id", int(thread.id()));
         map.insert_str("name", Owned::str(&thread.name()));
-        let waiting = thread.wait.waiting();
-        let state = if waiting.is_some() { "waiting" } else { "running" };
-        map.insert_str("state", Owned::str(state));
-        if let Some((reason, site)) = waiting {
-            map.insert_str("waits", Owned::string(reason.to_string()));
-            if let Some(place) = place(&vm, site) {
-                map.insert_str("at", Owned::string(place));
+        let mut tell = |state: &str, more: Option<(&str, String)>| {
+            map.insert_str("state", Owned::str(state));
+            if let Some((key, text)) = more {
+                map.insert_str(key, Owned::string(text));
+            }
+        };
+        match Doing::of(thread) {
+            Doing::Running => tell("running", None),
+            Doing::Calling(InCall::Made(name)) => tell("in call", Some(("call", name.to_string()))),
+            Doing::Calling(InCall::Asked(name)) => {
+                tell("waiting", Some(("waits", format!("for its turn to call {name}"))));
+            }
+            Doing::Waiting(Waiting { reason, site, .. }) => {
+                tell("waiting", Some(("waits", reason.to_string())));
+                if let Some(place) = place(&vm, site) {
+                    map.insert_str("at", Owned::string(place));
+                }
             }
         }
         map.insert_str("background", Owned::bool(thread.background()));
@@ -138,28 +180,60 @@ fn dump(call: &mut Call<'_>) -> NativeResult {
     Ok(Next::Return(Owned::string(text)))
 }
 
-/// All LWPs and threads, one a line.
+fn deadlocks(call: &mut Call<'_>) -> NativeResult {
+    let vm = call.vm().clone();
+    call.charge(vm.threads_live() * 4);
+    let list = |cycle: &Cycle| {
+        let entry = |member: &Member| {
+            let mut map = MapObject::with_capacity(4);
+            map.insert_str("id", int(member.thread.id()));
+            map.insert_str("name", Owned::str(&member.thread.name()));
+            map.insert_str("waits", Owned::string(member.waiting.reason.to_string()));
+            let at = place(&vm, member.waiting.site);
+            map.insert_str("at", at.map_or(Owned::NIL, Owned::string));
+            Owned::map(map)
+        };
+        Owned::list(cycle.members().iter().map(entry).collect())
+    };
+    Ok(Next::Return(Owned::list(cycles(&vm).iter().map(list).collect())))
+}
+
+/// All LWPs and threads, one a line; then what is wrong.
 pub(crate) fn describe(vm: &VmShared) -> String {
     let mut text = String::new();
     let mut line = |args: std::fmt::Arguments<'_>| {
         writeln!(text, "{args}").expect("writing to a string");
     };
     for lwp in vm.scheduler().lwps() {
-        let (state, call) = state_of(lwp.state);
-        let call = call.map_or(String::new(), |(name, time)| format!(" {name} for {time:.3}s"));
+        let state = state_of(lwp.state);
+        let call = match lwp.state {
+            LwpState::InCall { thread, time } => {
+                let name = call_of(vm, thread).map_or(String::new(), |name| format!(" {name}"));
+                format!("{name} for {:.3}s, thread {thread}", time.as_secs_f64())
+            }
+            LwpState::Running
+            | LwpState::Searching
+            | LwpState::Idle
+            | LwpState::WaitingForProcessor => String::new(),
+        };
         let holds = lwp.processor.map_or(String::new(), |p| format!(", processor {p}"));
         let bound = if lwp.bound { " (bound)" } else { "" };
         line(format_args!("lwp {}{bound}: {state}{call}{holds}", lwp.id));
     }
     for thread in vm.threads() {
-        let doing = match thread.wait.waiting() {
-            None => "running".to_owned(),
-            Some((reason, site)) => {
+        let doing = match Doing::of(&thread) {
+            Doing::Running => "running".to_owned(),
+            Doing::Calling(InCall::Made(name)) => format!("in call {name}"),
+            Doing::Calling(InCall::Asked(name)) => format!("waits for its turn to call {name}"),
+            Doing::Waiting(Waiting { reason, site, .. }) => {
                 let at = place(vm, site).map_or(String::new(), |place| format!(" at {place}"));
                 format!("waits {reason}{at}")
             }
         };
         line(format_args!("thread {} `{}`: {doing}", thread.id(), thread.name()));
+    }
+    for cycle in cycles(vm) {
+        line(format_args!("warning: deadlock: {cycle}"));
     }
     text
 }

@@ -43,7 +43,9 @@ methods! {
     "bytes" "()" => |call| {
         let this = this_text(call);
         room(this.byte_len())?;
-        give(Owned::bytes(this.as_bytes().to_vec()))
+        let bytes = this.as_bytes().to_vec();
+        call.charge(bytes.len() / 64);
+        give(Owned::bytes(bytes))
     };
     /// In capital letters.
     "to_upper" "()" => |call| changed(call, |text| text.to_uppercase());
@@ -95,9 +97,9 @@ methods! {
         text.chars().filter(|c| seen.insert(*c)).collect()
     });
     /// The least character, or nil.
-    "min" "()" => |call| give(this_text(call).as_str().chars().min().map(Owned::char));
+    "min" "()" => |call| extreme(call, |text| text.chars().min());
     /// The greatest character, or nil.
-    "max" "()" => |call| give(this_text(call).as_str().chars().max().map(Owned::char));
+    "max" "()" => |call| extreme(call, |text| text.chars().max());
     /// Strings of `n` characters each, the last of what is left.
     "chunks" "(n)" => chunks;
     /// Pairs `[a, b]` of elements, as many as the shorter of both has.
@@ -111,9 +113,23 @@ methods! {
 /// Gives a part of the receiver; all of it is no new object.
 fn part(call: &mut Call<'_>, of: fn(&str) -> &str) -> NativeResult {
     let this = this_text(call);
-    let part = of(this.as_str());
-    let all = part.len() == this.byte_len();
-    give(if all { call.receiver().clone() } else { Owned::str(part) })
+    let (part, len) = (of(this.as_str()), this.byte_len());
+    // What is taken off was looked at, what is left is copied.
+    let work = (len - part.len()) / 8 + part.len() / 64;
+    if part.len() == len {
+        return give(call.receiver().clone());
+    }
+    let part = Owned::str(part);
+    call.charge(work);
+    give(part)
+}
+
+/// Gives one of the receiver's characters, for which all are looked at.
+fn extreme(call: &mut Call<'_>, of: fn(&str) -> Option<char>) -> NativeResult {
+    let this = this_text(call);
+    let (found, len) = (of(this.as_str()), this.byte_len());
+    call.charge(len / 16);
+    give(found.map(Owned::char))
 }
 
 /// Gives a new text made of the whole receiver.

@@ -7,7 +7,7 @@ use crate::{
     native::{Call, FunctionDef, MethodDef, NativeResult, Next},
     scope,
     spawn::{ThreadHandle, spawn},
-    thread::{Delivery, End, Joining, ThreadOptions, ThreadRef, WaitReason},
+    thread::{Delivery, End, Joining, Memo, ThreadOptions, ThreadRef, WaitReason},
     value::{Kind, Owned, Shared, View, error},
     waiting::{Progress, Waits, duration},
 };
@@ -131,7 +131,8 @@ pub(crate) fn join(
     thread: &ThreadRef,
 ) -> Result<Progress<Owned>, Owned> {
     if let Some(Delivery::Interrupted) = waits.delivery() {
-        thread.done.leave(waits.thread);
+        let ticket = waits.state.parked.take_ticket();
+        thread.done.leave(waits.thread, ticket);
         return Err(waits.interrupted());
     }
     if thread == waits.thread {
@@ -141,7 +142,10 @@ pub(crate) fn join(
         let begin = waits.begin(WaitReason::Join(thread.id()));
         match thread.done.join(|| begin.begin()) {
             Joining::Ended(end) => return outcome(thread, end).map(Progress::Done),
-            Joining::Waiting => return Ok(Progress::Park),
+            Joining::Waiting(ticket) => {
+                waits.state.parked = ticket.map_or(Memo::Nothing, Memo::Ticket);
+                return Ok(Progress::Park);
+            }
             Joining::Noticed => waits.look()?,
         }
     }
@@ -196,7 +200,17 @@ fn sleep(call: &mut Call<'_>) -> NativeResult {
     }
 }
 
-fn yield_now(_: &mut Call<'_>) -> NativeResult {
+fn yield_now(call: &mut Call<'_>) -> NativeResult {
+    let mut waits = Waits::of(call);
+    let had_turn = matches!(std::mem::take(&mut waits.state.parked), Memo::Yielded);
+    // Before the others run and after: a request lands here whenever it comes.
+    if waits.thread.flags() != 0 {
+        waits.look()?;
+    }
+    if had_turn {
+        return Next::nil();
+    }
+    waits.state.parked = Memo::Yielded;
     Ok(Next::Yield)
 }
 

@@ -28,18 +28,20 @@
 //! 3. Unlock. Only then make the partner ready, and drop what is left over: readying takes the
 //!    scheduler's locks and a drop may run anything.
 //!
-//! The lock ranks above the scheduler's and above a thread's completion. A `select` holds several,
-//! in the order of the channels' numbers.
+//! The lock ranks above the scheduler's and above a thread's completion. A `select` holds several
+//! ([`Several`]).
 //!
 //! Rejected: lock-free rings (a queue of waiters that may leave from the middle, and `select` over
 //! both directions, need the lock anyway; the lock is held for some twenty instructions); waking a
 //! waiter to try again (costs a switch when it loses, and breaks the order of service).
 
 mod buffer;
+mod several;
 
 use std::fmt;
 
 use buffer::Buffer;
+pub(crate) use several::Several;
 
 use crate::{
     atomics::{Mutex, MutexGuard, Spot, sound},
@@ -163,8 +165,7 @@ impl<W: Waiter> Channel<W> {
         self.id
     }
 
-    /// Takes the lock, for operations on several channels at once.
-    pub(crate) fn lock(&self) -> MutexGuard<'_, State<W>> {
+    fn lock(&self) -> MutexGuard<'_, State<W>> {
         self.state.lock()
     }
 
@@ -219,7 +220,7 @@ impl<W: Waiter> Channel<W> {
         let mut left = Vec::new();
         let mut woken = Vec::new();
         let mut state = self.lock();
-        state.closed = true;
+        state.closed |= sound(Spot::ChannelClose);
         while let Some(waiter) = state.receivers.pop() {
             match waiter.end(Event::Closed) {
                 Ok(()) => woken.push(waiter),
@@ -234,6 +235,11 @@ impl<W: Waiter> Channel<W> {
                 }
                 Err(_) => left.push((Some(waiter), Some(item))),
             }
+        }
+        if !sound(Spot::ChannelClose) {
+            drop(state);
+            state = self.lock();
+            state.closed = true;
         }
         drop(state);
         // Items and waiters are dropped without the lock.

@@ -211,3 +211,188 @@ fn an_item_is_never_lost_to_a_stopped_receiver() {
 fn mutant_that_does_not_try_the_next_receiver() {
     must_fail(Spot::ChannelRetry, stopping_against_a_sender);
 }
+
+/// Closing races with a receiver that begins to wait: it is told.
+fn closing_against_a_receiver() {
+    let channel = Arc::new(Channel::new(1, 0));
+    let there = channel.clone();
+    let closer = thread::spawn(move || close(&there));
+    assert_eq!(receive(&channel), None);
+    closer.join().unwrap();
+}
+
+/// Closing races with a sender that nobody receives from: it is told, and its item is not sent.
+fn closing_against_a_lone_sender() {
+    let channel = Arc::new(Channel::new(1, 0));
+    let there = channel.clone();
+    let closer = thread::spawn(move || close(&there));
+    assert!(!send(&channel, 1));
+    closer.join().unwrap();
+    assert_eq!(channel.len(), 0);
+}
+
+#[test]
+fn nobody_waits_for_a_closed_channel() {
+    check(closing_against_a_receiver);
+    check(closing_against_a_lone_sender);
+}
+
+#[test]
+fn mutants_that_tell_the_waiters_before_the_channel_is_closed() {
+    must_fail(Spot::ChannelClose, closing_against_a_receiver);
+    must_fail(Spot::ChannelClose, closing_against_a_lone_sender);
+}
+
+/// One arm of a select.
+#[derive(Clone, Copy)]
+enum Arm<'a> {
+    Receive(&'a Channel<Token>),
+    Send(&'a Channel<Token>, u32),
+}
+
+impl<'a> Arm<'a> {
+    fn channel(self) -> &'a Channel<Token> {
+        match self {
+            Self::Receive(channel) | Self::Send(channel, _) => channel,
+        }
+    }
+}
+
+/// What a select came to.
+#[derive(Debug, PartialEq, Eq)]
+enum Selected {
+    Received(u32),
+    Sent,
+    Closed,
+    /// It was asked to stop.
+    Stopped,
+}
+
+/// The protocol of `select`, over several channels as they are shipped; its first arm that is ready
+/// is chosen.
+fn select(me: &Arc<Sleeper>, arms: &[Arm<'_>]) -> Selected {
+    let mut after = After::new();
+    let mut several = Several::lock(arms.iter().map(|arm| arm.channel()));
+    let mut chosen = None;
+    for arm in arms {
+        let state = several.of(arm.channel());
+        chosen = match *arm {
+            Arm::Receive(_) => match state.take(&mut after) {
+                Take::Item(item) => Some(Selected::Received(item)),
+                Take::Closed => Some(Selected::Closed),
+                Take::Empty => None,
+            },
+            Arm::Send(_, item) => match state.put(item, &mut after) {
+                Put::Done => Some(Selected::Sent),
+                Put::Closed(_) => Some(Selected::Closed),
+                Put::Full(_) => None,
+            },
+        };
+        if chosen.is_some() {
+            break;
+        }
+    }
+    let token = if chosen.is_none() { begin(me) } else { None };
+    let mut tickets = Vec::new();
+    if let Some(token) = &token {
+        for arm in arms {
+            let state = several.of(arm.channel());
+            tickets.push(match *arm {
+                Arm::Receive(_) => state.enlist_receiver(token.clone()),
+                Arm::Send(_, item) => state.enlist_sender(token.clone(), item),
+            });
+        }
+    }
+    drop(several);
+    finish(after);
+    if let Some(chosen) = chosen {
+        return chosen;
+    }
+    if token.is_none() {
+        return Selected::Stopped;
+    }
+    let selected = match me.park() {
+        Event::Received(item) => Selected::Received(item),
+        Event::Sent => Selected::Sent,
+        Event::Closed => Selected::Closed,
+    };
+    for (arm, ticket) in arms.iter().zip(tickets) {
+        match arm {
+            Arm::Receive(channel) => channel.leave_receivers(ticket),
+            Arm::Send(channel, _) => drop(channel.leave_senders(ticket)),
+        }
+    }
+    selected
+}
+
+/// Two selects over the same two channels, named in different orders: they meet in one of them.
+fn two_selects() {
+    let channels = Arc::new([Channel::new(1, 0), Channel::new(2, 0)]);
+    let there = channels.clone();
+    let other = thread::spawn(move || {
+        select(&Sleeper::new(), &[Arm::Send(&there[1], 20), Arm::Send(&there[0], 10)])
+    });
+    let mine = select(&Sleeper::new(), &[Arm::Receive(&channels[0]), Arm::Receive(&channels[1])]);
+    assert!(matches!(mine, Selected::Received(10 | 20)), "{mine:?}");
+    assert_eq!(other.join().unwrap(), Selected::Sent);
+}
+
+#[test]
+fn two_selects_meet_once() {
+    check(two_selects);
+}
+
+#[test]
+fn mutant_that_locks_in_the_order_of_the_arms() {
+    must_fail(Spot::ChannelOrder, two_selects);
+}
+
+/// A select that waits to receive is asked to stop while an item comes: that is with the select or
+/// still in its channel.
+fn stopping_a_select() {
+    let channels = Arc::new([Channel::new(1, 1), Channel::new(2, 1)]);
+    let me = Sleeper::new();
+    let there = channels.clone();
+    let sender = thread::spawn(move || send(&there[1], 5));
+    let there = me.clone();
+    let canceller = thread::spawn(move || {
+        if there.wait.interrupt(0, Event::Closed) == crate::thread::Interrupt::Claimed {
+            there.ready();
+        }
+    });
+    let got = select(&me, &[Arm::Receive(&channels[0]), Arm::Receive(&channels[1])]);
+    assert!(sender.join().unwrap());
+    canceller.join().unwrap();
+    let left = channels[1].len();
+    assert_eq!(left + usize::from(got == Selected::Received(5)), 1, "{got:?}, {left} left");
+}
+
+#[test]
+fn an_item_is_never_lost_to_a_stopped_select() {
+    check(stopping_a_select);
+}
+
+#[test]
+fn mutant_that_gives_up_after_a_stopped_select() {
+    must_fail(Spot::ChannelRetry, stopping_a_select);
+}
+
+/// One of its channels is closed while a select begins to wait: it is told.
+fn closing_against_a_select() {
+    let channels = Arc::new([Channel::new(1, 0), Channel::new(2, 0)]);
+    let there = channels.clone();
+    let closer = thread::spawn(move || close(&there[1]));
+    let got = select(&Sleeper::new(), &[Arm::Send(&channels[0], 1), Arm::Receive(&channels[1])]);
+    assert_eq!(got, Selected::Closed);
+    closer.join().unwrap();
+}
+
+#[test]
+fn a_select_hears_that_a_channel_is_closed() {
+    check(closing_against_a_select);
+}
+
+#[test]
+fn mutant_that_tells_the_selects_before_the_channel_is_closed() {
+    must_fail(Spot::ChannelClose, closing_against_a_select);
+}

@@ -286,7 +286,7 @@ fn define_module(vm: &VmShared, module: ModuleBuilder, args: &[String]) -> Resul
         let value = match value.map_err(context)? {
             MemberValue::Value(value) => value.into_value().map_err(context)?.into_owned(),
             MemberValue::OfArgs(make) => (make.0)(args).map_err(context)?.into_owned(),
-            MemberValue::Native(native) => Owned::native(Arc::new(native)),
+            MemberValue::Native(native) => Owned::native(Arc::new(native.of(&name))),
             MemberValue::Row(row) => Owned::native(Arc::new(NativeDef::from(row))),
         };
         vm.define_member(&name, &member, value);

@@ -10,6 +10,7 @@ use super::{names, native, places, proto_of_closure, records};
 use crate::{
     link::{LINK, Proto, SLOT},
     native::{NativeDef, Param},
+    rc,
     thread::{Frames, Then},
     value::{Kind, Owned, Raw, View, error, tag},
 };
@@ -259,6 +260,7 @@ fn bind(
     if given.spread {
         let list = positional.pop().expect("a spread has its list");
         let items = list.as_list().expect("a spread is a list");
+        rc::work_on(size_of_val(&**items));
         positional.extend(items.iter().cloned());
     }
     let count = positional.len() + named - hidden;

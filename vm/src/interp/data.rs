@@ -9,6 +9,7 @@ use super::operators::{self, Asked};
 use crate::{
     link::{Cell, DIRECT, FOREIGN, LINK, Word},
     native::own_text,
+    rc,
     value::{self, Closure, Kind, MapObject, Owned, Raw, View, error, ops, tag},
 };
 
@@ -196,6 +197,7 @@ pub(super) fn join(m: &mut Machine<'_>, mut parts: Vec<Owned>, at: usize) -> Ste
             _ => text.push_str(&value::try_display(part)?),
         }
     }
+    rc::work_on(text.len());
     m.put(word.a, Owned::string(text));
     m.next(1)
 }

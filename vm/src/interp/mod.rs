@@ -33,6 +33,7 @@ mod arith;
 mod call;
 mod code;
 mod data;
+mod death;
 mod import;
 mod iter;
 mod machine;

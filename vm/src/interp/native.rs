@@ -44,8 +44,6 @@ pub(super) enum Receiver {
 enum Answer {
     /// Its result.
     Value(Owned),
-    /// Nil; other threads run first.
-    Yield,
     /// It called a function, which runs next.
     Called,
 }
@@ -61,17 +59,18 @@ pub(super) fn run(
 ) -> Step {
     let result = with_call(m, receiver, first, count, |call| match then {
         Then::Again | Then::Called(..) => invoke(native, call),
-        Then::Blocked(Blocked::Ended(finish)) => finish(call),
-        Then::Blocked(Blocked::Ready(..) | Blocked::Running(_)) => {
+        // A request that came while the kernel had the thread lands here: what the call gave is
+        // dropped.
+        Then::Blocked(Blocked::Ended(finish)) => match call.interruption() {
+            Some(thrown) => Err(thrown),
+            None => finish(call),
+        },
+        Then::Blocked(Blocked::Ready(_) | Blocked::Running) => {
             unreachable!("the scheduler makes the call before it runs the thread again")
         }
     });
     match answer(m, native, receiver, (first, count), result)? {
         Answer::Value(value) => finish(m, receiver, value),
-        Answer::Yield => {
-            finish(m, receiver, Owned::NIL)?;
-            Err(Exit::Stop(Outcome::Yielded))
-        }
         Answer::Called => Ok(()),
     }
 }
@@ -108,11 +107,20 @@ pub(super) fn resume(m: &mut Machine<'_>, pending: Pending, outcome: Result<Owne
     let result = with_call(m, receiver, first, count, |call| run(call, outcome));
     match answer(m, native, receiver, (first, count), result)? {
         Answer::Value(value) => finish(m, receiver, value),
-        Answer::Yield => {
-            finish(m, receiver, Owned::NIL)?;
-            Err(Exit::Stop(Outcome::Yielded))
-        }
         Answer::Called => Ok(()),
+    }
+}
+
+/// Tells pending native `i`, whose thread has died, that the function it called has failed.
+pub(super) fn tell(m: &mut Machine<'_>, i: usize, resume: Resume, error: Owned) {
+    let pending = &mut m.state().pending[i];
+    let (native, place) = (pending.native, pending.place);
+    let (first, count, kept) = (pending.args, pending.count, pending.receiver.take());
+    m.restore(place);
+    // SAFETY: what refers to the native is in a register of the caller or lives as long as the VM.
+    let native = unsafe { &*native };
+    if let Ok(again) = method::receiver_again(m, native, kept) {
+        drop(with_call(m, again.receiver(), first, count, |call| resume(call, Err(error))));
     }
 }
 
@@ -200,15 +208,17 @@ fn answer(
             return Ok(Answer::Value(value));
         }
         Ok(Next::Yield) => {
-            drop_arguments(m, first, count);
-            return Ok(Answer::Yield);
+            m.state().pending.push(pending(Then::Again));
+            return Err(Exit::Stop(Outcome::Yielded));
         }
         Ok(Next::Park) => {
             m.state().pending.push(pending(Then::Again));
             return Err(Exit::Stop(Outcome::Parked));
         }
-        Ok(Next::Block(handoff, name, work)) => {
-            m.state().pending.push(pending(Then::Blocked(Blocked::Ready(name, work))));
+        Ok(Next::Block(handoff, work)) => {
+            // SAFETY: whatever refers to the native keeps it until the call has ended.
+            m.thread.calling.ask(&unsafe { &*native }.label);
+            m.state().pending.push(pending(Then::Blocked(Blocked::Ready(work))));
             return Err(Exit::Stop(Outcome::Blocking(handoff)));
         }
         Err(value) => {

@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::machine::{Exit, Machine, Step};
-use super::{code, execute, native, proto_of, proto_of_closure, unwind};
+use super::{code, death, execute, native, proto_of, proto_of_closure, unwind};
 use crate::{
     link::{HALT, Proto, RESUME, SLOT, START, Word},
     rc::Heap,
@@ -16,7 +16,7 @@ use crate::{
     scope, spawn,
     thread::{
         Blocked, ENTRY_ARGS, ENTRY_CALLEE, ENTRY_RESULT, Pending, Place, Stack, Then, ThreadRef,
-        ThreadState, cancel,
+        ThreadState, cancel, record_trace,
     },
     value::{ErrorObject, Kind, Owned, View, error, uncatchable},
 };
@@ -93,29 +93,40 @@ impl Runnable for ThreadRef {
         RUNNING.set(true);
         // SAFETY: as in `run`; the call touches nothing but its own record.
         let state = unsafe { &mut *self.state() };
-        let Some(Pending { then: Then::Blocked(blocked), .. }) = state.pending.last_mut() else {
+        let stops = self.flags() & cancel::KILL != 0 || scope::is_told(self, state);
+        let Some(Pending { native, then: Then::Blocked(blocked), .. }) = state.pending.last_mut()
+        else {
             unreachable!("a thread that blocks has a call to make")
         };
-        let Blocked::Ready(name, _) = *blocked else { unreachable!("a call is made once") };
-        let Blocked::Ready(_, work) = std::mem::replace(blocked, Blocked::Running(name)) else {
-            unreachable!("it was looked at")
+        let native = *native;
+        if stops {
+            // It may have waited long for its turn. The request lands when the thread goes on.
+            *blocked = Blocked::Ended(Box::new(|call| {
+                Err(call.interruption().unwrap_or_else(scope::cancellation))
+            }));
+            self.calling.end();
+            RUNNING.set(false);
+            return;
+        }
+        let Blocked::Ready(work) = std::mem::replace(blocked, Blocked::Running) else {
+            unreachable!("a call is made once")
         };
+        self.calling.begin();
         // Unwind safe: what the closure has is its own.
         let finish = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+            // SAFETY: what refers to the native is in a register of the caller, which stands still,
+            // or lives as long as the VM.
+            let name = unsafe { &*native }.label.clone();
             let text = native::panic_text(&*panic);
-            Box::new(move |_| Err(native::panicked(name, &text)))
+            Box::new(move |_| Err(native::panicked(&name, &text)))
         });
+        self.calling.end();
         *blocked = Blocked::Ended(finish);
         RUNNING.set(false);
     }
 
-    fn call_name(&self) -> &'static str {
-        // SAFETY: the LWP that makes the call asks.
-        let state = unsafe { &*self.state() };
-        match state.pending.last().map(|pending| &pending.then) {
-            Some(Then::Blocked(Blocked::Ready(name, _) | Blocked::Running(name))) => name,
-            _ => "",
-        }
+    fn number(&self) -> u64 {
+        self.id()
     }
 
     fn park_word(&self) -> &ParkWord {
@@ -163,12 +174,12 @@ fn slice(
     }
     m.state().held = None;
     let outcome = execute(&mut m);
+    m.settle();
     if outcome == Outcome::Done {
         return outcome;
     }
     m.shrink_stack();
     let place = m.save();
-    m.settle();
     let left = m.fuel;
     let state = m.state();
     (state.place, state.slice) = (place, left);
@@ -208,11 +219,12 @@ impl<'a> Machine<'a> {
         self.fuel = self.granted;
     }
 
-    /// Takes what was used off the thread's fuel.
+    /// Takes what was used off the thread's fuel, and tells the scheduler.
     fn settle(&mut self) {
         self.fuel += std::mem::take(&mut self.saved);
-        let used = u64::try_from(self.granted - self.fuel).unwrap_or(0);
+        let used = u64::try_from(self.granted.saturating_sub(self.fuel)).unwrap_or(0);
         self.granted = self.fuel;
+        self.context().used(used);
         let state = self.state();
         state.fuel = state.fuel.map(|left| left.saturating_sub(used));
     }
@@ -244,12 +256,12 @@ impl<'a> Machine<'a> {
         }
     }
 
-    /// After a slow path: drops cost fuel, and a limit may have been passed.
+    /// After a slow path: what was done to values costs fuel, and a limit may have been passed.
     #[inline]
     pub(super) fn account(&mut self) {
         let heap = &self.state().heap;
-        let (work, exceeded) = (heap.take_drop_work(), heap.exceeded());
-        self.fuel -= work.cast_signed();
+        let (work, exceeded) = (heap.take_work(), heap.exceeded());
+        self.fuel = self.fuel.saturating_sub(work.cast_signed());
         if exceeded {
             self.look_soon();
         }
@@ -333,10 +345,18 @@ pub(super) fn ended(m: &mut Machine<'_>, outcome: Result<Owned, Owned>) -> Outco
     Outcome::Done
 }
 
-/// The program is ended at once: nothing of the thread runs any more.
+/// Nothing of the thread runs any more: the program is ended at once, or the reserve for the thread's
+/// cleanup is used up.
 fn kill(m: &mut Machine<'_>) -> Outcome {
+    let mut thrown = scope::cancellation();
+    if m.state().spent {
+        thrown = uncatchable(Kind::Fuel, "the fuel is used up, and what cleanup gets after that");
+        let (thread, place) = (m.thread, m.state().place);
+        record_trace(m.state(), place, || thread.name(), &mut thrown);
+        death::let_go(m, &thrown);
+    }
     unwind::abandon(m.state());
-    ended(m, Err(scope::cancellation()))
+    ended(m, Err(thrown))
 }
 
 /// The interpreter has panicked: a bug of ours. The thread ends with an error that says so; what it
@@ -349,9 +369,12 @@ fn broken(
     panic: &(dyn std::any::Any + Send),
 ) -> Outcome {
     let text = format!("internal error: {}", native::panic_text(panic));
-    let error = ErrorObject::new(Owned::str("internal"), Owned::string(text), Owned::NIL);
+    let error =
+        Owned::error(ErrorObject::new(Owned::str("internal"), Owned::string(text), Owned::NIL));
     let mut m = Machine::new(thread, state, context);
+    // What has panicked once may do so again.
+    let _ = catch_unwind(AssertUnwindSafe(|| death::let_go(&mut m, &error)));
     std::mem::take(&mut m.state().pending).into_iter().for_each(std::mem::forget);
     std::mem::take(&mut m.state().handed).into_iter().for_each(std::mem::forget);
-    ended(&mut m, Err(Owned::error(error)))
+    ended(&mut m, Err(error))
 }

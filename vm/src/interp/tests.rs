@@ -66,7 +66,6 @@ fn block(call: &mut Call<'_>) -> NativeResult {
     let (value, fails) = (Shared::new(call.take(0)), call.arg(1).truthy());
     Ok(Next::Block(
         Handoff::Lazy,
-        "block",
         Box::new(move || {
             Box::new(move |call| {
                 // The arguments are still there.

@@ -134,7 +134,9 @@ pub(crate) fn abandon(state: &mut ThreadState) {
     drop(pending);
     drop(handed);
     state.parked = Default::default();
-    state.scopes = Vec::new();
+    for scope in std::mem::take(&mut state.scopes) {
+        drop(scope.give_up());
+    }
     drop(entered);
 }
 

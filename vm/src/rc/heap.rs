@@ -14,6 +14,13 @@
 //!   [`GRANULE`] and never above its bytes at the time it was set: small threads cost no atomic.
 //! - Going past a limit never fails by itself. It sets a flag, which the interpreter turns into a
 //!   `memory` error at the next safepoint; whoever makes something big asks [`Heap::room`] first.
+//!
+//! # Work
+//!
+//! What is done to values takes time in proportion to their size: freeing, copying, comparing,
+//! hashing, showing, marking. Whoever does it notes it here ([`work`], [`work_on`], [`Steps`]), and
+//! the interpreter takes it off the thread's fuel at the end of the instruction. So a slice in which
+//! much is done to few values ends as soon as one in which little is done to many.
 
 use std::cell::{Cell, RefCell};
 use std::marker::PhantomData;
@@ -86,8 +93,8 @@ pub(crate) struct Heap {
     limit: Cell<i64>,
     reserved: Cell<i64>,
     exceeded: Cell<bool>,
-    /// Objects freed since the interpreter last charged them as fuel.
-    drop_work: Cell<u64>,
+    /// What was done to values since the interpreter last took it off the fuel.
+    work: Cell<u64>,
     copies: Cell<u64>,
     copied_bytes: Cell<u64>,
     cells: RefCell<Cells>,
@@ -116,7 +123,7 @@ impl Heap {
             limit: Cell::new(limit),
             reserved: Cell::new(0),
             exceeded: Cell::new(false),
-            drop_work: Cell::new(0),
+            work: Cell::new(0),
             copies: Cell::new(0),
             copied_bytes: Cell::new(0),
             cells: RefCell::default(),
@@ -256,10 +263,10 @@ impl Heap {
         self.exceeded.get()
     }
 
-    /// How many objects were freed since the last call: to be paid in fuel.
+    /// The work that was noted since the last call: to be paid in fuel.
     #[inline]
-    pub(crate) fn take_drop_work(&self) -> u64 {
-        self.drop_work.replace(0)
+    pub(crate) fn take_work(&self) -> u64 {
+        self.work.replace(0)
     }
 
     /// How many containers and strings were copied because someone else had them too.
@@ -413,6 +420,56 @@ pub(super) fn copied(bytes: usize) {
             heap.copied_bytes.set(heap.copied_bytes.get() + bytes as u64);
         }
     });
+    work_on(bytes);
+}
+
+/// Fewer bytes than this are no work worth noting.
+const BULK: usize = 1024;
+
+/// So many bytes are copied, compared or looked through for a unit of fuel.
+const BYTES_PER_UNIT: usize = 64;
+
+/// Notes work, in units of fuel: about a turn of a short loop each.
+#[inline]
+pub(crate) fn work(units: usize) {
+    Heap::with(|heap| {
+        if let Some(heap) = heap {
+            heap.work.set(heap.work.get().saturating_add(units as u64));
+        }
+    });
+}
+
+/// Notes the work of going over so many bytes in one sweep.
+#[inline(always)]
+pub(crate) fn work_on(bytes: usize) {
+    if bytes >= BULK {
+        work(bytes / BYTES_PER_UNIT);
+    }
+}
+
+/// Counts the turns of a walk over values, and notes them as work when it ends.
+#[derive(Debug)]
+pub(crate) struct Steps(usize);
+
+impl Steps {
+    /// A walk that begins.
+    pub(crate) const fn new() -> Self {
+        Self(0)
+    }
+
+    /// One more turn.
+    #[inline(always)]
+    pub(crate) fn turn(&mut self) {
+        self.0 += 1;
+    }
+}
+
+impl Drop for Steps {
+    fn drop(&mut self) {
+        if self.0 > 1 {
+            work(self.0);
+        }
+    }
 }
 
 /// Takes the bytes of a dead object off the current heap, and notes the work of freeing it.
@@ -421,7 +478,7 @@ pub(super) fn freed(bytes: usize) {
     Heap::with(|heap| {
         if let Some(heap) = heap {
             heap.bytes.set(heap.bytes.get() - bytes.cast_signed() as i64);
-            heap.drop_work.set(heap.drop_work.get() + 1);
+            heap.work.set(heap.work.get() + 1);
         }
     });
     count_live(-1);

@@ -61,7 +61,7 @@ use heap::LOCAL;
 #[cfg(test)]
 pub use heap::live_objects;
 pub(crate) use heap::{Heap, SharedHeap};
-pub(crate) use heap::{charge, credit};
+pub(crate) use heap::{Steps, charge, credit, work, work_on};
 
 /// Words at or below this are immortal.
 const STICKY: i32 = -(1 << 30);
@@ -423,9 +423,11 @@ pub(crate) unsafe fn share_without_cells(raw: Raw) {
 unsafe fn share_as(raw: Raw, flags: u8) {
     let mut moved = 0;
     let mut work = Vec::new();
+    let mut steps = Steps::new();
     // SAFETY: the caller's promise; children of a live object are live.
     unsafe { mark_shared(raw, flags, &mut moved, &mut work) };
     while let Some(object) = work.pop() {
+        steps.turn();
         // SAFETY: as above.
         unsafe {
             visit_children(object, &mut |child| {
@@ -434,6 +436,8 @@ unsafe fn share_as(raw: Raw, flags: u8) {
         }
     }
     heap::to_vm(moved);
+    // The marking went over about so much.
+    work_on(moved);
 }
 
 /// True when a cell is reachable from `raw` (but through a cell or another handle). Nothing is
@@ -449,7 +453,9 @@ pub(crate) unsafe fn holds_cell(raw: Raw) -> bool {
     let mut found = false;
     let mut seen = HashSet::new();
     let mut work = vec![raw];
+    let mut steps = Steps::new();
     while let Some(object) = work.pop() {
+        steps.turn();
         if object.tag == tag::CELL {
             return true;
         }
@@ -556,7 +562,10 @@ pub(crate) unsafe fn make_immortal(raw: Raw, registry: &mut Immortals) {
         // SAFETY: as above.
         unsafe { bytes(*raw) }
     });
-    heap::to_vm(bytes.sum());
+    let bytes = bytes.sum();
+    heap::to_vm(bytes);
+    work_on(bytes);
+    work(next - first);
 }
 
 unsafe fn mark_immortal(raw: Raw, flags: u8, registry: &mut Immortals) {

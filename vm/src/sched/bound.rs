@@ -24,7 +24,9 @@
 //!    idle list, by the park rule P1 to P4 of [`super::idle`]. Then it sleeps again. It never searches:
 //!    when P3 finds work, a searcher of the pool is woken for it.
 //! 5. Back from a call without a processor it queues the thread with the returners, and sleeps.
-//! 6. It leaves when its thread has ended, when it is dismissed, and when the scheduler is closing.
+//! 6. It leaves when its thread has ended, when it is dismissed, and when the scheduler is closing. It
+//!    joins the one that left before it, and so on back: a kernel thread that nobody has joined keeps its
+//!    stack. Whoever joins the last one has joined them all.
 //!
 //! # Passing
 //!
@@ -74,6 +76,8 @@ pub(super) struct BoundLwps {
     free: Mutex<Vec<usize>>,
     /// How many slots there are. Changes under the lock of `free`.
     made: AtomicUsize,
+    /// The kernel thread that was the last to leave. Under its lock.
+    last_to_leave: Mutex<Option<thread::JoinHandle>>,
 }
 
 impl BoundLwps {
@@ -82,6 +86,15 @@ impl BoundLwps {
             chunks: [const { OnceLock::new() }; CHUNKS],
             free: Mutex::new(Vec::new()),
             made: AtomicUsize::new(0),
+            last_to_leave: Mutex::new(None),
+        }
+    }
+
+    /// Waits for the kernel threads that have left to be gone.
+    pub(super) fn join(&self) {
+        let last = self.last_to_leave.lock().take();
+        if let Some(last) = last {
+            last.join();
         }
     }
 
@@ -368,9 +381,14 @@ impl<'a, R: Runnable> Lwp<'a, R> {
             lwp.set_aside(seat);
         }
         lwp.published().gone();
+        let me = shared.lwp(id).take_handle();
+        let before = std::mem::replace(&mut *shared.bound.last_to_leave.lock(), me);
         shared.bound.give_back(id - shared.lwps.len());
         shared.idle.retire_bound();
         shared.someone_left();
+        if let Some(before) = before {
+            before.join();
+        }
     }
 
     /// A slice is over: finds out who is to have the processor. Step 4.

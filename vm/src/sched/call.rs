@@ -53,12 +53,12 @@ impl<'a, R: Runnable> Lwp<'a, R> {
         }
         let processor = &shared.processors[seat.processor];
         processor.counts.calls.bump();
-        let name = self.names.number(&shared.names, thread.call_name());
+        let caller = thread.number();
         match handoff {
             Handoff::Lazy => {
                 let number = seat.processor;
                 self.tell_timers(&mut seat);
-                self.published().in_call(name, Some(number));
+                self.published().in_call(caller, Some(number));
                 let away = seat.held.enter();
                 // From here on the queue and the slot may be emptied by others, and the processor
                 // may be taken. The monitor must be awake for that, and whoever let the slot's
@@ -86,7 +86,7 @@ impl<'a, R: Runnable> Lwp<'a, R> {
                 if let Some(next) = processor.slot.take() {
                     seat.held.queue.push(next);
                 }
-                self.published().in_call(name, None);
+                self.published().in_call(caller, None);
                 self.published().seen(shared.clock.now());
                 shared.totals.eager.add_shared();
                 seat.held.release();

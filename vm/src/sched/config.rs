@@ -21,7 +21,7 @@ pub struct Config {
     pub lwp_stack_bytes: usize,
     /// How long an LWP sleeps before it leaves.
     pub idle_exit: Duration,
-    /// Time stands still while anything can run and jumps to the next timer when nothing can.
+    /// Time moves with the fuel that threads use, and jumps to the next timer when nothing can run.
     pub virtual_time: bool,
 }
 

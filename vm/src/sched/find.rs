@@ -1,11 +1,35 @@
 //! Where work comes from.
 //!
-//! An LWP that holds a processor looks, in this order: threads back from a call without a processor
-//! (they had the processor when they asked for the call, and have waited in the kernel since),
-//! calls that waited for their turn, the injector every so often, the processor's own slot and
-//! queue, the injector again, and at last what it can steal. Nobody waits for ever in that order:
-//! returners stand back one look in four, calls are queued only when too many are out, the injector
-//! has its turn every [`INJECTOR_EVERY`] looks, the slot jumps at most three times in a row.
+//! Four lines lead to a processor. Three are short and jump the fourth, for a reason each: threads
+//! back from a call without a processor (the *returners*: they had one when they asked, and have
+//! waited in the kernel since), *calls* that waited to be made (the kernel can work on them while
+//! threads run), and the *next-slot* (what it needs is in the cache). The fourth is the *queue*, with
+//! the injector behind it.
+//!
+//! 1. In four slices of a processor each line has its [`Turn`]: then it goes first. Apart from that
+//!    returners and calls are served in each other's turns, the slot before the queue.
+//! 2. Only the queue's own end is pushed to, so who is in it moves on with each thread it serves.
+//! 3. After [`INJECTOR_EVERY`](super::processor::INJECTOR_EVERY) threads from the queue as many come
+//!    from the injector to its end. So who is in the injector moves on as fast as the queue does.
+//! 4. A queue longer than [`QUEUE_MAX`](super::processor::QUEUE_MAX) takes no more.
+//! 5. With all four lines empty the processor takes a batch from the injector, then what is due by
+//!    the clock, then what it can steal.
+//!
+//! So nobody waits for ever. With `N` threads that can run, on one processor, one of them in
+//!
+//! | where it is | runs after at most |
+//! |---|---|
+//! | the slot | 4 slices; or it is pushed out to the queue, once |
+//! | returners, or calls that are admitted | 4 slices for each before it, and 4 |
+//! | the queue | 4 slices for each before it, and 4: 4 `N` |
+//! | the injector | 4 (`N` + [`WAIT_MAX`](super::processor::WAIT_MAX)) slices |
+//!
+//! and where nobody jumps, the fours are ones. `WAIT_MAX` is the wait for rule 3 and the length to
+//! which a queue grows meanwhile. More processors take their parts of the returners, of the calls
+//! and of the injector, and steal from queues when they have nothing else, so they only add.
+//!
+//! The timers are looked at when a slice has used its budget up, else one slice in eight; with a
+//! virtual clock, at each look.
 
 use std::collections::VecDeque;
 
@@ -13,22 +37,19 @@ use super::Shared;
 use super::lwp::{Lwp, Seat};
 use super::ownership::Ownership;
 use super::park::Ready;
-use super::processor::Core;
+use super::processor::{Core, Turn};
 use super::run::{Handoff, Runnable, Time};
 use super::slot::Filling;
-use crate::atomics::{AtomicUsize, Mutex, Ordering, thread};
+use crate::atomics::{AtomicUsize, Mutex, Ordering, Spot, sound, thread};
 
-/// A prime, so that it does not fall into step with a program's own rhythm.
-const INJECTOR_EVERY: u32 = 61;
-/// The clock is read for the timers once in so many looks; one less than a power of two.
-const TIMER_LOOK_MASK: u32 = 7;
-/// Whether somebody should poll is asked once in so many looks; one less than a power of two.
-const POLL_LOOK_MASK: u32 = 63;
-/// Returners go first but for one look in so many, or threads that call all the time would keep the
-/// queues waiting for ever; one less than a power of two.
-const QUEUE_TURN_MASK: u32 = 3;
+/// The clock is read for the timers once in so many slices; one less than a power of two.
+const TIMER_LOOK_MASK: u64 = 7;
+/// Whether somebody should poll is asked once in so many slices; one less than a power of two.
+const POLL_LOOK_MASK: u64 = 63;
 /// How often a searcher goes round all processors before it gives up.
-const ROUNDS: usize = 4;
+const ROUNDS: usize = if cfg!(loom) { 1 } else { 4 };
+/// How often it pauses after the first round; after each further one twice as often.
+const PAUSES: usize = if cfg!(loom) { 0 } else { 16 };
 /// How long a thread must have been in a next-slot whose owner runs before a thief may have it.
 /// Longer than a park and a switch, so that it is rarely stolen from an owner about to run it.
 const SLOT_AGE_NANOS: u64 = 3_000;
@@ -100,12 +121,27 @@ impl<R: Runnable> Shared<R> {
         next != Time::NEVER && next <= self.clock.now()
     }
 
+    /// A thread back from a call, or a call to be made; of the latter first if it is their turn.
+    #[cold]
+    fn next_in_lines(&self, turn: Turn) -> Option<Work<R>> {
+        let returned = || {
+            let thread = if self.returners.is_empty() { None } else { self.returners.pop() };
+            thread.map(Work::run)
+        };
+        let call = || {
+            let admitted = !self.calls.is_empty() && self.admits_calls();
+            let (thread, handoff) = if admitted { self.calls.pop() } else { None }?;
+            Some(Work { thread, call: Some(handoff) })
+        };
+        if turn == Turn::Calls { call().or_else(returned) } else { returned().or_else(call) }
+    }
+
     /// Queues a thread from outside any processor.
     pub(super) fn submit(&self, thread: R) {
         let Some(thread) = self.send_home(thread) else { return };
         self.injector.push(thread);
         self.wake_rule();
-        if self.closing() {
+        if sound(Spot::SubmitClosing) && self.closing() {
             // The queues may have been emptied before our push; nobody else will do it again.
             self.drop_injected();
         }
@@ -127,8 +163,11 @@ impl<'a, R: Runnable> Lwp<'a, R> {
     /// The next thing to do, or `None` if there is nothing anywhere.
     #[inline]
     pub(super) fn find(&mut self, seat: &mut Seat<'a, R>) -> Option<Work<R>> {
-        let handed = seat.held.handed.take();
-        let work = handed.or_else(|| self.find_near(seat)).or_else(|| self.find_far(seat));
+        let work = if seat.held.handed.is_some() {
+            seat.held.handed.take()
+        } else {
+            self.find_near(seat).or_else(|| self.find_far(seat))
+        };
         if self.searching && work.is_some() {
             self.found(seat);
         }
@@ -140,11 +179,17 @@ impl<'a, R: Runnable> Lwp<'a, R> {
         let shared = self.shared;
         let processor = &shared.processors[seat.processor];
         let core = &mut *seat.held;
-        core.tick = core.tick.wrapping_add(1);
-        if core.tick & TIMER_LOOK_MASK == 0 && processor.timers.next() != Time::NEVER {
+        let turn = processor.turn();
+        if shared.clock.is_virtual() {
+            // Whoever moves the clock fires all: nobody else is sure to look.
+            self.fire_all(core, seat.processor);
+        } else if (core.time_passed || processor.counts.slices.get() & TIMER_LOOK_MASK == 0)
+            && processor.timers.next() != Time::NEVER
+        {
             self.fire(core, seat.processor, seat.processor);
         }
-        if core.tick & POLL_LOOK_MASK == 0 && shared.poller.is_unheld() {
+        core.time_passed = false;
+        if processor.counts.slices.get() & POLL_LOOK_MASK == 0 && shared.poller.is_unheld() {
             shared.poll_in_passing(|thread| {
                 if thread.park_word().ready() == Ready::Queue {
                     processor.counts.wakes.bump();
@@ -152,45 +197,33 @@ impl<'a, R: Runnable> Lwp<'a, R> {
                 }
             });
         }
-        if !shared.returners.is_empty()
-            && core.tick & QUEUE_TURN_MASK != 0
-            && let Some(thread) = shared.returners.pop()
+        if matches!(turn, Turn::Returners | Turn::Calls)
+            && (!shared.returners.is_empty() || !shared.calls.is_empty())
+            && let Some(work) = shared.next_in_lines(turn)
         {
-            return Some(Work::run(thread));
+            return Some(work);
         }
-        if !shared.calls.is_empty()
-            && shared.admits_calls()
-            && let Some((thread, handoff)) = shared.calls.pop()
-        {
-            return Some(Work { thread, call: Some(handoff) });
-        }
-        if core.tick.is_multiple_of(INJECTOR_EVERY)
-            && let Some(thread) = shared.injector.pop()
-        {
-            return Some(Work::run(thread));
-        }
-        processor.next_local(core).map(Work::run)
+        shared.next_local(core, seat.processor, turn).map(Work::run)
     }
 
     /// What waits for any processor.
     #[cold]
     pub(super) fn find_common(&mut self, seat: &mut Seat<'a, R>) -> Option<Work<R>> {
         let shared = self.shared;
-        if !shared.returners.is_empty()
-            && let Some(thread) = shared.returners.pop()
-        {
-            return Some(Work::run(thread));
+        if let Some(work) = shared.next_in_lines(Turn::Returners) {
+            return Some(work);
         }
         if let Some(thread) = shared.injector.pop_batch(&mut seat.held.queue) {
+            if seat.held.queue.len() != 0 {
+                // In between the rest was in neither queue, and whoever looked then has lain down.
+                shared.wake_rule();
+            }
             return Some(Work::run(thread));
         }
-        if shared.timer_due() {
-            for of in 0..shared.processors.len() {
-                self.fire(&mut seat.held, seat.processor, of);
-            }
-            if let Some(thread) = shared.processors[seat.processor].next_local(&mut seat.held) {
-                return Some(Work::run(thread));
-            }
+        if self.fire_all(&mut seat.held, seat.processor)
+            && let Some(thread) = shared.next_local(&mut seat.held, seat.processor, Turn::Queue)
+        {
+            return Some(Work::run(thread));
         }
         None
     }
@@ -224,7 +257,7 @@ impl<'a, R: Runnable> Lwp<'a, R> {
             {
                 return Some(Work::run(thread));
             }
-            for _ in 0..16 << round {
+            for _ in 0..PAUSES << round {
                 thread::spin();
             }
         }
@@ -271,6 +304,17 @@ impl<'a, R: Runnable> Lwp<'a, R> {
         if self.shared.idle.stop_searching() && self.shared.work_waits() {
             self.shared.wake_one();
         }
+    }
+
+    /// Makes ready what all due timers wait for. False if none was due.
+    fn fire_all(&self, core: &mut Core<R>, processor: usize) -> bool {
+        let due = self.shared.timer_due();
+        if due {
+            for of in 0..self.shared.processors.len() {
+                self.fire(core, processor, of);
+            }
+        }
+        due
     }
 
     /// Makes ready what the due timers of processor `of` wait for.

@@ -37,7 +37,7 @@
 //! the whole list in it (no room for the numbers, and going idle is slow anyway).
 
 use super::run::Time;
-use crate::atomics::{AtomicUsize, Mutex, MutexGuard, Ordering, Spot, fence_at};
+use crate::atomics::{AtomicUsize, Mutex, MutexGuard, Ordering, Spot, fence_at, sound};
 
 const SEARCHING_ONE: usize = 1;
 const IDLE_ONE: usize = 1 << 16;
@@ -170,7 +170,7 @@ impl Idle {
     /// Whoever sleeps in the poller is the last to be chosen.
     pub(super) fn claim(&self, in_poller: Option<usize>) -> Option<Claim> {
         let mut lists = self.lock();
-        if lists.closed || !self.counts().wants_wake() {
+        if lists.closed && sound(Spot::ClosedLists) || !self.counts().wants_wake() {
             return None;
         }
         let (lwp, is_new) = lists.take_lwp(in_poller)?;

@@ -19,7 +19,7 @@ use super::idle::Claim;
 use super::ownership::Held;
 use super::park::{Park, Ready};
 use super::processor::Core;
-use super::report::{NameCache, Published};
+use super::report::Published;
 use super::run::{Context, Outcome, Runnable, Time};
 use super::{Scheduler, Shared};
 use crate::atomics::{Condvar, Mutex, Ordering, Spot, sound, thread};
@@ -27,7 +27,7 @@ use crate::atomics::{Condvar, Mutex, Ordering, Spot, sound, thread};
 /// How many calls a thread may make in one slice while others wait for its processor.
 const CALLS_PER_SLICE: u32 = 32;
 
-std::thread_local! {
+crate::atomics::per_kernel_thread! {
     /// Does this kernel thread belong to a scheduler, whichever?
     static IS_OURS: Cell<bool> = const { Cell::new(false) };
 }
@@ -58,9 +58,14 @@ impl LwpSlot {
 
     /// Waits for the kernel thread to be gone.
     pub(super) fn join(&self) {
-        if let Some(handle) = self.handle.lock().take() {
+        if let Some(handle) = self.take_handle() {
             handle.join();
         }
+    }
+
+    /// Makes it somebody else's business to join the kernel thread.
+    pub(super) fn take_handle(&self) -> Option<thread::JoinHandle> {
+        self.handle.lock().take()
     }
 }
 
@@ -208,7 +213,6 @@ pub(super) struct Lwp<'a, R: Runnable> {
     pub(super) searching: bool,
     /// The thread it ran last has ended.
     pub(super) ended: bool,
-    pub(super) names: NameCache,
 }
 
 impl<R: Runnable> Shared<R> {
@@ -341,8 +345,8 @@ impl<'a, R: Runnable> Lwp<'a, R> {
     pub(super) fn new(scheduler: &'a Scheduler<R>, id: usize) -> Self {
         mark_as_ours();
         thread::precise_timeouts();
-        let (shared, names) = (&*scheduler.shared, NameCache::new());
-        Self { scheduler, shared, id, searching: false, ended: false, names }
+        let shared = &*scheduler.shared;
+        Self { scheduler, shared, id, searching: false, ended: false }
     }
 
     pub(super) fn published(&self) -> &'a Published {
@@ -537,7 +541,7 @@ impl<'a, R: Runnable> Lwp<'a, R> {
     ///
     /// Who sets a timer asks under the lock of the lists what the keeper knows, and pokes nobody if
     /// that is early enough. So what was read before the lock is read again after it.
-    fn keep_time(&self) -> Time {
+    pub(super) fn keep_time(&self) -> Time {
         let shared = self.shared;
         let mut next = shared.next_deadline();
         loop {
@@ -548,7 +552,7 @@ impl<'a, R: Runnable> Lwp<'a, R> {
                 shared.idle.keep(self.id, next)
             };
             let again = shared.next_deadline();
-            if again >= next {
+            if again >= next || !sound(Spot::KeeperAgain) {
                 return if kept { next } else { Time::NEVER };
             }
             next = again;

@@ -50,15 +50,17 @@
 //! Locks, each held for a few instructions and never while a thread's code, a call or a hook runs:
 //! the idle lists; then, one at a time and never while holding another: a line (returners or
 //! calls), a timer heap, a source of the poller or the table of these, an LWP's post, the monitor's
-//! orders, the names of calls, the numbers of bound LWPs. An LWP's handle is locked while its kernel
-//! thread is started, outside all of these.
+//! orders, the numbers of bound LWPs, who of these left last. An LWP's handle is locked while its
+//! kernel thread is started, outside all of these.
 //!
 //! # What is promised
 //!
 //! - *Work conservation*: no LWP sleeps with an idle processor while a thread waits in a queue. A
 //!   thread in a next-slot whose owner runs is the exception: it waits for the end of the slice,
 //!   unless a searcher comes by.
-//! - *Fairness*: see [`find`] for the order and its bounds.
+//! - *Fairness*: a thread that can run does so within a number of slices in proportion to how many
+//!   can; see [`find`] for the order and the bound, `docs/scheduler.md` for what a slice is.
+//! - *Virtual time* moves with what threads do ([`timer`]): none of them stops the clock.
 //! - *No lost thread*: a refused kernel thread, a full house of calls and a shutdown leave every
 //!   thread in a queue where it is found, or drop it.
 //! - *Progress*: a processor always finds an LWP (see [`call`] for how many are set aside).
@@ -123,9 +125,12 @@ use self::monitor::Monitor;
 use self::poller::Poller;
 use self::processor::Processor;
 use self::queue::Injector;
-use self::report::{Names, Totals};
+use self::report::Totals;
 use self::stall::Holds;
 use self::timer::Clock;
+#[cfg(test)]
+#[cfg(not(loom))]
+pub(crate) use self::timer::NANOS_PER_FUEL;
 use crate::atomics::{Arc, AtomicBool, Condvar, Mutex, Weak, thread};
 
 /// A scheduler. Clones are handles to the same one.
@@ -163,7 +168,6 @@ struct Shared<R: Runnable> {
     calls: Line<(R, Handoff)>,
     /// Own protocol.
     holds: Holds,
-    names: Names,
     totals: Totals,
     /// The kernel refused an LWP a moment ago. A hint: set by whoever was refused, cleared by the
     /// monitor.
@@ -184,6 +188,21 @@ impl<R: Runnable> Scheduler<R> {
     /// Starts a scheduler: the monitor and one LWP; further LWPs are made when there is work for
     /// them.
     pub fn new(config: Config, hooks: Box<dyn Hooks>) -> Result<Self, StartError> {
+        let scheduler = Self::unstarted(config, hooks);
+        let watched = scheduler.clone();
+        let monitor = thread::start("lisle-monitor".to_owned(), 0, move || watched.monitor_main())
+            .map_err(|source| StartError { source })?;
+        scheduler.shared.monitor.set_handle(monitor);
+        scheduler.shared.wake_one();
+        if scheduler.shared.totals.lwps_refused.get() != 0 {
+            scheduler.shutdown();
+            return Err(StartError { source: std::io::ErrorKind::WouldBlock.into() });
+        }
+        Ok(scheduler)
+    }
+
+    /// A scheduler without kernel threads yet.
+    fn unstarted(config: Config, hooks: Box<dyn Hooks>) -> Self {
         let config = config.settled();
         let seed = config.seed.unwrap_or_else(Chooser::fresh_seed);
         let calls_max = config.max_lwps - config.processors * call::LWPS_PER_PROCESSOR;
@@ -204,7 +223,6 @@ impl<R: Runnable> Scheduler<R> {
             returners: Line::new(),
             calls: Line::new(),
             holds: Holds::new(),
-            names: Names::new(),
             totals: Totals::default(),
             refusing: AtomicBool::new(false),
             closing: AtomicBool::new(false),
@@ -215,17 +233,7 @@ impl<R: Runnable> Scheduler<R> {
             refuse: AtomicBool::new(false),
             config,
         });
-        let scheduler = Self { shared };
-        let watched = scheduler.clone();
-        let monitor = thread::start("lisle-monitor".to_owned(), 0, move || watched.monitor_main())
-            .map_err(|source| StartError { source })?;
-        scheduler.shared.monitor.set_handle(monitor);
-        scheduler.shared.wake_one();
-        if scheduler.shared.totals.lwps_refused.get() != 0 {
-            scheduler.shutdown();
-            return Err(StartError { source: std::io::ErrorKind::WouldBlock.into() });
-        }
-        Ok(scheduler)
+        Self { shared }
     }
 
     /// Adds a new thread, from any kernel thread. Dropped if the scheduler is being shut down.
@@ -255,6 +263,12 @@ impl<R: Runnable> Scheduler<R> {
     /// Does a hold exist at this moment?
     pub fn is_held(&self) -> bool {
         self.shared.holds.any()
+    }
+
+    /// Plays the kernel that is out of threads from now on.
+    #[cfg(test)]
+    pub fn refuse_lwps(&self) {
+        self.shared.refuse.store(true, crate::atomics::Ordering::Relaxed);
     }
 
     /// How many threads run at once at most.

@@ -13,6 +13,11 @@
     reason = "the threads of a model share one kernel thread, and its cells are watched"
 )]
 
+mod shutdown;
+mod stall;
+mod timers;
+mod whole;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::bound::{attend, pass};

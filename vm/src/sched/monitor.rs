@@ -150,6 +150,12 @@ impl Monitor {
         }
     }
 
+    /// Was it asked to find out whether anything can ever run again? A model plays the monitor.
+    #[cfg(all(test, loom))]
+    pub(super) fn is_asked(&self) -> bool {
+        self.take_orders().check_quiet
+    }
+
     fn has_orders(&self) -> bool {
         *self.orders.lock() != Orders::default()
     }

@@ -4,6 +4,11 @@
 //! through the ownership word and touches it without any other synchronisation. The rest of
 //! [`Processor`] is for everybody: the thieves' end of the queue, the next-slot, the timers, the
 //! counters. Nothing but the owner ever pushes on the queue or fills the slot.
+//!
+//! A queue and the injector form one line as far as fairness goes ([`super::find`] has the bound):
+//! a queue that is long takes no more, and what comes goes to the end of the injector; for as many
+//! threads as a queue has served it gets as many from the injector, at its end. Rejected: giving
+//! half of a long queue to the injector (the half that is about to run, again and again).
 
 use super::Shared;
 use super::chooser::Chooser;
@@ -16,12 +21,18 @@ use super::run::Runnable;
 use super::slot::NextSlot;
 use super::timer::Timers;
 
-/// How many threads in a row may run from the next-slot before the queue has its turn.
-const JUMPS_MAX: u8 = 3;
-/// A queue longer than this gives half to the injector.
-const QUEUE_MAX: usize = 256;
+/// A queue longer than this takes no more.
+pub(super) const QUEUE_MAX: usize = 256;
 /// The length of a queue is looked at once in so many pushes; one less than a power of two.
-const LENGTH_LOOK_MASK: u32 = 63;
+pub(super) const LENGTH_LOOK_MASK: u32 = 63;
+/// After so many threads from its queue a processor takes as many from the injector, or its share. A
+/// prime, so that it does not fall into step with a program's own rhythm.
+pub(super) const INJECTOR_EVERY: u32 = 61;
+/// The most threads that the queue serves, beyond those that can run, before one in the injector
+/// runs: the wait for the injector's turn, and what a queue grows to before it takes no more.
+#[cfg(any(doc, all(test, not(loom))))]
+pub(super) const WAIT_MAX: usize =
+    2 * INJECTOR_EVERY as usize + QUEUE_MAX + LENGTH_LOOK_MASK as usize + 1;
 
 /// What only the owner touches.
 pub(super) struct Core<R> {
@@ -31,10 +42,13 @@ pub(super) struct Core<R> {
     /// The choices made in looking for work: how often that happens depends on time, and must not
     /// show in what the threads draw.
     pub(super) route: Chooser,
-    /// Counts the times work was looked for; rules "every so often".
-    pub(super) tick: u32,
-    jumps: u8,
+    /// How many threads the queue has served.
+    served: u32,
     pushes: u32,
+    /// The queue was too long when that was last looked at.
+    long: bool,
+    /// The slice before used its budget up, so time has passed that may be worth a look at the clock.
+    pub(super) time_passed: bool,
     /// A timer was set that may be earlier than whoever watches the timers knows.
     pub(super) timer_news: bool,
     /// What the LWP that was given this processor is to run first, of whoever gave it.
@@ -51,6 +65,19 @@ pub(super) struct Counts {
     pub(super) wakes: Counter,
     pub(super) steals: Counter,
     pub(super) calls: Counter,
+}
+
+/// Who goes first when a processor's next thread is chosen. Each has its turn in four slices.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// Threads back from a call.
+    Returners,
+    /// The next-slot.
+    Slot,
+    /// Calls that waited to be made.
+    Calls,
+    /// The run queue.
+    Queue,
 }
 
 /// The right to run threads. Aligned so that two owners do not write to one cache line.
@@ -75,9 +102,10 @@ impl<R: Runnable> Processor<R> {
             queue,
             chooser,
             route,
-            tick: 0,
-            jumps: 0,
+            served: 0,
             pushes: 0,
+            long: false,
+            time_passed: false,
             timer_news: false,
             handed: None,
         };
@@ -102,30 +130,72 @@ impl<R: Runnable> Processor<R> {
             || self.slot.look().is_some() && !matches!(self.owned.look(), Ownership::Running(_))
     }
 
-    /// The next thread of this processor's own.
+    /// Whose turn it is. Slices are counted, not looks: how often a processor looks in vain depends
+    /// on time, and must not show in the order of what runs.
     #[inline]
-    pub(super) fn next_local(&self, core: &mut Core<R>) -> Option<R> {
-        if core.jumps < JUMPS_MAX
-            && let Some(thread) = self.slot.take()
-        {
-            core.jumps += 1;
-            return Some(thread);
+    pub(super) fn turn(&self) -> Turn {
+        match self.counts.slices.get() & 3 {
+            0 => Turn::Returners,
+            1 => Turn::Slot,
+            2 => Turn::Calls,
+            _ => Turn::Queue,
         }
-        core.jumps = 0;
-        core.queue.pop().or_else(|| self.slot.take())
     }
 }
 
 impl<R: Runnable> Shared<R> {
-    /// Queues a thread on the processor of `core`, and wakes an LWP for it if one idles.
+    /// The next thread of the processor's own.
+    #[inline]
+    pub(super) fn next_local(&self, core: &mut Core<R>, processor: usize, turn: Turn) -> Option<R> {
+        let slot = &self.processors[processor].slot;
+        if turn == Turn::Queue {
+            self.next_queued(core).or_else(|| slot.take())
+        } else {
+            slot.take().or_else(|| self.next_queued(core))
+        }
+    }
+
+    #[inline]
+    fn next_queued(&self, core: &mut Core<R>) -> Option<R> {
+        let thread = core.queue.pop()?;
+        core.served = core.served.wrapping_add(1);
+        if core.served.is_multiple_of(INJECTOR_EVERY) && !self.injector.is_empty() {
+            self.take_share(core);
+        }
+        Some(thread)
+    }
+
+    /// Moves the processor's share of the injector to the end of its queue.
+    #[cold]
+    fn take_share(&self, core: &mut Core<R>) {
+        let share = self.injector.len() / self.processors.len() + 1;
+        for _ in 0..share.min(INJECTOR_EVERY as usize) {
+            let Some(thread) = self.injector.pop() else { break };
+            core.queue.push(thread);
+        }
+        // In between a thread was in neither queue, and whoever looked then has lain down.
+        self.wake_rule();
+    }
+
+    /// Queues a thread on the processor of `core`, or in the injector if the queue is long.
+    #[inline]
+    fn enqueue(&self, core: &mut Core<R>, thread: R) {
+        if core.long {
+            self.injector.push(thread);
+        } else {
+            core.queue.push(thread);
+        }
+        core.pushes = core.pushes.wrapping_add(1);
+        if core.pushes & LENGTH_LOOK_MASK == 0 {
+            core.long = core.queue.len() > QUEUE_MAX;
+        }
+    }
+
+    /// Queues a thread, and wakes an LWP for it if one idles.
     #[inline]
     pub(super) fn push_local(&self, core: &mut Core<R>, thread: R) {
         let Some(thread) = self.send_home(thread) else { return };
-        core.queue.push(thread);
-        core.pushes = core.pushes.wrapping_add(1);
-        if core.pushes & LENGTH_LOOK_MASK == 0 {
-            self.spill(core);
-        }
+        self.enqueue(core, thread);
         self.wake_rule();
     }
 
@@ -134,8 +204,9 @@ impl<R: Runnable> Shared<R> {
     /// wake rule can be spared; and nobody is woken for a thread that is alone.
     #[inline]
     pub(super) fn push_yielded(&self, core: &mut Core<R>, thread: R) {
-        core.queue.push(thread);
-        if self.idle.counts().wants_wake() && core.queue.len() > 1 {
+        self.enqueue(core, thread);
+        core.time_passed = true;
+        if self.idle.counts().wants_wake() && (core.long || core.queue.len() > 1) {
             self.wake_rule();
         }
     }
@@ -154,18 +225,6 @@ impl<R: Runnable> Shared<R> {
                     self.push_local(core, other);
                 }
             }
-        }
-    }
-
-    #[cold]
-    fn spill(&self, core: &mut Core<R>) {
-        let length = core.queue.len();
-        if length <= QUEUE_MAX {
-            return;
-        }
-        for _ in 0..length / 2 {
-            let Some(thread) = core.queue.pop() else { break };
-            self.injector.push(thread);
         }
     }
 }

@@ -81,6 +81,10 @@ mod real {
             self.0.is_empty()
         }
 
+        pub(in super::super) fn len(&self) -> usize {
+            self.0.len()
+        }
+
         /// Takes one.
         pub(in super::super) fn pop(&self) -> Option<R> {
             until_settled(|| self.0.steal())
@@ -191,6 +195,10 @@ mod model {
 
         pub(in super::super) fn is_empty(&self) -> bool {
             self.0.is_empty()
+        }
+
+        pub(in super::super) fn len(&self) -> usize {
+            self.0.length.load(Ordering::Acquire)
         }
 
         pub(in super::super) fn pop(&self) -> Option<R> {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::run::{Runnable, Time};
 use super::{Scheduler, Shared};
-use crate::atomics::{AtomicU32, AtomicU64, AtomicUsize, Mutex, Ordering};
+use crate::atomics::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 /// A count with one writer at a time.
 #[derive(Debug, Default)]
@@ -96,8 +96,8 @@ pub enum LwpState {
     Running,
     /// It is in a call a thread asked for.
     InCall {
-        /// The call's name.
-        name: &'static str,
+        /// The [number](Runnable::number) of that thread.
+        thread: u64,
         /// Since when. A short call counts from when it was first looked at.
         time: Duration,
     },
@@ -139,7 +139,7 @@ const NONE: usize = usize::MAX;
 pub(super) struct Published {
     state: AtomicU32,
     processor: AtomicUsize,
-    name: AtomicU32,
+    caller: AtomicU64,
     since: AtomicU64,
 }
 
@@ -148,7 +148,7 @@ impl Published {
         Self {
             state: AtomicU32::new(GONE),
             processor: AtomicUsize::new(NONE),
-            name: AtomicU32::new(0),
+            caller: AtomicU64::new(0),
             since: AtomicU64::new(UNSEEN),
         }
     }
@@ -166,8 +166,8 @@ impl Published {
 
     /// In a call; the clock is not read for it, the first to look notes the time.
     #[inline]
-    pub(super) fn in_call(&self, name: u32, processor: Option<usize>) {
-        self.name.store(name, Ordering::Relaxed);
+    pub(super) fn in_call(&self, caller: u64, processor: Option<usize>) {
+        self.caller.store(caller, Ordering::Relaxed);
         self.since.store(UNSEEN, Ordering::Relaxed);
         self.set(IN_CALL, processor);
     }
@@ -208,57 +208,6 @@ impl Published {
     }
 }
 
-/// Numbers for the names of calls, so that an LWP publishes one in one store.
-#[derive(Debug)]
-pub(super) struct Names(Mutex<Vec<&'static str>>);
-
-impl Names {
-    pub(super) fn new() -> Self {
-        Self(Mutex::new(Vec::new()))
-    }
-
-    fn number(&self, name: &'static str) -> u32 {
-        let mut names = self.0.lock();
-        let at = names.iter().position(|&known| known == name).unwrap_or_else(|| {
-            names.push(name);
-            names.len() - 1
-        });
-        u32::try_from(at).unwrap_or(u32::MAX)
-    }
-
-    fn name(&self, number: u32) -> &'static str {
-        self.0.lock().get(number as usize).copied().unwrap_or("?")
-    }
-}
-
-/// An LWP's own memory of the numbers of names, so that a call takes no lock.
-#[derive(Debug)]
-pub(super) struct NameCache([Option<(&'static str, u32)>; NameCache::SIZE]);
-
-impl NameCache {
-    const SIZE: usize = 16;
-
-    pub(super) fn new() -> Self {
-        Self([None; Self::SIZE])
-    }
-
-    #[inline]
-    pub(super) fn number(&mut self, names: &Names, name: &'static str) -> u32 {
-        // Literals of a crate lie close together: their addresses, not their texts, tell them
-        // apart cheaply. What is published is the text's number, so addresses are not seen.
-        let address = name.as_ptr().addr();
-        let place = &mut self.0[(address ^ (address >> 4)) % Self::SIZE];
-        match *place {
-            Some((known, number)) if std::ptr::eq(known, name) => number,
-            _ => {
-                let number = names.number(name);
-                *place = Some((name, number));
-                number
-            }
-        }
-    }
-}
-
 impl<R: Runnable> Shared<R> {
     /// Threads that have been added and have not ended. Exact when no processor is held.
     pub(super) fn alive(&self) -> u64 {
@@ -285,8 +234,8 @@ impl<R: Runnable> Scheduler<R> {
                 IN_CALL => {
                     published.seen(now);
                     let since = Time::from_nanos(published.since.load(Ordering::Relaxed));
-                    let name = shared.names.name(published.name.load(Ordering::Relaxed));
-                    LwpState::InCall { name, time: now.since(since) }
+                    let thread = published.caller.load(Ordering::Relaxed);
+                    LwpState::InCall { thread, time: now.since(since) }
                 }
                 SEARCHING => LwpState::Searching,
                 IDLE => LwpState::Idle,

@@ -33,8 +33,8 @@ pub trait Runnable: Clone + Send + Sync + 'static {
     /// lose its processor meanwhile, so this touches nothing but the call. `run` follows.
     fn call(&self);
 
-    /// The name of the call being asked for, for [`Scheduler::lwps`].
-    fn call_name(&self) -> &'static str;
+    /// What tells the thread from others in listings: [`Scheduler::lwps`] gives it back.
+    fn number(&self) -> u64;
 
     /// The word in which parks and wake-ups of this thread meet.
     fn park_word(&self) -> &ParkWord;
@@ -131,8 +131,8 @@ impl<R: Runnable> Context<'_, R> {
         shared.push_local(self.core, thread);
     }
 
-    /// Makes a parked thread ready: it runs next on this processor, unless three in a row have
-    /// jumped the queue. To be called by whoever won the claim of the thread's wait.
+    /// Makes a parked thread ready: it runs next on this processor, unless it is the
+    /// turn of others. To be called by whoever won the claim of the thread's wait.
     pub fn ready(&mut self, thread: R) {
         self.scheduler.shared.ready_local(self.core, self.processor, thread);
     }
@@ -148,6 +148,13 @@ impl<R: Runnable> Context<'_, R> {
     /// The time.
     pub fn now(&self) -> Time {
         self.scheduler.now()
+    }
+
+    /// The thread has used so much fuel since it last said so: a virtual clock moves on by that. A
+    /// thread that can go on for ever uses some in each slice, and says so at the end of it.
+    #[inline]
+    pub fn used(&mut self, fuel: u64) {
+        self.scheduler.shared.clock.pass(fuel);
     }
 
     /// The source of this processor's random choices.

@@ -20,7 +20,7 @@ use super::lwp::is_ours;
 use super::ownership::NOBODY;
 use super::run::Runnable;
 use super::{Scheduler, Shared};
-use crate::atomics::{Ordering, fence};
+use crate::atomics::{Ordering, Spot, fence, sound};
 
 impl<R: Runnable> Shared<R> {
     /// Is the scheduler being shut down?
@@ -86,7 +86,9 @@ impl<R: Runnable> Scheduler<R> {
     pub fn shutdown(&self) {
         let shared = &*self.shared;
         // Step 1.
-        shared.closing.store(true, Ordering::SeqCst);
+        if sound(Spot::ClosingFirst) {
+            shared.closing.store(true, Ordering::SeqCst);
+        }
         fence(Ordering::SeqCst);
         // Step 2.
         let sleepers = {
@@ -98,6 +100,9 @@ impl<R: Runnable> Scheduler<R> {
             shared.poke(sleeper);
         }
         shared.bound.all().for_each(|lwp| lwp.post.dismiss());
+        if !sound(Spot::ClosingFirst) {
+            shared.closing.store(true, Ordering::SeqCst);
+        }
         if is_ours() {
             return;
         }
@@ -113,9 +118,10 @@ impl<R: Runnable> Scheduler<R> {
             leaving = shared.left.wait(leaving);
         }
         drop(leaving);
-        for lwp in shared.lwps.iter().chain(shared.bound.all()) {
+        for lwp in shared.lwps.iter() {
             lwp.join();
         }
+        shared.bound.join();
         // Step 5.
         shared.drop_queued();
         *ended = true;

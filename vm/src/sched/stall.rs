@@ -18,21 +18,27 @@
 //! yet to where it was. Nothing moves without either a processor leaving the idle list, which
 //! counts `grants`, or a hold being taken, which counts `moves`. So:
 //!
-//! 1. note `grants` and `moves`, with all processors idle and nobody stranded;
-//! 2. `fence(SeqCst)`; scan queues and timers; look at the holds;
-//! 3. if neither count has changed, what was seen piece by piece was so all at once.
+//! 1. note `grants` and `moves`, with all processors idle, nobody stranded, and no hold;
+//! 2. `fence(SeqCst)`; scan queues and timers;
+//! 3. `fence(SeqCst)`; if neither count has changed, what was seen piece by piece was so all at once.
+//!    (Partner of this fence is the one after a hold is counted: whoever sees that something has
+//!    left its place, by a look without any order, sees the count.)
+//!
+//! The holds are looked at in step 1: after the scan one may be gone that was there during it, whose
+//! holder has queued a thread behind the scan's back, and granted nothing because the kernel refuses
+//! LWPs.
 //!
 //! It is asked when it can have become true: by an LWP that has just gone idle as the last one, and
 //! when the last hold is let go (then by the monitor, so that the hook is never run by a host
 //! thread). A hold that is let go while an LWP goes idle is seen by one of the two: each changes its
-//! count, fences, and reads the other's.
+//! count, fences (the LWP in P2 of [`super::idle`]), and reads the other's.
 //!
 //! `grants` also names the stall: one stall is reported once. The host may take a hold between step
 //! 3 and the report; it knows, and takes the report back.
 
 use super::Shared;
 use super::run::{Runnable, Time};
-use crate::atomics::{AtomicU64, AtomicUsize, Ordering, fence};
+use crate::atomics::{AtomicU64, AtomicUsize, Ordering, Spot, fence, fence_at, sound};
 
 /// What keeps a machine without work from being stalled.
 #[derive(Debug)]
@@ -67,10 +73,12 @@ impl Holds {
     }
 
     pub(super) fn begin(&self) {
-        // Both before whatever the holder moves: it moves it through locks and queues that the
-        // scan goes through after.
+        // Both before whatever the holder moves. Partner of the fence: the one of step 3.
         self.held.fetch_add(1, Ordering::AcqRel);
-        self.moves.fetch_add(1, Ordering::AcqRel);
+        if sound(Spot::HoldMoves) {
+            self.moves.fetch_add(1, Ordering::AcqRel);
+        }
+        fence_at(Spot::MoveFence);
     }
 
     /// Is there one at this moment?
@@ -90,7 +98,8 @@ impl<R: Runnable> Shared<R> {
     /// Lets a hold go, and has the question asked if it has now become open.
     pub(super) fn end_hold(&self) {
         if self.holds.end() {
-            fence(Ordering::SeqCst);
+            // Partner: the fence of P2. Each has changed its count before.
+            fence_at(Spot::HoldFence);
             if self.idle.all_idle() {
                 self.monitor.ring_quiet();
             }
@@ -113,6 +122,7 @@ impl<R: Runnable> Shared<R> {
         }
         // Step 1.
         let moves = self.holds.moves.load(Ordering::Acquire);
+        let held = sound(Spot::StallHeld) && self.holds.any();
         let grants = {
             let lists = self.idle.lock();
             if lists.closed || lists.stranded != 0 || lists.reported == Some(lists.grants) {
@@ -132,10 +142,11 @@ impl<R: Runnable> Shared<R> {
         if waits_for_time && !self.clock.is_virtual() {
             return Some(Quiet::No);
         }
-        if !waits_for_time && self.holds.any() {
+        if !waits_for_time && held {
             return Some(Quiet::No);
         }
         // Step 3.
+        fence_at(Spot::RecheckFence);
         {
             let mut lists = self.idle.lock();
             let unchanged = self.idle.all_idle()
@@ -144,7 +155,7 @@ impl<R: Runnable> Shared<R> {
                 && !lists.closed
                 && lists.reported != Some(grants)
                 && self.holds.moves.load(Ordering::Acquire) == moves;
-            if !unchanged {
+            if !unchanged && sound(Spot::StallRecheck) {
                 return Some(Quiet::No);
             }
             if !waits_for_time {
@@ -163,7 +174,7 @@ impl<R: Runnable> Shared<R> {
             drop(lists);
             // A hold that was taken and let go before this had the question asked in vain.
             let passed = !self.holds.any() && self.holds.moves.load(Ordering::Acquire) != moves;
-            return if passed { None } else { Some(Quiet::No) };
+            return if passed && sound(Spot::StallPassed) { None } else { Some(Quiet::No) };
         }
         self.totals.stalls.add_shared();
         Some(Quiet::Stalled)

@@ -4,6 +4,8 @@
 mod bound;
 mod calls;
 mod ends;
+mod fair;
 mod runs;
+mod scenario;
 mod sources;
 mod toy;

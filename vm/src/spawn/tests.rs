@@ -2,6 +2,9 @@
 //! as they are shipped. Each program runs with several numbers of processors and seeds, and must
 //! leave nothing behind: no thread, no byte.
 
+mod virtual_time;
+mod work;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -9,7 +12,7 @@ use lisle_compiler::source::Source;
 use lisle_compiler::{Environment, Options, compile};
 
 use crate::link::{Globals, Module, link};
-use crate::native::{FunctionDef, NativeDef};
+use crate::native::{Call, FunctionDef, NativeDef, NativeResult};
 use crate::rc::Heap;
 use crate::sched::Config;
 use crate::thread::{End, ThreadOptions, ThreadRef};
@@ -24,13 +27,17 @@ struct Host {
 
 impl Host {
     fn new(processors: usize, seed: u64) -> Self {
-        let config = Config { processors, seed: Some(seed), ..Config::default() };
+        Self::with(Config { processors, seed: Some(seed), ..Config::default() })
+    }
+
+    fn with(config: Config) -> Self {
         let vm = VmShared::new(VmOptions::default(), config).expect("a scheduler starts");
         // A stall is the deadlock of all.
         vm.awaited.lock().programs = 1;
         let heap = Heap::new(vm.heap.clone(), None);
         let host = Self { vm, heap };
-        let tables: [&[FunctionDef]; 4] = [
+        let tables: [&[FunctionDef]; 5] = [
+            &[CRASH],
             crate::sync::FUNCTIONS,
             crate::builtins::thread::FUNCTIONS,
             crate::builtins::time::FUNCTIONS,
@@ -55,14 +62,15 @@ impl Host {
         }
         let options = Options::new(&environment);
         let compiled = compile(&Source::new("test.lisle", text), &options);
-        let Some(unit) = compiled.unit else { panic!("{:?}", compiled.diagnostics) };
+        let Some(unit) = compiled.unit else { panic!("{:?}\n{text}", compiled.diagnostics) };
         link(&self.vm, &unit, Globals::new(false)).expect("what compiles links")
     }
 
     fn start(&self, module: &Module) -> ThreadRef {
         let _entered = self.heap.enter();
         let options = ThreadOptions { main: true, ..ThreadOptions::default() };
-        let thread = ThreadRef::new(&self.vm, options, &module.main(), Vec::new()).unwrap();
+        let thread =
+            ThreadRef::new(&self.vm, options, &module.main(), Vec::new()).expect("a thread");
         thread.done.add_handle();
         self.vm.scheduler().spawn(thread.clone());
         thread
@@ -147,6 +155,37 @@ fn gives_in_time(text: &str, expected: &str) {
         let given = result.as_deref().map_err(|e| &**e);
         assert_eq!(given, Ok(expected), "{processors} processors, seed {seed}:\n{text}");
     }
+}
+
+/// The kernel refuses a bound thread its LWP: the spawner has an error, its scope and the VM know
+/// nothing of the thread, and what is not bound goes on.
+#[test]
+fn a_refused_lwp_is_the_spawners_error() {
+    for (processors, seed) in MACHINES {
+        let host = Host::new(processors, seed);
+        let module = host.load(&program(
+            "
+let word = \"kept\"
+scope {
+    let refused = try { spawn_(|| word, bound: true).join() } catch e { e.kind }
+    [refused, (spawn { word }).join(), all_().len()]
+}",
+        ));
+        let expected = Ok("[\"io\", \"kept\", 1]".to_owned());
+        host.vm.scheduler().refuse_lwps();
+        assert_eq!(host.run(module), expected);
+        let (bytes, made) = (host.bytes(), host.vm.threads_made());
+        assert_eq!(host.run(module), expected);
+        assert_eq!((host.bytes(), host.vm.threads_made()), (bytes, made + 2));
+        assert_eq!(host.vm.threads_live(), 0);
+    }
+}
+
+/// Panics where a panic is a bug of ours.
+const CRASH: FunctionDef = FunctionDef { name: "crash", signature: "()", doc: "", run: crash };
+
+fn crash(_: &mut Call<'_>) -> NativeResult {
+    panic!("a test has the interpreter panic")
 }
 
 /// A generator of choices for scripts: `next(seed)`.
@@ -499,4 +538,68 @@ fn a_main_failure_stops_the_others() {
     );
     assert_eq!(host.run(module), Err("mine: x".to_owned()));
     assert!(host.settled(|| host.vm.threads_live() == 0));
+}
+
+#[test]
+fn locks_survive_a_panic_of_the_interpreter() {
+    // What the threads that died owned is not freed, so bytes are not looked at.
+    let text = "
+let m = mutex_([1])
+let s = semaphore_(1)
+let o = once_(|| if s.with(|| true) and m.with(|v| v.len()) == 2 { \"made\" } else { crash_() })
+fn kind(f) { try { f() } catch e { e.kind } }
+var kinds = []
+kinds.push(kind(|| spawn_(|| o.get()).join()))
+kinds.push(kind(|| spawn_(|| s.with(|| m.with(|mut v| { v.push(2); crash_() }))).join()))
+kinds.push(kind(|| m.get()))
+m.set([1, 2])
+kinds.push(o.get())
+kinds.push(kind(|| timeout_(1000, || spawn_(|| timeout_(1000, || crash_())).join())))
+kinds";
+    gives_in_time(text, r#"["internal", "internal", "cancelled", "made", "internal"]"#);
+}
+
+#[test]
+fn circles_are_never_seen_where_none_are() {
+    // Locks are taken in one order, and only older threads are joined: there is never a circle, but
+    // for much of the time there is nearly one.
+    let text = "
+let a = mutex_(0)
+let b = mutex_(0)
+let seen = atomic_(0)
+let running = atomic_(1)
+spawn { while running.get() > 0 { seen.add(deadlocks_().len()); yield() } }
+fn work(a, b, older, n) {
+    for i in 0..n {
+        if i % 3 == 0 { a.update(|x| { yield(); b.update(|y| y + 1); x + 1 }) }
+        else if i % 3 == 1 { b.update(|y| { yield(); y + 1 }) }
+        else { a.update(|x| x + 1) }
+    }
+    if older { older.join() }
+}
+var older = nil
+for i in 0..12 { let before = older; older = spawn work(a, b, before, 60) }
+older.join()
+running.set(0)
+[a.get(), b.get(), seen.get()]";
+    gives(text, "[480, 480, 0]");
+}
+
+#[test]
+fn a_mutex_that_was_waited_for_is_forgotten_with_its_handle() {
+    let text = "
+let m = mutex_(0)
+let held = channel()
+let t = spawn { m.update(|n| { held.send(1); held.recv(); n + 1 }) }
+held.recv()
+let u = spawn { m.get() }
+fn wait() {
+    loop { for t in threads_() { if t.get(\"waits\", \"\").starts_with(\"for mutex\") { return nil } }; yield() }
+}
+wait()
+held.send(1)
+u.join()";
+    let host = Host::new(2, 1);
+    assert_eq!(host.run(host.load(&program(text))).as_deref(), Ok("1"));
+    assert!(host.settled(|| host.vm.contended.len() == 0));
 }

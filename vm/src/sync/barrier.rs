@@ -42,7 +42,10 @@ impl<W: Sleeper> Meeting<W> {
 
     fn come(&self, begin: impl FnOnce() -> Option<W>) -> Came<W> {
         let mut waiters = self.waiters.lock();
-        if waiters.iter().filter(|waiter| waiter.is_open()).count() + 1 >= self.size {
+        // Those that were asked to stop and have not left yet are told apart only when they matter:
+        // to look at all for each that comes would be quadratic.
+        let all = waiters.len() + 1 >= self.size;
+        if all && waiters.iter().filter(|waiter| waiter.is_open()).count() + 1 >= self.size {
             let mut all: Vec<W> = std::iter::from_fn(|| waiters.pop()).collect();
             drop(waiters);
             all.retain(W::wake);

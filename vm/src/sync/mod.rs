@@ -8,11 +8,13 @@
 
 mod atomic;
 mod barrier;
+mod contended;
 mod mutex;
 mod once;
 mod semaphore;
 mod waitgroup;
 
+pub(crate) use contended::Contended;
 pub(crate) use once::{Asked, Run};
 
 pub(crate) use atomic::METHODS as ATOMIC;

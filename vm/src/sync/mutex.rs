@@ -6,6 +6,9 @@
 //!   while nobody does.
 //! - While nobody holds it and no woken thread is on its way to it, no wait in the queue is open.
 //! - A waiter is passed over at most once: see below.
+//! - A value that may be half changed, or is lost, is *spoilt*: nobody gets it. Everybody who asks is
+//!   told why, until `set` brings a new one. That happens when a thread dies while it holds the mutex
+//!   (see `interp::death`), and when a function leaves something in it that cannot be shared.
 //!
 //! # Protocol
 //!
@@ -17,11 +20,13 @@
 //!
 //! Rejected: handing over always. Once two threads wait, each turn then costs a park and a switch.
 
-use super::{Sleeper, of};
+use std::sync::{Arc, OnceLock, Weak};
+
+use super::{Contended, Sleeper, contended::Held, of};
 use crate::{
     atomics::{self, Spot, sound},
     native::{Call, MethodDef, MethodTable, NativeResult, Next},
-    thread::{Delivery, Memo, Ticket, WaitQueue, WaitReason, WaitToken},
+    thread::{Delivery, Memo, ThreadRef, Ticket, WaitQueue, WaitReason, WaitToken},
     value::{Handle, Kind, Owned, Shared, error},
     waiting::{Progress, Waits},
 };
@@ -139,7 +144,74 @@ impl<W: Sleeper, T> Lock<W, T> {
 #[derive(Debug)]
 struct MutexHandle {
     number: u64,
-    lock: Lock<WaitToken, Shared>,
+    lock: Arc<Lock<WaitToken, Content>>,
+    /// Where it is entered, once a thread has waited for it.
+    contended: OnceLock<Arc<Contended>>,
+}
+
+impl Drop for MutexHandle {
+    fn drop(&mut self) {
+        if let Some(contended) = self.contended.get() {
+            contended.remove(self.number);
+        }
+    }
+}
+
+impl Held for Lock<WaitToken, Content> {
+    fn holder(&self) -> Option<u64> {
+        self.state.lock().holder
+    }
+}
+
+/// What a mutex is about.
+#[derive(Debug)]
+struct Content {
+    value: Shared,
+    /// Why nobody gets the value.
+    spoilt: Option<Box<str>>,
+}
+
+impl Content {
+    /// The value, or why there is none.
+    fn value(&self) -> Result<Shared, Box<str>> {
+        self.spoilt.clone().map_or_else(|| Ok(self.value.clone()), Err)
+    }
+
+    /// Moves the value out.
+    fn take(&mut self) -> Result<Shared, Box<str>> {
+        let nothing = Shared::new(Owned::NIL);
+        self.spoilt.clone().map_or_else(|| Ok(std::mem::replace(&mut self.value, nothing)), Err)
+    }
+
+    /// Brings a new value; gives the old one, to be dropped when the lock is free again.
+    fn set(&mut self, value: Shared) -> Self {
+        std::mem::replace(self, Self { value, spoilt: None })
+    }
+}
+
+/// What a thread that asks for a spoilt value gets.
+fn spoilt(why: Box<str>) -> Owned {
+    error(Kind::Cancelled, why)
+}
+
+/// Why the value is spoilt whose holder has died.
+fn died(holder: &ThreadRef) -> Box<str> {
+    let name = holder.name();
+    format!(
+        "the thread `{name}` died while it held this mutex, so the value may be half changed; `set` \
+         gives it a new one"
+    )
+    .into()
+}
+
+/// Why the value is spoilt in which a function has left what cannot be shared.
+fn lost(by: &ThreadRef) -> Box<str> {
+    let name = by.name();
+    format!(
+        "the thread `{name}` left in this mutex what belongs to one thread, and the value is lost; \
+         `set` gives it a new one"
+    )
+    .into()
 }
 
 /// Its methods.
@@ -180,8 +252,9 @@ impl Handle for MutexHandle {
 
 pub(super) fn mutex(call: &mut Call<'_>) -> NativeResult {
     let number = call.vm().program.number();
-    let lock = Lock::new(Shared::crossing(call.take(0))?);
-    Ok(Next::Return(Owned::handle(MutexHandle { number, lock })))
+    let lock = Lock::new(Content { value: Shared::crossing(call.take(0))?, spoilt: None });
+    let (lock, contended) = (Arc::new(lock), OnceLock::new());
+    Ok(Next::Return(Owned::handle(MutexHandle { number, lock, contended })))
 }
 
 /// Takes the mutex, or parks.
@@ -206,6 +279,12 @@ fn acquire(
             Acquired::Held => return Ok(Progress::Done(())),
             Acquired::Waiting(ticket) => {
                 waits.state.parked = Memo::Ticket(ticket);
+                mutex.contended.get_or_init(|| {
+                    let contended = waits.thread.vm().contended.clone();
+                    let lock: Weak<dyn Held> = Arc::<Lock<_, _>>::downgrade(&mutex.lock);
+                    contended.enter(mutex.number, lock);
+                    contended
+                });
                 return Ok(Progress::Park);
             }
             Acquired::Twice => {
@@ -220,19 +299,19 @@ fn acquire(
 /// Does something to the value as soon as nobody holds the mutex.
 fn step<R>(
     call: &mut Call<'_>,
-    mut change: impl FnMut(&mut Shared, &mut [Owned]) -> R,
+    mut change: impl FnMut(&mut Content, &mut [Owned]) -> R,
 ) -> Result<Progress<R>, Owned> {
     let (mut waits, receiver, args) = Waits::split(call);
     let mutex: &MutexHandle = of(receiver)?;
     let delivery = waits.delivery();
     if delivery.is_none()
-        && let Some(result) = mutex.lock.now(|value| change(value, args))
+        && let Some(result) = mutex.lock.now(|content| change(content, args))
     {
         return Ok(Progress::Done(result));
     }
     match acquire(&mut waits, mutex, delivery)? {
         Progress::Done(()) => {
-            let result = mutex.lock.held(|value| change(value, args));
+            let result = mutex.lock.held(|content| change(content, args));
             waits.wake(mutex.lock.release());
             Ok(Progress::Done(result))
         }
@@ -241,16 +320,15 @@ fn step<R>(
 }
 
 fn get(call: &mut Call<'_>) -> NativeResult {
-    match step(call, |value, _| value.clone())? {
-        Progress::Done(value) => Ok(Next::Return(value.into_owned())),
+    match step(call, |content, _| content.value())? {
+        Progress::Done(value) => Ok(Next::Return(value.map_err(spoilt)?.into_owned())),
         Progress::Park => Ok(Next::Park),
     }
 }
 
 fn set(call: &mut Call<'_>) -> NativeResult {
     Shared::may_cross(call.arg(0))?;
-    // The old value is dropped when the lock is free again.
-    match step(call, |value, args| std::mem::replace(value, Shared::new(args[0].take())))? {
+    match step(call, |content, args| content.set(Shared::new(args[0].take())))? {
         Progress::Done(old) => {
             drop(old);
             Next::nil()
@@ -265,11 +343,24 @@ fn update(call: &mut Call<'_>) -> NativeResult {
     let delivery = waits.delivery();
     match acquire(&mut waits, mutex, delivery)? {
         Progress::Done(()) => {
-            let old = mutex.lock.held(|value| value.clone()).into_owned();
+            let old = mutex.lock.held(|content| content.value());
+            let old = usable(&mut waits, mutex, old)?;
             Ok(Next::Call(args[0].take(), vec![old], Box::new(updated)))
         }
         Progress::Park => Ok(Next::Park),
     }
+}
+
+/// The value, for the caller, who holds the mutex; released again when there is none.
+fn usable(
+    waits: &mut Waits<'_, '_>,
+    mutex: &MutexHandle,
+    value: Result<Shared, Box<str>>,
+) -> Result<Owned, Owned> {
+    value.map(Shared::into_owned).map_err(|why| {
+        waits.wake(mutex.lock.release());
+        spoilt(why)
+    })
 }
 
 /// The function of an update has ended: with the new value, or in any other way.
@@ -277,9 +368,12 @@ fn updated(call: &mut Call<'_>, outcome: Result<Owned, Owned>) -> NativeResult {
     let (mut waits, receiver, _) = Waits::split(call);
     let mutex: &MutexHandle = of(receiver)?;
     let outcome = outcome.and_then(Shared::crossing).map(|new| {
-        let old = mutex.lock.held(|value| std::mem::replace(value, new.clone()));
+        let old = mutex.lock.held(|content| content.set(new.clone()));
         (new, old)
     });
+    if waits.state.died {
+        mutex.lock.held(|content| content.spoilt = Some(died(waits.thread)));
+    }
     waits.wake(mutex.lock.release());
     let (new, old) = outcome?;
     drop(old);
@@ -294,8 +388,8 @@ fn with(call: &mut Call<'_>) -> NativeResult {
         Progress::Done(()) => {
             // Moved out, so that what nobody else has is changed in place. Whoever looks meanwhile
             // waits for the holder.
-            let nothing = Shared::new(Owned::NIL);
-            let value = mutex.lock.held(|value| std::mem::replace(value, nothing)).into_owned();
+            let value = mutex.lock.held(Content::take);
+            let value = usable(&mut waits, mutex, value)?;
             Ok(Next::CallPlaces(args[0].take(), vec![value], 1, Box::new(used)))
         }
         Progress::Park => Ok(Next::Park),
@@ -307,8 +401,19 @@ fn used(call: &mut Call<'_>, outcome: Result<Owned, Owned>, mut back: Vec<Owned>
     let (mut waits, receiver, _) = Waits::split(call);
     let mutex: &MutexHandle = of(receiver)?;
     let crossed = Shared::crossing(back.pop().unwrap_or_default());
-    let failed = crossed.map(|value| mutex.lock.held(|place| *place = value)).err();
+    let (value, failed) = match crossed {
+        Ok(value) => (value, None),
+        Err(error) => (Shared::new(Owned::NIL), Some(error)),
+    };
+    let thread = waits.thread;
+    let spoilt = match (waits.state.died, &failed) {
+        (true, _) => Some(died(thread)),
+        (false, Some(_)) => Some(lost(thread)),
+        (false, None) => None,
+    };
+    let old = mutex.lock.held(|content| std::mem::replace(content, Content { value, spoilt }));
     waits.wake(mutex.lock.release());
+    drop(old);
     match failed {
         Some(error) => outcome.and(Err(error)),
         None => outcome.map(Next::Return),
@@ -380,53 +485,5 @@ mod tests {
 }
 
 #[cfg(all(test, loom))]
-mod models {
-    use super::*;
-    use crate::models::{Sleep, Sleeping, check, must_fail};
-
-    /// Adds one to the value; `me` is asked to stop at most while it waits.
-    fn increment(lock: &Lock<Sleeping, u32>, me: &Sleep) -> bool {
-        let mut turn = Turn::First;
-        while let Acquired::Waiting(ticket) = lock.acquire(me.id(), turn, || me.begin()) {
-            if !me.park() {
-                lock.leave(ticket);
-                return false;
-            }
-            turn = Turn::Again;
-        }
-        let old = lock.held(|value| *value);
-        loom::thread::yield_now();
-        lock.held(|value| *value = old + 1);
-        lock.release().iter().for_each(Sleeping::ready);
-        true
-    }
-
-    fn two_and_a_request() {
-        let lock = std::sync::Arc::new(Lock::new(0));
-        let sleeps = [Sleep::new(1), Sleep::new(2)];
-        let threads: Vec<_> = sleeps
-            .iter()
-            .map(|me| {
-                let (lock, me) = (lock.clone(), me.clone());
-                loom::thread::spawn(move || u32::from(increment(&lock, &me)))
-            })
-            .collect();
-        let me = Sleep::new(3);
-        sleeps[0].interrupt();
-        let mut done = u32::from(increment(&lock, &me));
-        for thread in threads {
-            done += thread.join().unwrap();
-        }
-        assert_eq!(lock.now(|value| *value), Some(done));
-    }
-
-    #[test]
-    fn no_turn_is_lost() {
-        check(two_and_a_request);
-    }
-
-    #[test]
-    fn mutant_that_wakes_nobody_when_the_first_has_left() {
-        must_fail(Spot::MutexRetry, two_and_a_request);
-    }
-}
+#[path = "mutex_models.rs"]
+mod models;

@@ -7,13 +7,14 @@
 //! - A failure is *noticed* when a join throws it, or when its scope does. One that was not noticed
 //!   is reported once: when the last handle goes, or at the end of the program.
 //! - Joiners are woken in the order in which they came.
+//! - A thread that has ended runs under no deadline.
 //!
 //! The lock ranks below the channels' (a `select` enters joiners after it has let those go) and is
 //! a leaf: nothing is dropped, woken or reported while it is held.
 
 use std::fmt;
 
-use super::{Scope, ThreadRef, Ticket, WaitToken, family::DEADLINE};
+use super::{Scope, ThreadRef, Ticket, WaitQueue, WaitToken, family::DEADLINE};
 use crate::{
     atomics::{Arc, Condvar, Mutex},
     value::Shared,
@@ -52,11 +53,11 @@ struct State {
     deadlines: Vec<(u64, Arc<Scope>)>,
 }
 
-/// Most threads are joined by one other, if any.
+/// Most threads are joined by one other, if any. The one in `first` has no ticket.
 #[derive(Default)]
 struct Joiners {
     first: Option<WaitToken>,
-    rest: Vec<WaitToken>,
+    rest: Option<Box<WaitQueue<WaitToken>>>,
 }
 
 /// What came of joining.
@@ -65,11 +66,15 @@ struct Joiners {
 pub enum Joining {
     /// The thread has ended, and a failure counts as noticed.
     Ended(End),
-    /// The caller is in the list, and parks now.
-    Waiting,
+    /// The caller is in the list, and parks now; by this it leaves.
+    Waiting(Option<Ticket>),
     /// The wait did not begin: there is a request to stop. Nothing has happened.
     Noticed,
 }
+
+/// The thread has ended already.
+#[derive(Debug)]
+pub struct Over;
 
 /// What the end of a thread leads to. To be done without any lock.
 #[must_use]
@@ -101,12 +106,14 @@ impl Completion {
         let failed = matches!(end, End::Failed(_));
         state.end = Some(end);
         let joiners = state.joiners.take();
+        let deadlines = std::mem::take(&mut state.deadlines);
         // The host looks when it wakes up; a thread that joins has a handle, and looks then too.
         state.noticed |= in_scope || state.host.is_some();
         let unnoticed = failed && !state.noticed && state.handles == 0;
         state.noticed |= unnoticed;
         let (place, host) = (state.place, state.host.take());
         drop(state);
+        drop(deadlines);
         if let Some(host) = host {
             host.notify_all();
         }
@@ -122,27 +129,23 @@ impl Completion {
             return Joining::Ended(end);
         }
         match begin() {
-            Some(token) => {
-                state.joiners.push(token);
-                Joining::Waiting
-            }
+            Some(token) => Joining::Waiting(state.joiners.push(token)),
             None => Joining::Noticed,
         }
     }
 
-    /// Enters a wait that has begun; false when the thread has ended already.
-    pub fn enlist(&self, token: &WaitToken) -> bool {
+    /// Enters a wait that has begun; gives by what it leaves.
+    pub fn enlist(&self, token: &WaitToken) -> Result<Option<Ticket>, Over> {
         let mut state = self.state.lock();
-        let waits = state.end.is_none();
-        if waits {
-            state.joiners.push(token.clone());
+        if state.end.is_some() {
+            return Err(Over);
         }
-        waits
+        Ok(state.joiners.push(token.clone()))
     }
 
     /// Takes the wait of a thread out that has ended otherwise.
-    pub fn leave(&self, thread: &ThreadRef) {
-        let left = self.state.lock().joiners.remove(thread);
+    pub fn leave(&self, thread: &ThreadRef, ticket: Option<Ticket>) {
+        let left = self.state.lock().joiners.remove(thread, ticket);
         drop(left);
     }
 
@@ -173,6 +176,11 @@ impl Completion {
         let state = self.state.lock();
         let (_, scope) = state.deadlines.iter().find(|(its, _)| *its == token)?;
         Some(scope.clone())
+    }
+
+    /// Does it run under a deadline?
+    pub(crate) fn has_deadline(&self) -> bool {
+        !self.state.lock().deadlines.is_empty()
     }
 
     /// Counts a new handle.
@@ -260,28 +268,24 @@ impl fmt::Debug for Completion {
 }
 
 impl Joiners {
-    fn push(&mut self, token: WaitToken) {
-        if self.first.is_none() && self.rest.is_empty() {
+    fn push(&mut self, token: WaitToken) -> Option<Ticket> {
+        if self.first.is_none() && self.rest.as_ref().is_none_or(|rest| rest.is_empty()) {
             self.first = Some(token);
-        } else {
-            self.rest.push(token);
+            return None;
         }
+        Some(self.rest.get_or_insert_default().push(token))
     }
 
-    fn remove(&mut self, thread: &ThreadRef) -> Option<WaitToken> {
-        // A thread waits once at a time, so it is here once.
-        let is_it = |token: &WaitToken| token.thread() == thread;
-        if self.first.as_ref().is_some_and(is_it) {
-            return self.first.take();
+    fn remove(&mut self, thread: &ThreadRef, ticket: Option<Ticket>) -> Option<WaitToken> {
+        match ticket {
+            Some(ticket) => self.rest.as_mut()?.remove(ticket),
+            None => self.first.take_if(|token| token.thread() == thread),
         }
-        self.rest.iter().position(is_it).map(|i| self.rest.remove(i))
     }
 
     fn take(&mut self) -> Vec<WaitToken> {
-        let mut all = std::mem::take(&mut self.rest);
-        if let Some(first) = self.first.take() {
-            all.insert(0, first);
-        }
-        all
+        let rest = self.rest.take();
+        let rest = rest.map(|mut rest| std::iter::from_fn(move || rest.pop()));
+        self.first.take().into_iter().chain(rest.into_iter().flatten()).collect()
     }
 }

@@ -11,7 +11,8 @@
 //! - The first failure makes the scope *failing*, once, and from then on for ever: the owner's body
 //!   is told (flag and notice) and the children are asked to stop. A child that comes later is
 //!   asked at once.
-//! - The owner alone closes the scope, after the last child has left.
+//! - The owner alone closes the scope, after the last child has left; one that will never run again
+//!   gives it up instead. So no circle of owner, scope and children outlives its owner.
 //!
 //! The lock is a leaf: nothing else is locked while it is held, and what is to be done about other
 //! threads is handed out and done after. `unwinding` and `stopping` belong to the owner.
@@ -196,6 +197,18 @@ impl Scope {
         drop(members);
         drop((owner, waiter));
         errors
+    }
+
+    /// The owner will never close the scope: nobody waits for its threads any more. Gives them, to be
+    /// asked to stop; those that they still spawn here start so.
+    pub fn give_up(&self) -> Ripple {
+        let mut members = self.members.lock();
+        members.failing = true;
+        let (owner, waiter) = (members.owner.take(), members.waiter.take());
+        let mut children = std::mem::take(&mut members.children);
+        drop(members);
+        drop((owner, waiter));
+        Ripple { cancel: std::iter::from_fn(|| children.pop()).collect(), ..Ripple::default() }
     }
 
     /// Has a thread of it failed, or its body?

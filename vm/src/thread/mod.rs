@@ -17,6 +17,7 @@
 
 #![expect(unsafe_code, reason = "the state is owned by the LWP that runs the thread")]
 
+mod calling;
 pub(crate) mod completion;
 pub(crate) mod family;
 pub(crate) mod program;
@@ -31,6 +32,7 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
+pub(crate) use calling::{Calling, InCall};
 pub use completion::{Completion, End, Joining};
 pub use family::{Ripple, Scope, Start, Wake, level_of};
 pub use program::Program;
@@ -39,6 +41,7 @@ pub(crate) use stack::Stack;
 pub(crate) use trace::{Edge, Frames, caller, record_trace};
 pub use wait::{
     Delivery, EVERY_LEVEL, Generation, Interrupt, Memo, Noticed, Wait, WaitReason, WaitToken,
+    Waiting,
 };
 pub use waitq::{Ticket, WaitQueue};
 
@@ -116,6 +119,8 @@ pub struct UserThread {
     pub(crate) wait: Wait,
     /// [`cancel`] flags. Any LWP, atomic.
     flags: AtomicU8,
+    /// The blocking call it makes.
+    pub(crate) calling: Calling,
     /// Its result and who waits for it.
     pub(crate) done: Completion,
     /// Where the value was thrown that ended it, when that is no Error and so cannot say it.
@@ -186,6 +191,7 @@ impl ThreadRef {
             park: ParkWord::new(),
             wait: Wait::new(),
             flags: AtomicU8::new(0),
+            calling: Calling::new(),
             done: Completion::new(),
             thrown_at: OnceLock::new(),
             scope: options.scope,
@@ -382,9 +388,9 @@ pub(crate) struct InUse {
 /// A blocking call on its way.
 pub(crate) enum Blocked {
     /// Not started.
-    Ready(&'static str, Box<dyn FnOnce() -> Finish + Send>),
-    /// Running: the text names it.
-    Running(&'static str),
+    Ready(Box<dyn FnOnce() -> Finish + Send>),
+    /// Running.
+    Running,
     /// Ended.
     Ended(Finish),
 }
@@ -415,6 +421,8 @@ pub struct ThreadState {
     pub(crate) slice: i64,
     /// Its fuel is used up, and what it has now is the reserve for its cleanup.
     pub(crate) spent: bool,
+    /// It ends without unwinding, and its natives are told.
+    pub(crate) died: bool,
     /// The scopes it has opened, the innermost last.
     pub scopes: Vec<Arc<Scope>>,
     /// The trace of the value on its way, when that is no Error and so cannot keep it itself.
@@ -463,6 +471,7 @@ impl ThreadState {
             held: None,
             slice: 0,
             spent: false,
+            died: false,
             scopes: Vec::new(),
             thrown: None,
         }

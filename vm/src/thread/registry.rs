@@ -45,6 +45,11 @@ impl Registry {
         drop(removed);
     }
 
+    /// The live thread of this number.
+    pub(crate) fn get(&self, id: u64) -> Option<ThreadRef> {
+        self.shard(id).lock().get(&id).cloned()
+    }
+
     /// All live threads in the order of their creation.
     pub(crate) fn all(&self) -> Vec<ThreadRef> {
         let mut all: Vec<_> = self

@@ -37,7 +37,11 @@
 //! 2. `claim`: one exchange from (this generation, OPEN) to CLAIMED. Acquire, partner of 1.
 //! 3. `interrupt`: one exchange that sets the notice bit and, when the wait is open and its level
 //!    allows it, claims it. Acquire, as in 2; release, so that who sees the notice sees the flag.
-//! 4. The winner's write to the slot reaches the thread through the scheduler: making ready
+//! 4. `waiting`, for people: reads the word, the reason, the word again. Acquire at the first read,
+//!    partner of 1: the reason is that of this wait or of a later one. Acquire at the reason, partner
+//!    of the release in `describe`: who sees the reason of a later wait sees at the second read that
+//!    this one is over. So what it gives belongs together.
+//! 5. The winner's write to the slot reaches the thread through the scheduler: making ready
 //!    happens before the next run.
 //!
 //! The *level* of a wait is how many cleanup handlers the thread is in. A request carries the
@@ -103,6 +107,17 @@ impl Generation {
 /// A wait did not begin: there is a request that the thread has not looked at.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Noticed;
+
+/// What a thread waits for at a moment.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Waiting {
+    /// The number of the wait.
+    pub generation: Generation,
+    /// What it is for.
+    pub reason: WaitReason,
+    /// Where in the code it began, in the interpreter's terms; 0 is unknown.
+    pub site: usize,
+}
 
 /// What noticing a thread came to.
 #[must_use]
@@ -219,25 +234,32 @@ impl<D> Wait<D> {
 
     /// Is the wait of this generation still open? It may end at any moment.
     pub fn is_open(&self, generation: Generation) -> bool {
-        // Relaxed: a hint; only a claim decides.
+        // Relaxed: a hint, and a wait that is over stays so; only a claim decides.
         let word = self.word.load(Ordering::Relaxed);
         word >> GENERATION_AT == generation.0 && word & STATE == OPEN
     }
 
     /// What the thread waits for and where, if it waits at this moment.
-    pub fn waiting(&self) -> Option<(WaitReason, usize)> {
-        // Relaxed throughout: for people. A stalled program changes none of the three, and what
-        // made it stall ordered them before.
-        let reason = WaitReason::unpack(self.reason.load(Ordering::Relaxed))?;
-        let open = self.word.load(Ordering::Relaxed) & STATE == OPEN;
-        open.then(|| (reason, self.site.load(Ordering::Relaxed)))
+    pub fn waiting(&self) -> Option<Waiting> {
+        // Acquire: partner of the release in `begin`.
+        let word = self.word.load(Ordering::Acquire);
+        if word & STATE != OPEN {
+            return None;
+        }
+        let generation = Generation(word >> GENERATION_AT);
+        // Acquire, both: partners of the releases in `describe`.
+        let reason = self.reason.load(Ordering::Acquire);
+        let site = self.site.load(Ordering::Acquire);
+        let reason = WaitReason::unpack(reason)?;
+        self.is_open(generation).then_some(Waiting { generation, reason, site })
     }
 
     /// Publishes what the next wait is for. Only the thread itself calls this.
     pub fn describe(&self, reason: WaitReason, site: usize) {
-        // Relaxed: see `waiting`.
-        self.reason.store(reason.pack(), Ordering::Relaxed);
-        self.site.store(site, Ordering::Relaxed);
+        // Release, both: partners of the acquires in `waiting`, so that who reads this also sees
+        // that the wait before is over.
+        self.reason.store(reason.pack(), order(Spot::WaitDescribe, Ordering::Release));
+        self.site.store(site, Ordering::Release);
     }
 
     fn deliver(&self, delivery: D) {
@@ -356,6 +378,8 @@ pub enum Memo {
     Nothing,
     /// A place in one queue.
     Ticket(Ticket),
+    /// It has let other threads run.
+    Yielded,
     /// More.
     Boxed(Box<dyn Any>),
 }
@@ -365,6 +389,7 @@ impl fmt::Debug for Memo {
         match self {
             Self::Nothing => f.write_str("Nothing"),
             Self::Ticket(ticket) => ticket.fmt(f),
+            Self::Yielded => f.write_str("Yielded"),
             Self::Boxed(_) => f.write_str("Boxed"),
         }
     }
@@ -375,7 +400,7 @@ impl Memo {
     pub fn take_ticket(&mut self) -> Option<Ticket> {
         match std::mem::take(self) {
             Self::Ticket(ticket) => Some(ticket),
-            Self::Nothing | Self::Boxed(_) => None,
+            Self::Nothing | Self::Yielded | Self::Boxed(_) => None,
         }
     }
 
@@ -383,7 +408,7 @@ impl Memo {
     pub fn take_boxed<T: 'static>(&mut self) -> Option<Box<T>> {
         match std::mem::take(self) {
             Self::Boxed(memo) => memo.downcast().ok(),
-            Self::Nothing | Self::Ticket(_) => None,
+            Self::Nothing | Self::Yielded | Self::Ticket(_) => None,
         }
     }
 }
@@ -529,7 +554,8 @@ mod tests {
         wait.describe(WaitReason::Join(3), 99);
         assert_eq!(wait.waiting(), None);
         let generation = wait.begin(0).unwrap();
-        assert_eq!(wait.waiting(), Some((WaitReason::Join(3), 99)));
+        let reason = WaitReason::Join(3);
+        assert_eq!(wait.waiting(), Some(Waiting { generation, reason, site: 99 }));
         wait.claim(generation, ()).unwrap();
         assert_eq!(wait.waiting(), None);
     }

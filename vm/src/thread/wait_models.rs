@@ -176,3 +176,33 @@ fn a_bare_token_suffices() {
 fn mutant_without_the_acquire_of_claim() {
     must_fail(Spot::WaitClaim, timer_with_a_bare_token);
 }
+
+/// Somebody looks at a thread that waits twice: what is seen of a wait belongs to it.
+fn watched_waits() {
+    let model = Model::new();
+    let other = model.clone();
+    let watcher = thread::spawn(move || {
+        if let Some(seen) = other.wait.waiting() {
+            assert_eq!(seen.reason, WaitReason::Join(seen.generation.get()));
+        }
+    });
+    for number in 1..=2 {
+        model.wait.describe(WaitReason::Join(number), 0);
+        let generation = model.wait.begin(0).unwrap();
+        if number == 1 {
+            assert_eq!(model.wait.claim(generation, 1), Ok(()));
+            assert_eq!(model.wait.end(), Some(1));
+        }
+    }
+    watcher.join().unwrap();
+}
+
+#[test]
+fn what_is_seen_of_a_wait_belongs_together() {
+    check(watched_waits);
+}
+
+#[test]
+fn mutant_without_the_release_of_describe() {
+    must_fail(Spot::WaitDescribe, watched_waits);
+}

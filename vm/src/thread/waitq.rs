@@ -10,6 +10,7 @@
 //!   others form the free list, linked by `next`.
 //! - A stamp is used once in the life of a queue, so a ticket whose entry was taken matches no
 //!   later entry in the same node.
+//! - `entries` counts the nodes that hold one.
 //! - Nothing here locks: the queue's owner does.
 
 const NONE: u32 = u32::MAX;
@@ -29,6 +30,7 @@ pub struct Ticket {
 pub struct WaitQueue<E> {
     nodes: Vec<Node<E>>,
     stamps: u64,
+    entries: u32,
     head: u32,
     tail: u32,
     free: u32,
@@ -46,7 +48,7 @@ struct Node<E> {
 impl<E> WaitQueue<E> {
     /// A queue that nobody waits in.
     pub const fn new() -> Self {
-        Self { nodes: Vec::new(), stamps: 0, head: NONE, tail: NONE, free: NONE }
+        Self { nodes: Vec::new(), stamps: 0, entries: 0, head: NONE, tail: NONE, free: NONE }
     }
 
     /// Adds an entry behind all others.
@@ -91,6 +93,11 @@ impl<E> WaitQueue<E> {
         self.nodes.get(self.head as usize)?.entry.as_ref()
     }
 
+    /// How many entries there are.
+    pub fn len(&self) -> usize {
+        self.entries as usize
+    }
+
     /// True when there is no entry.
     pub fn is_empty(&self) -> bool {
         self.head == NONE
@@ -109,6 +116,7 @@ impl<E> WaitQueue<E> {
     /// Puts an entry in a node of its own, which is not in the list yet.
     fn place(&mut self, entry: E, prev: u32, next: u32) -> (u32, Ticket) {
         self.stamps += 1;
+        self.entries += 1;
         let stamp = self.stamps;
         let new = Node { entry: Some(entry), stamp, prev, next };
         let node = if self.free == NONE {
@@ -128,6 +136,7 @@ impl<E> WaitQueue<E> {
     fn unlink(&mut self, at: u32) -> Option<E> {
         let node = &mut self.nodes[at as usize];
         let (entry, prev, next) = (node.entry.take(), node.prev, node.next);
+        self.entries -= 1;
         node.next = self.free;
         self.free = at;
         match prev {
@@ -209,7 +218,7 @@ mod tests {
                     assert_eq!(queue.pop(), first);
                 }
             }
-            assert_eq!(queue.is_empty(), plain.is_empty());
+            assert_eq!((queue.len(), queue.is_empty()), (plain.len(), plain.is_empty()));
         }
         assert!(queue.iter().eq(plain.iter().map(|(_, value)| value)));
     }

@@ -15,6 +15,7 @@ use super::{
     BytesObject, ErrorObject, ListObject, Owned, RangeObject, StrObject, TypeInfo, View,
     cell_access, cut_literal, did_you_mean,
 };
+use crate::rc;
 
 /// One step of a path.
 #[derive(Clone, Copy, Debug)]
@@ -442,9 +443,15 @@ fn part(container: &Owned, start: usize, end: usize) -> Owned {
     match container.view() {
         View::Str(text) => part_of_text(container, text, start, end),
         View::List(list) if end - start == list.len() => container.clone(),
-        View::List(list) => Owned::list(list[start..end].to_vec()),
+        View::List(list) => {
+            rc::work_on((end - start) * size_of::<Owned>());
+            Owned::list(list[start..end].to_vec())
+        }
         View::Bytes(bytes) if end - start == bytes.len() => container.clone(),
-        View::Bytes(bytes) => Owned::bytes(bytes[start..end].to_vec()),
+        View::Bytes(bytes) => {
+            rc::work_on(end - start);
+            Owned::bytes(bytes[start..end].to_vec())
+        }
         View::Range(range) => Owned::range(part_of_range(range, start as u128, end as u128)),
         _ => unreachable!("strings, lists, bytes and ranges have slices"),
     }
@@ -452,7 +459,11 @@ fn part(container: &Owned, start: usize, end: usize) -> Owned {
 
 fn part_of_text(container: &Owned, text: &StrObject, start: usize, end: usize) -> Owned {
     let part = text.slice_chars(start, end);
-    if part.len() == text.byte_len() { container.clone() } else { Owned::str(part) }
+    if part.len() == text.byte_len() {
+        return container.clone();
+    }
+    rc::work_on(part.len());
+    Owned::str(part)
 }
 
 fn part_of_range(range: &RangeObject, start: u128, end: u128) -> RangeObject {
@@ -488,7 +499,11 @@ fn pick(container: &Owned, key: &Owned, range: &RangeObject) -> Result<Owned, Ow
     } else {
         walk.end = walk.end.min(len as i64);
     }
-    let picked = walk.iter().filter_map(|i| usize::try_from(i).ok().filter(|i| *i < len));
+    let mut steps = rc::Steps::new();
+    let picked = walk
+        .iter()
+        .inspect(|_| steps.turn())
+        .filter_map(|i| usize::try_from(i).ok().filter(|i| *i < len));
     Ok(match container.view() {
         View::Str(text) => {
             let chars: String = picked.filter_map(|i| text.char_at(i)).collect();

@@ -18,6 +18,7 @@ use std::sync::Arc;
 use super::hash::hash_key;
 use super::number::compare_int_float;
 use super::{MapObject, Operator, Owned, View};
+use crate::rc;
 
 /// How many pairs of containers are compared before pairs are remembered.
 pub(super) const PATIENCE: usize = 4096;
@@ -129,7 +130,11 @@ fn equal_leaves(a: &Owned, b: &Owned) -> Option<bool> {
         }
         (View::Str(a), View::Str(b)) => a.is_same_text(b),
         (View::Range(a), View::Range(b)) => a.key() == b.key(),
-        (View::Bytes(a), View::Bytes(b)) => a.as_slice() == b.as_slice(),
+        (View::Bytes(a), View::Bytes(b)) => {
+            let same_length = a.len() == b.len();
+            rc::work_on(if same_length { a.len() } else { 0 });
+            same_length && a.as_slice() == b.as_slice()
+        }
         (View::Type(a), View::Type(b)) => a.info() == b.info(),
         (View::Cell(_), View::Cell(_)) => a.is_same(b),
         (View::Native(a), View::Native(b)) => Arc::ptr_eq(a.code(), b.code()),
@@ -276,7 +281,9 @@ impl<H: Hold> Walk<H> {
 
     /// Compares what is left.
     fn go_on(&mut self) -> Progress<H> {
+        let mut steps = rc::Steps::new();
         while let Some(frame) = self.frames.last_mut() {
+            steps.turn();
             let begun = match items(frame.a.get()).map(<[Owned]>::len) {
                 Some(len) => {
                     let at = frame.next;

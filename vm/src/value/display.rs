@@ -13,6 +13,10 @@ use super::{
     BytesObject, CellObject, ErrorObject, ListObject, MapObject, Owned, RangeObject, RecordObject,
     SetObject, TypeKind, View, room,
 };
+use crate::rc;
+
+/// So many bytes are written for a unit of fuel: about a number.
+const BYTES_PER_UNIT: usize = 4;
 
 /// Texts in messages are cut after so many characters.
 const CUT: usize = 80;
@@ -118,6 +122,13 @@ impl<'a, 'o> Writer<'a, 'o> {
     }
 
     fn run(&mut self, value: &'a Owned) -> Result<(), Owned> {
+        let before = self.out.len();
+        let result = self.write(value);
+        rc::work((self.out.len() - before) / BYTES_PER_UNIT);
+        result
+    }
+
+    fn write(&mut self, value: &'a Owned) -> Result<(), Owned> {
         self.begin(value);
         while let Some(frame) = self.frames.last_mut() {
             if self.out.len() > self.most {

@@ -12,6 +12,7 @@ use std::sync::OnceLock;
 
 use super::number::exact_int;
 use super::{Operator, Owned, View};
+use crate::rc;
 
 struct Seed {
     text: u64,
@@ -131,7 +132,10 @@ fn hash_leaf(value: &Owned) -> Option<u64> {
             let identity = handle.get().identity().map(|address| address as u64);
             hash_word(IDENTITY, identity.unwrap_or(value.as_raw().bits))
         }
-        View::Bytes(bytes) => hash_word(BYTES, u64::from(hash_bytes(bytes))),
+        View::Bytes(bytes) => {
+            rc::work_on(bytes.len());
+            hash_word(BYTES, u64::from(hash_bytes(bytes)))
+        }
         View::Type(object) => hash_word(IDENTITY, object.info().as_ptr().addr() as u64),
         View::Cell(_) => hash_word(IDENTITY, value.as_raw().bits),
         View::List(_) | View::Map(_) | View::Set(_) | View::Record(_) => return None,
@@ -155,8 +159,10 @@ const PATIENCE: usize = 4096;
 fn hash_deep(value: &Owned) -> Option<u64> {
     let mut frames = vec![begin(value)?];
     let mut known: HashMap<u64, u64> = HashMap::new();
-    let mut steps = 0;
+    let mut ended = 0;
+    let mut steps = rc::Steps::new();
     loop {
+        steps.turn();
         let Some(frame) = frames.last_mut() else { unreachable!("returns with the last frame") };
         let child = match frame.value.view() {
             View::List(list) => list.get(frame.next),
@@ -188,8 +194,8 @@ fn hash_deep(value: &Owned) -> Option<u64> {
             },
             None => {
                 let hash = end(frame);
-                steps += 1;
-                if steps > PATIENCE && !frame.value.occurs_once() {
+                ended += 1;
+                if ended > PATIENCE && !frame.value.occurs_once() {
                     known.insert(frame.value.as_raw().bits, hash);
                 }
                 frames.pop();

@@ -220,6 +220,7 @@ impl Drop for ListObject {
         if self.skipped + self.capacity != 0 {
             // SAFETY: the elements stand here; they are dropped once, with `len` put to 0.
             let elements = std::ptr::slice_from_raw_parts_mut(self.first.as_ptr(), self.len);
+            rc::work_on(self.len * size_of::<Owned>());
             self.len = 0;
             // SAFETY: as above.
             unsafe { elements.drop_in_place() };

@@ -467,6 +467,7 @@ impl Clone for MapObject {
 impl Drop for MapObject {
     fn drop(&mut self) {
         rc::credit(self.buffer_bytes());
+        rc::work_on(self.buffer_bytes());
     }
 }
 

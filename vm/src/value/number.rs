@@ -3,6 +3,8 @@
 use std::cmp::Ordering;
 use std::fmt::Write;
 
+use crate::rc;
+
 /// 2^63 as a float: the first number above all ints.
 const LIMIT: f64 = 9_223_372_036_854_775_808.0;
 
@@ -113,6 +115,7 @@ pub(crate) fn shift_right(a: i64, b: i64) -> i64 {
 /// The number that a text spells in a base from 2 to 36: with sign, `_` between digits, spaces
 /// around.
 pub(crate) fn parse_int(text: &str, base: u32) -> Result<i64, IntError> {
+    rc::work_on(8 * text.len());
     let text = text.trim();
     let (negative, digits) = match text.as_bytes() {
         [b'-', ..] => (true, &text[1..]),
@@ -155,6 +158,7 @@ pub(crate) enum IntError {
 
 /// The float that a text spells, with spaces around and `_` between digits.
 pub(crate) fn parse_float(text: &str) -> Option<f64> {
+    rc::work_on(8 * text.len());
     let text = text.trim();
     if !text.contains('_') {
         return text.parse().ok();

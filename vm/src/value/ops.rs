@@ -8,6 +8,7 @@ use super::number::{
     float_floor_div, float_rem, int_floor_div, int_pow, int_rem, shift_left, shift_right,
 };
 use super::{ListObject, Owned, View, room};
+use crate::rc;
 
 pub(crate) use super::compare::{equals, try_equals};
 pub(crate) use super::order::{less, less_equal};
@@ -73,6 +74,7 @@ pub(crate) fn add(a: &Owned, b: &Owned) -> Result<Owned, Owned> {
             text.try_reserve_exact(bytes).map_err(|_| no_memory())?;
             text.push_str(a.as_str());
             text.push_str(b.as_str());
+            rc::work_on(bytes);
             Ok(Owned::string(text))
         }
         (View::List(a), View::List(b)) => {
@@ -80,12 +82,14 @@ pub(crate) fn add(a: &Owned, b: &Owned) -> Result<Owned, Owned> {
             reserve(&mut items, a.len() + b.len())?;
             items.extend_from_slice(a);
             items.extend_from_slice(b);
+            rc::work_on(size_of_val(&*items));
             Ok(Owned::list(items))
         }
         (View::Bytes(a), View::Bytes(b)) => {
             let mut bytes = reserved_bytes(a.len() + b.len())?;
             bytes.extend_from_slice(a);
             bytes.extend_from_slice(b);
+            rc::work_on(bytes.len());
             Ok(Owned::bytes(bytes))
         }
         _ => Err(mismatch("add", a, b)),
@@ -112,12 +116,14 @@ pub(crate) fn add_assign(a: &mut Owned, b: &Owned) -> Result<(), Owned> {
     match b.view() {
         View::Str(more) if a.as_str().is_some() => {
             room(more.byte_len())?;
+            rc::work_on(more.byte_len());
             if let Some(text) = a.str_mut() {
                 text.push_str(more.as_str());
             }
         }
         View::List(more) if a.as_list().is_some() => {
             room(size_of_val(&**more))?;
+            rc::work_on(size_of_val(&**more));
             if let Some(list) = a.list_mut() {
                 list.with_vec(|items| {
                     reserve(items, more.len())?;
@@ -128,6 +134,7 @@ pub(crate) fn add_assign(a: &mut Owned, b: &Owned) -> Result<(), Owned> {
         }
         View::Bytes(more) if a.as_bytes().is_some() => {
             room(more.len())?;
+            rc::work_on(more.len());
             if let Some(bytes) = a.bytes_mut() {
                 bytes.with_vec(|bytes| {
                     bytes.try_reserve(more.len()).map_err(|_| no_memory())?;
@@ -179,6 +186,7 @@ pub(crate) fn repeat(value: &Owned, n: i64) -> Result<Owned, Owned> {
             for _ in 0..if text.is_empty() { 0 } else { n } {
                 out.push_str(text.as_str());
             }
+            rc::work_on(out.len());
             Ok(Owned::string(out))
         }
         View::List(list) => {
@@ -192,6 +200,7 @@ pub(crate) fn repeat(value: &Owned, n: i64) -> Result<Owned, Owned> {
                     items.extend_from_slice(list);
                 }
             }
+            rc::work_on(size_of_val(&*items));
             Ok(Owned::from(ListObject::from(items)))
         }
         View::Bytes(bytes) => {
@@ -199,6 +208,7 @@ pub(crate) fn repeat(value: &Owned, n: i64) -> Result<Owned, Owned> {
             for _ in 0..if bytes.is_empty() { 0 } else { n } {
                 out.extend_from_slice(bytes);
             }
+            rc::work_on(out.len());
             Ok(Owned::bytes(out))
         }
         _ => Err(error(Kind::Type, format!("cannot repeat {}", value.type_name()))),
@@ -321,14 +331,19 @@ pub(crate) fn bit_not(a: &Owned) -> Result<Owned, Owned> {
 pub(crate) fn try_contains(container: &Owned, item: &Owned) -> Result<Option<bool>, Owned> {
     let found = match container.view() {
         View::Str(text) => match item.as_str() {
-            Some(part) => text.as_str().contains(part),
+            Some(part) => {
+                rc::work_on(4 * text.byte_len());
+                text.as_str().contains(part)
+            }
             None => {
                 let text = format!("cannot look for {} in a string", item.type_name());
                 return Err(error(Kind::Type, text));
             }
         },
         View::List(list) => {
+            let mut steps = rc::Steps::new();
             for element in &**list {
+                steps.turn();
                 match try_equals(element, item) {
                     Some(false) => {}
                     // Found, or a question that comes first and might throw.
@@ -340,7 +355,10 @@ pub(crate) fn try_contains(container: &Owned, item: &Owned) -> Result<Option<boo
         View::Map(map) => map.find(item).is_some(),
         View::Set(set) => set.contains(item),
         View::Bytes(bytes) => match item.view() {
-            View::Int(n) => u8::try_from(n).is_ok_and(|byte| bytes.contains(&byte)),
+            View::Int(n) => {
+                rc::work_on(bytes.len());
+                u8::try_from(n).is_ok_and(|byte| bytes.contains(&byte))
+            }
             View::Bytes(part) => find_bytes(bytes, part, 0).is_some(),
             _ => {
                 let text = format!("cannot look for {} in bytes", item.type_name());
@@ -375,6 +393,7 @@ pub(crate) fn find_bytes(bytes: &[u8], part: &[u8], from: usize) -> Option<usize
         return (from <= bytes.len()).then_some(from);
     };
     let mut at = from;
+    rc::work_on(4 * (bytes.len() - from.min(bytes.len())));
     while let Some(next) = bytes.get(at..)?.iter().position(|&byte| byte == first) {
         at += next;
         if bytes[at + 1..].starts_with(rest) {

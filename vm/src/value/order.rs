@@ -11,6 +11,7 @@ use super::compare::{Comparison, PATIENCE, Verdict, first_time, own_operator, tr
 use super::error::{Kind, error};
 use super::number::compare_int_float;
 use super::{Operator, Owned, View};
+use crate::rc;
 
 /// How two values stand to each other.
 enum Relation {
@@ -66,7 +67,9 @@ fn relation(a: &Owned, b: &Owned) -> Result<Relation, Owned> {
     let mut rests: Vec<(&[Owned], &[Owned])> = Vec::new();
     let mut begun = 0;
     let mut known = HashSet::new();
+    let mut steps = rc::Steps::new();
     loop {
+        steps.turn();
         match (compare_leaves(a, b), a.view(), b.view()) {
             (Some(Some(Ordering::Equal)), ..) => {}
             (Some(answer), ..) => return Ok(Relation::Known(answer)),
@@ -137,10 +140,16 @@ fn compare_leaves(a: &Owned, b: &Owned) -> Option<Option<Ordering>> {
         (View::Int(a), View::Float(b)) => compare_int_float(a, b),
         (View::Float(a), View::Int(b)) => compare_int_float(b, a).map(Ordering::reverse),
         // Bytes of UTF-8 are in the order of the characters.
-        (View::Str(a), View::Str(b)) => Some(a.as_bytes().cmp(b.as_bytes())),
-        (View::Bytes(a), View::Bytes(b)) => Some(a.as_slice().cmp(b.as_slice())),
+        (View::Str(a), View::Str(b)) => Some(compare_bytes(a.as_bytes(), b.as_bytes())),
+        (View::Bytes(a), View::Bytes(b)) => Some(compare_bytes(a, b)),
         _ => return None,
     })
+}
+
+#[inline]
+fn compare_bytes(a: &[u8], b: &[u8]) -> Ordering {
+    rc::work_on(a.len().min(b.len()));
+    a.cmp(b)
 }
 
 /// `a < b`, which asks for the own `<` and `==` of types.
@@ -172,7 +181,9 @@ impl Less {
 
     /// Goes on, to the answer or the next question. An error where there is no order.
     pub(crate) fn next(&mut self) -> Result<Verdict, Owned> {
+        let mut steps = rc::Steps::new();
         loop {
+            steps.turn();
             match std::mem::replace(&mut self.stage, Stage::Asked) {
                 Stage::Pair(a, b) => {
                     if let Some(done) = self.pair(a, b)? {

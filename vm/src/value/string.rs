@@ -209,6 +209,7 @@ impl StrObject {
             // SAFETY: both are inline; what is behind the text is 0.
             return unsafe { self.data.words == other.data.words };
         }
+        rc::work_on(self.len);
         self.as_bytes() == other.as_bytes()
     }
 
@@ -228,6 +229,7 @@ impl StrObject {
     pub(crate) fn char_count(&self) -> usize {
         self.known_count().unwrap_or_else(|| {
             let count = count_chars(self.as_str());
+            rc::work_on(self.len);
             self.set_count(count);
             count
         })
@@ -274,7 +276,11 @@ impl StrObject {
 
     /// Which character the byte at `offset` belongs to: the number of characters before it.
     pub(crate) fn char_of_byte(&self, offset: usize) -> usize {
-        if self.is_ascii() { offset } else { count_chars(&self.as_str()[..offset]) }
+        if self.is_ascii() {
+            return offset;
+        }
+        rc::work_on(offset);
+        count_chars(&self.as_str()[..offset])
     }
 
     /// The hash, kept.
@@ -285,6 +291,7 @@ impl StrObject {
         if known != 0 {
             return known;
         }
+        rc::work_on(self.len);
         let hash = hash_bytes(self.as_bytes());
         self.hash.store(hash, Ordering::Relaxed);
         hash
@@ -321,6 +328,7 @@ impl StrObject {
     fn build_index(&self, known: usize) -> usize {
         let mut count = 0;
         let mut places = Vec::with_capacity(self.len / STRIDE + 1);
+        rc::work(self.len / 8);
         for (at, _) in self.as_str().char_indices() {
             if count % STRIDE == 0 {
                 places.push(at);

@@ -465,7 +465,7 @@ fn shutdown_with_bound_threads() {
                     called.add();
                     std::thread::yield_now();
                 };
-                let binding = if n % 3 == 0 { None } else { Some(scheduler.bind()?) };
+                let binding = if n.is_multiple_of(3) { None } else { Some(scheduler.bind()?) };
                 Ok::<_, BindError>(Toy::bound(binding.map(|b| b.into_lwp()), call, body))
             };
             let mut made = 0;

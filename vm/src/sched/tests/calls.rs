@@ -18,11 +18,11 @@ fn pipe() -> (File, File) {
     unsafe { (File::from_raw_fd(ends[0]), File::from_raw_fd(ends[1])) }
 }
 
-fn names_of_calls(scheduler: &Scheduler<Toy>) -> Vec<&'static str> {
+fn callers(scheduler: &Scheduler<Toy>) -> Vec<u64> {
     let lwps = scheduler.lwps();
     lwps.iter()
         .filter_map(|lwp| match lwp.state {
-            LwpState::InCall { name, .. } => Some(name),
+            LwpState::InCall { thread, .. } => Some(thread),
             _ => None,
         })
         .collect()
@@ -63,7 +63,7 @@ fn a_long_lazy_call_loses_its_processor() {
             scheduler.spawn(caller(Handoff::Lazy, read, move || all.add()));
         }
         until("the calls are retaken", || scheduler.stats().handoffs >= count as u64);
-        assert_eq!(names_of_calls(&scheduler), vec!["toy"; count]);
+        assert_eq!(callers(&scheduler), vec![Toy::NUMBER; count]);
         progress(&counters);
         writer.write_all(&vec![1; count]).unwrap();
         ended.wait_for(count);
@@ -86,7 +86,7 @@ fn an_eager_call_gives_its_processor_away() {
     let mut reader = reader;
     let read = move || reader.read_exact(&mut [0]).unwrap();
     scheduler.spawn(caller(Handoff::Eager, read, move || all.add()));
-    until("the call is made", || names_of_calls(&scheduler) == ["toy"]);
+    until("the call is made", || callers(&scheduler) == [Toy::NUMBER]);
     progress(&counters);
     writer.write_all(&[1]).unwrap();
     ended.wait_for(1);

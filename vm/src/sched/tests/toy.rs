@@ -24,6 +24,9 @@ pub(super) struct Inner {
 pub(super) struct Toy(pub(super) Arc<Inner>);
 
 impl Toy {
+    /// What listings call each of them.
+    pub(super) const NUMBER: u64 = 7;
+
     pub(super) fn new(body: impl FnMut(Cx<'_, '_>, &Toy) -> Outcome + Send + 'static) -> Self {
         Self::with_call(|| {}, body)
     }
@@ -84,8 +87,8 @@ impl Runnable for Toy {
         self.exit();
     }
 
-    fn call_name(&self) -> &'static str {
-        "toy"
+    fn number(&self) -> u64 {
+        Self::NUMBER
     }
 
     fn park_word(&self) -> &ParkWord {
