@@ -27,8 +27,11 @@ fn environment() -> Environment {
         ),
         (
             "fs",
-            "read write append lines list walk exists is_file is_dir size remove rename mkdir open temp_dir",
+            "read read_bytes write append lines list walk exists is_file is_dir size remove rename mkdir \
+          open temp_dir",
         ),
+        ("net", "listen connect udp lookup"),
+        ("process", "spawn run"),
         ("os", "args env vars exit pid cwd cpus hostname stdin stdout stderr"),
         ("time", "now mono after ticker"),
         ("sync", "mutex atomic semaphore barrier waitgroup once"),
