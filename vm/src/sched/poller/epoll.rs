@@ -137,9 +137,14 @@ impl Kernel {
     pub(super) fn kick(&self) {
         let one = 1_u64;
         let (bell, from) = (self.bell.as_raw_fd(), (&raw const one).cast());
-        // SAFETY: the eight bytes live during the call. It fails when the count is at its limit, and
-        // then the bell rings anyway.
-        let _ = unsafe { libc::write(bell, from, 8) };
+        loop {
+            // SAFETY: the eight bytes live during the call.
+            let written = unsafe { libc::write(bell, from, 8) };
+            // When it fails because the count is at its limit the bell rings anyway.
+            if written >= 0 || io::Error::last_os_error().kind() != io::ErrorKind::Interrupted {
+                return;
+            }
+        }
     }
 
     /// The kick has been noticed.
