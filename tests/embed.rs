@@ -862,3 +862,38 @@ fn a_call_that_waits_for_its_turn_is_not_made_after_a_cancellation() {
     assert_eq!(vm.eval::<String>(text).unwrap(), "cancelled");
     assert_eq!(made.load(SeqCst), 1);
 }
+
+/// A handle that comes and goes while a program runs does not keep its deadlock from being told.
+#[test]
+fn handles_come_and_go_while_a_program_runs() {
+    let said = Paper::default();
+    let cell: Arc<Mutex<Option<Vm>>> = Arc::default();
+    let kept = cell.clone();
+    let vm = Vm::builder()
+        .stderr(said.clone())
+        .blocking_function("touch()", move || {
+            let vm = kept.lock().unwrap().clone().unwrap();
+            drop(vm.clone());
+            vm.eval::<i64>("6 * 7")
+        })
+        .build()
+        .unwrap();
+    *cell.lock().unwrap() = Some(vm.clone());
+    assert_eq!(vm.run("program", "print(touch())\nchannel().recv()"), 1);
+    assert!(said.text().contains("deadlock"), "{}", said.text());
+    *cell.lock().unwrap() = None;
+}
+
+/// Two calls by way of one handle: one ends as the other stalls, which is told all the same.
+#[test]
+fn two_calls_of_one_handle_hide_no_deadlock() {
+    let vm = Vm::builder().lwps(2).build().unwrap();
+    for _ in 0..200 {
+        thread::scope(|scope| {
+            let stuck = scope.spawn(|| vm.eval::<()>("channel().recv()").unwrap_err());
+            let other = scope.spawn(|| vm.eval::<i64>("1 + 1"));
+            assert!(other.join().unwrap().is_ok());
+            assert_eq!(stuck.join().unwrap().kind().name(), "deadlock");
+        });
+    }
+}

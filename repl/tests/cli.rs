@@ -414,3 +414,38 @@ fn threads_wait_for_the_input_without_an_lwp() {
     from.read_to_string(&mut rest).unwrap();
     assert_eq!((rest.as_str(), child.wait().unwrap().code()), ("end\n", Some(0)));
 }
+
+/// A reader that cannot use what it has read leaves it to one that can, and one that has read more than
+/// it needs tells the next.
+#[test]
+fn readers_of_the_input_share_what_was_read() {
+    let program = "import os\nimport runtime\n\
+         let whole = spawn { os.stdin.read_line() }\n\
+         fn waits() { runtime.threads().filter(|t| t.get(\"waits\") == \"to read\").len() }\n\
+         while waits() < 1 { yield() }\n\
+         let piece = spawn { os.stdin.read(2) }\n\
+         while waits() < 2 { yield() }\n\
+         print(\"ready\")\nos.stdout.flush()\n\
+         print(piece.join())\nos.stdout.flush()\n\
+         print(whole.join())\nos.stdout.flush()";
+    for lwps in ["1", "2"] {
+        let mut child = lisle(&["--lwps", lwps, "-e", program])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (mut to, mut from) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+        let mut said = |expected: &str| {
+            let mut said = vec![0; expected.len()];
+            from.read_exact(&mut said).unwrap();
+            assert_eq!(String::from_utf8(said).unwrap(), expected);
+        };
+        said("ready\n");
+        // No line yet, but two bytes.
+        to.write_all(b"abc").unwrap();
+        said("ab\n");
+        to.write_all(b"d\n").unwrap();
+        said("cd\n");
+        assert!(child.wait().unwrap().success());
+    }
+}

@@ -38,9 +38,10 @@ struct State {
     reader: Box<dyn Read + Send>,
     /// The reader is the process's input.
     of_process: bool,
-    /// Bytes read and not taken.
+    /// Bytes read, and from `start` on not taken.
     buffer: Vec<u8>,
-    /// How many of them are known to hold no line end.
+    start: usize,
+    /// How many of those not taken are known to hold no line end.
     scanned: usize,
 }
 
@@ -62,7 +63,7 @@ impl Input {
     }
 
     fn with(reader: Box<dyn Read + Send>, of_process: bool) -> Self {
-        let state = State { reader, of_process, buffer: Vec::new(), scanned: 0 };
+        let state = State { reader, of_process, buffer: Vec::new(), start: 0, scanned: 0 };
         Self { state: Mutex::new(state), watched: OnceLock::new() }
     }
 
@@ -76,6 +77,15 @@ impl Input {
     /// next attempt. Bytes that are not UTF-8 are an error.
     pub(crate) fn take(&self, wanted: Wanted) -> io::Result<Option<String>> {
         self.state.lock().take(wanted)
+    }
+
+    /// As [`Input::take`]; says too whether more is in the buffer now than before.
+    fn attempt(&self, wanted: Wanted) -> (io::Result<Option<String>>, bool) {
+        let mut state = self.state.lock();
+        let before = state.there().len();
+        let taken = state.take(wanted);
+        let grown = state.there().len() > before;
+        (taken, grown)
     }
 
     /// What to wait for, when there is something that can be waited for.
@@ -142,7 +152,15 @@ where
         let (wanted, then) = (self.wanted, self.then);
         let vm = call.vm().clone();
         if let Some(watched) = vm.stdin.watched(&vm) {
-            let attempt = move |_: &File| vm.stdin.take(wanted);
+            let others = watched.clone();
+            let attempt = move |_: &File| {
+                let (taken, grown) = vm.stdin.attempt(wanted);
+                if taken.is_err() && grown {
+                    // Who wants less may have enough now.
+                    others.changed(Interest::Read);
+                }
+                taken
+            };
             let then = |call: &mut Call<'_>, waited| match waited {
                 Waited::Done(read) => then(call, read),
                 Waited::TimedOut | Waited::Closed => unreachable!("nobody limits it or closes it"),
@@ -158,28 +176,33 @@ where
 }
 
 impl State {
+    /// What is read and not taken.
+    fn there(&self) -> &[u8] {
+        &self.buffer[self.start..]
+    }
+
     fn take(&mut self, wanted: Wanted) -> io::Result<Option<String>> {
         match wanted {
             Wanted::Line => loop {
                 let from = self.scanned;
-                if let Some(end) = self.buffer[from..].iter().position(|&byte| byte == b'\n') {
+                if let Some(end) = self.there()[from..].iter().position(|&byte| byte == b'\n') {
                     return self.cut(from + end + 1).map(|line| Some(without_end(line)));
                 }
-                self.scanned = self.buffer.len();
+                self.scanned = self.there().len();
                 if self.fill()? == 0 {
-                    let rest = self.buffer.len();
+                    let rest = self.there().len();
                     return if rest == 0 { Ok(None) } else { self.cut(rest).map(Some) };
                 }
             },
             Wanted::Some(limit) => {
-                if self.buffer.is_empty() {
+                if self.there().is_empty() {
                     self.fill()?;
                 }
-                let mut end = limit.max(1).min(self.buffer.len());
+                let mut end = limit.max(1).min(self.there().len());
                 // The rest of a character that was cut.
-                while let Err(error) = std::str::from_utf8(&self.buffer[..end])
+                while let Err(error) = std::str::from_utf8(&self.there()[..end])
                     && error.error_len().is_none()
-                    && (end < self.buffer.len() || self.fill()? != 0)
+                    && (end < self.there().len() || self.fill()? != 0)
                 {
                     end += 1;
                 }
@@ -187,13 +210,18 @@ impl State {
             }
             Wanted::All => {
                 while self.fill()? != 0 {}
-                self.cut(self.buffer.len()).map(Some)
+                self.cut(self.there().len()).map(Some)
             }
         }
     }
 
     /// Reads a piece; 0 at the end.
     fn fill(&mut self) -> io::Result<usize> {
+        // Moved to the front when at least half of it is taken: each byte once, on the average.
+        if self.start * 2 >= self.buffer.len() {
+            self.buffer.drain(..self.start);
+            self.start = 0;
+        }
         let old = self.buffer.len();
         self.buffer.resize(old + PIECE, 0);
         let read = loop {
@@ -209,7 +237,8 @@ impl State {
     /// Takes the first `end` bytes.
     fn cut(&mut self, end: usize) -> io::Result<String> {
         self.scanned = 0;
-        let bytes = self.buffer.drain(..end).collect();
+        let bytes = self.there()[..end].to_vec();
+        self.start += end;
         String::from_utf8(bytes)
             .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "the input is not valid UTF-8"))
     }

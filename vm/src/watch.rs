@@ -10,8 +10,9 @@
 //!   that may be another one's by now.
 //! - Whoever makes an attempt keeps the object alive; so closing never pulls a descriptor away from
 //!   under a system call, and never waits for one.
-//! - A thread that was woken makes an attempt before anything else, and wakes the next in line if it
-//!   has got something, so no change that the kernel told is lost with a thread that was cancelled.
+//! - A thread that was woken makes an attempt before anything else, and whoever has got something, or
+//!   has panicked, wakes the next in line; so no change that the kernel told is lost with a thread that
+//!   was cancelled, nor what one thread has read into a buffer and another one wants.
 
 use std::{io, os::fd::AsFd, os::fd::AsRawFd, time::Duration};
 
@@ -126,7 +127,7 @@ impl<T: Send + Sync + 'static> Watched<T> {
         then: impl FnOnce(&mut Call<'_>, Waited<R>) -> NativeResult + Send + 'static,
     ) -> Box<dyn Going> {
         let watched = self.clone();
-        Box::new(Attempts { watched, interest, limit, until: None, attempt, then, woken: false })
+        Box::new(Attempts { watched, interest, limit, until: None, attempt, then })
     }
 }
 
@@ -164,8 +165,22 @@ struct Attempts<T, A, F> {
     until: Option<Time>,
     attempt: A,
     then: F,
-    /// The poller has told this thread of a change.
-    woken: bool,
+}
+
+/// Wakes the next in line when an attempt ends by a panic.
+struct IfPanicking<'a> {
+    source: &'a Source<ThreadRef>,
+    interest: Interest,
+    thread: &'a ThreadRef,
+}
+
+impl Drop for IfPanicking<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let vm = self.thread.vm();
+            self.source.pass_on(self.interest, |thread| vm.scheduler().ready(thread));
+        }
+    }
 }
 
 impl<T, R, A, F> Going for Attempts<T, A, F>
@@ -190,21 +205,21 @@ where
                 self.watched.0.source.leave(interest);
                 return (self.then)(call, Waited::TimedOut);
             }
-            Some(_) => self.woken = true,
+            Some(_) => {}
         }
         loop {
             let look = self.watched.0.source.look(interest);
-            let Some(result) = self.watched.with(&mut self.attempt) else {
-                return (self.then)(call, Waited::Closed);
-            };
+            let next =
+                IfPanicking { source: &self.watched.0.source, interest, thread: call.thread };
+            let attempted = self.watched.with(&mut self.attempt);
+            drop(next);
+            let Some(result) = attempted else { return (self.then)(call, Waited::Closed) };
             match result {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 result => {
-                    if self.woken {
-                        let source = &self.watched.0.source;
-                        source.pass_on(interest, |thread| call.context.ready(thread));
-                    }
+                    let source = &self.watched.0.source;
+                    source.pass_on(interest, |thread| call.context.ready(thread));
                     return (self.then)(call, Waited::Done(result));
                 }
             }

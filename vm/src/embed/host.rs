@@ -3,8 +3,8 @@
 //! # Holds
 //!
 //! The scheduler reports a stall when nothing can ever run again and nobody has a hold. Here there
-//! is one hold, which exists unless every handle on the VM has a call waiting; it is let go and
-//! taken under one lock, with the counts of handles and of waiting calls.
+//! is one hold, which exists unless a program is being run or every handle on the VM has a call waiting;
+//! it is let go and taken under one lock, with the counts of handles and of waiting calls.
 //!
 //! A stall gives an error to the threads in `awaited`, which are those of waiting calls, and to
 //! nobody else: what the host has left running may be waiting for the next call. A program that is
@@ -12,7 +12,7 @@
 //! has waited takes the hold before it leaves `awaited`.
 
 use std::{
-    fmt, mem,
+    fmt,
     sync::{Arc, OnceLock, Weak},
 };
 
@@ -66,6 +66,8 @@ struct Inner {
 struct Users {
     handles: usize,
     waiting: usize,
+    /// Programs that are being run: meanwhile the host wakes nobody.
+    running: usize,
     hold: Option<Hold>,
 }
 
@@ -73,7 +75,7 @@ impl Users {
     /// Takes or lets go the hold. What is let go is given back, to be dropped without the lock.
     #[must_use]
     fn settle(&mut self, vm: &VmShared) -> Option<Hold> {
-        if self.waiting < self.handles {
+        if self.running == 0 && self.waiting < self.handles {
             self.hold.get_or_insert_with(|| vm.scheduler().hold());
             None
         } else {
@@ -99,7 +101,7 @@ impl Guard {
 impl Host {
     pub(super) fn new(vm: Arc<VmShared>, color: bool, loader: Option<Box<dyn Loader>>) -> Self {
         let hold = Some(vm.scheduler().hold());
-        let users = Mutex::new(Users { handles: 1, waiting: 0, hold });
+        let users = Mutex::new(Users { handles: 1, waiting: 0, running: 0, hold });
         Self(Arc::new(Inner {
             vm,
             environment: OnceLock::new(),
@@ -317,13 +319,16 @@ impl<'a> Waiting<'a> {
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        // The hold first: see the module's text.
+        // A hold first, its own: the shared one may not be due yet, when others wait by way of the same
+        // handle. With its end it is asked again whether those are stalled.
+        let hold = self.inner.vm.scheduler().hold();
         let mut users = self.inner.users.lock();
         users.waiting -= 1;
         let free = users.settle(&self.inner.vm);
         drop(users);
         drop(free);
         self.inner.vm.awaited.lock().threads.retain(|thread| thread != self.thread);
+        drop(hold);
     }
 }
 
@@ -365,14 +370,17 @@ pub(super) fn run(host: &Host, name: &str, bytes: &[u8]) -> i32 {
             return 1;
         }
     };
-    // While the program runs the host wakes nobody.
     vm.awaited.lock().programs += 1;
-    let hold = mem::take(&mut host.0.users.lock().hold);
+    let settle = |change: fn(&mut usize)| {
+        let mut users = host.0.users.lock();
+        change(&mut users.running);
+        users.settle(vm)
+    };
+    let hold = settle(|running| *running += 1);
     vm.scheduler().spawn(thread);
     drop(hold);
     let status = vm.wait();
-    let free = host.0.users.lock().settle(vm);
-    drop(free);
+    drop(settle(|running| *running -= 1));
     vm.awaited.lock().programs -= 1;
     host.flush();
     status

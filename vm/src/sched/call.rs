@@ -110,6 +110,10 @@ impl<'a, R: Runnable> Lwp<'a, R> {
             debug_assert!(granted, "a processor on the idle list is idle");
             self.published().running(processor);
             if let Some(seat) = self.sit_down(processor) {
+                if !shared.calls.is_empty() {
+                    // One of them may be admitted now.
+                    shared.wake_rule();
+                }
                 return Called::Back(seat);
             }
         }

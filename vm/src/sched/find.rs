@@ -12,7 +12,8 @@
 //! 3. After [`INJECTOR_EVERY`](super::processor::INJECTOR_EVERY) threads from the queue as many come
 //!    from the injector to its end. So who is in the injector moves on as fast as the queue does.
 //! 4. A queue longer than [`QUEUE_MAX`](super::processor::QUEUE_MAX) takes no more.
-//! 5. With all four lines empty the processor takes a batch from the injector, then what is due by
+//! 5. In the queue's turn, when that is empty, a batch comes from the injector.
+//! 6. With all four lines empty the processor takes a batch from the injector, then what is due by
 //!    the clock, then what it can steal.
 //!
 //! So nobody waits for ever. With `N` threads that can run, on one processor, one of them in

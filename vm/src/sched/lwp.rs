@@ -270,8 +270,9 @@ impl<R: Runnable> Shared<R> {
             self.idle.unclaim(claim);
             // A shutdown may wait for this LWP.
             self.someone_left();
-            // Those who submitted while the claim counted as a searcher have woken nobody.
-            self.monitor.ring();
+            // Those who submitted while the claim counted as a searcher have woken nobody, and whoever
+            // went idle while the processor was promised has seen no stall.
+            self.monitor.ring_quiet();
         }
     }
 

@@ -37,7 +37,9 @@ use super::park::Ready;
 use super::run::{Runnable, Time};
 use super::slot::Filling;
 use super::{Scheduler, Shared};
-use crate::atomics::{AtomicU64, Condvar, Mutex, MutexGuard, Ordering, Spot, fence_at, thread};
+use crate::atomics::{
+    AtomicU64, Condvar, Mutex, MutexGuard, Ordering, Spot, fence, fence_at, thread,
+};
 
 /// The time between two looks while something may have to be taken.
 const LOOK: Duration = Duration::from_micros(20);
@@ -217,6 +219,9 @@ impl<R: Runnable> Scheduler<R> {
                 if refusing {
                     // The kernel gets another chance; if it refuses again, it says so again.
                     shared.refusing.store(false, Ordering::Relaxed);
+                    // Partner: the fence of the wake rule, after which a submitter may still have seen
+                    // that it is no use.
+                    fence(Ordering::SeqCst);
                     if shared.work_waits() {
                         shared.wake_one();
                     }

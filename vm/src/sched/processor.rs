@@ -149,7 +149,7 @@ impl<R: Runnable> Shared<R> {
     pub(super) fn next_local(&self, core: &mut Core<R>, processor: usize, turn: Turn) -> Option<R> {
         let slot = &self.processors[processor].slot;
         if turn == Turn::Queue {
-            self.next_queued(core).or_else(|| slot.take())
+            self.next_queued(core).or_else(|| self.next_common(core)).or_else(|| slot.take())
         } else {
             slot.take().or_else(|| self.next_queued(core))
         }
@@ -163,6 +163,19 @@ impl<R: Runnable> Shared<R> {
             self.take_share(core);
         }
         Some(thread)
+    }
+
+    /// In its turn an empty queue takes from the injector, or threads that hand over to each other through
+    /// the slot would keep that waiting for ever.
+    #[inline]
+    fn next_common(&self, core: &mut Core<R>) -> Option<R> {
+        if self.injector.is_empty() {
+            return None;
+        }
+        let thread = self.injector.pop_batch(&mut core.queue);
+        // In between the rest was in neither queue, and whoever looked then has lain down.
+        self.wake_rule();
+        thread
     }
 
     /// Moves the processor's share of the injector to the end of its queue.

@@ -15,10 +15,11 @@
 //! 4. The poller, under the same lock, moves the tick on and takes from the front of the line the
 //!    first thread whose wait it can claim. So a change is either seen in step 3, or finds the thread in
 //!    the line; never neither.
-//! 5. One change may be news for several (three connections came, one event told of them), so a
-//!    thread that was woken and has got something *passes on*: it wakes the next in line. One that
-//!    has got nothing, because somebody was faster, does not. So an event costs one wake-up for
-//!    each thread that has something to do, however many wait.
+//! 5. One change may be news for several (three connections came, one event told of them; or one read
+//!    took more than one of them wants), so a thread that has got something *passes on*, whether it
+//!    was woken or came just then: it wakes the next in line. One that has got nothing, because
+//!    somebody was faster, does not. So an event costs one wake-up for each thread that has
+//!    something to do, and one, however many wait.
 //!
 //! A thread whose wait has ended another way (time, cancellation) *leaves*: its entry stays where it
 //! is, stale, and is thrown away when it comes to the front or when half of the line is stale.
@@ -39,7 +40,8 @@
 //!
 //! A thread in a line is a reason not to be stalled: it has a hold ([`super::stall`]) from before it
 //! is in the line until after it has been queued again, or has left by itself. `wanted` counts
-//! everybody for whose sake somebody has to poll.
+//! everybody for whose sake somebody has to poll: also what is to be done once, which wakes no thread
+//! and has no hold.
 //!
 //! Rejected: a kernel thread of its own for polling (two switches more for each event); waking all who
 //! wait (with a thousand threads in `accept` each connection would wake a thousand); level-triggered
@@ -214,6 +216,15 @@ impl<R: Runnable> Poller<R> {
         self.is_unheld() && Time::from_nanos(self.last.load(Ordering::Relaxed)) + span <= now
     }
 
+    /// Somebody has to poll.
+    fn want(&self) {
+        self.wanted.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn unwant(&self) {
+        self.wanted.fetch_sub(1, Ordering::Relaxed);
+    }
+
     /// The LWP that sleeps in the poller.
     pub(super) fn sleeper(&self) -> Option<usize> {
         match self.held.load(Ordering::Relaxed) {
@@ -360,7 +371,7 @@ impl<R: Runnable> Shared<R> {
                 None => return false,
                 Some(Entry::Once(f)) => {
                     f();
-                    self.unwant();
+                    self.poller.unwant();
                     return false;
                 }
                 Some(Entry::Thread(thread, token)) if thread.source_ready(token) => {
@@ -378,13 +389,15 @@ impl<R: Runnable> Shared<R> {
         }
     }
 
+    /// A thread is about to enter a line.
     fn want(&self) {
         self.holds.begin();
-        self.poller.wanted.fetch_add(1, Ordering::Relaxed);
+        self.poller.want();
     }
 
+    /// It is in none any more, and runs or is queued.
     fn unwant(&self) {
-        self.poller.wanted.fetch_sub(1, Ordering::Relaxed);
+        self.poller.unwant();
         self.end_hold();
     }
 
@@ -438,9 +451,15 @@ impl<R: Runnable> Scheduler<R> {
             inner
         };
         let source = Source { inner, shared: self.shared.clone() };
-        // On an error the source is dropped, which takes it out of the table.
-        kernel.add(descriptor, source.inner.key)?;
-        Ok(source)
+        match kernel.add(descriptor, source.inner.key) {
+            Ok(()) => Ok(source),
+            Err(error) => {
+                // It is dropped, which takes it out of the table. What the kernel watches under this
+                // number is another source's: two for one descriptor are refused.
+                source.inner.state.lock().closed = true;
+                Err(error)
+            }
+        }
     }
 }
 
@@ -509,17 +528,18 @@ impl<R: Runnable> Source<R> {
     /// Has `f` called once, by whoever polls, at the next change on a side; or now, if there was one
     /// since the source was made. It is quick, and never called if the scheduler ends before.
     pub fn once(&self, interest: Interest, f: impl FnOnce() + Send + 'static) {
-        self.shared.want();
+        // No hold: it makes no thread ready.
+        self.shared.poller.want();
         let now = {
             let mut state = self.inner.state.lock();
-            let side = &mut state.sides[interest.side()];
             // Under the lock: either the end of the scheduler clears what is put into the line here,
             // or this sees that it has come.
-            if self.shared.closing() {
+            if self.shared.closing() || state.closed {
                 drop(state);
-                self.shared.unwant();
+                self.shared.poller.unwant();
                 return;
             }
+            let side = &mut state.sides[interest.side()];
             if side.tick == 0 {
                 side.line.push_back(Entry::Once(Box::new(f)));
                 None
@@ -531,7 +551,7 @@ impl<R: Runnable> Source<R> {
             None => self.shared.cover_polling(),
             Some(f) => {
                 f();
-                self.shared.unwant();
+                self.shared.poller.unwant();
             }
         }
     }
@@ -563,7 +583,7 @@ impl<R: Runnable> Source<R> {
             match entry {
                 Entry::Once(f) => {
                     once(f);
-                    self.shared.unwant();
+                    self.shared.poller.unwant();
                 }
                 Entry::Thread(thread, token) => {
                     // One whose wait has ended another way leaves by itself.

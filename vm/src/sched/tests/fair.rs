@@ -191,6 +191,21 @@ fn a_ping_pong_pair_starves_nobody() {
     }
 }
 
+/// The queue is empty all the time: what comes from outside has its turn too.
+#[test]
+fn a_ping_pong_pair_does_not_starve_the_injector() {
+    for count in [1, 8, 100] {
+        let course = Course::new(40 * (count + WAIT_MAX));
+        let there = course.clone();
+        run(count + 2, &course, move |cx| {
+            pair(cx, &there);
+            (0..count).for_each(|_| cx.scheduler().spawn(spinner(&there)));
+        });
+        let most = 4 * (count + 2 + WAIT_MAX);
+        assert!(course.worst() <= most, "{} slices among {count}", course.worst());
+    }
+}
+
 #[test]
 fn a_spawn_chain_starves_nobody() {
     for count in [1, 8, 100] {

@@ -239,6 +239,36 @@ fn once_is_called_once_also_when_nobody_runs() {
     assert_eq!(count.load(SeqCst), 1);
 }
 
+/// A descriptor is one source's; the try to make it another one's does not take it away.
+#[test]
+fn a_descriptor_is_watched_once() {
+    let (scheduler, _) = start(processors(1));
+    let (mut mine, theirs) = pair();
+    let source = scheduler.watch(theirs.as_raw_fd()).unwrap();
+    assert_eq!(scheduler.watch(theirs.as_raw_fd()).unwrap_err().kind(), ErrorKind::AlreadyExists);
+    let called = Tally::default();
+    let tally = called.clone();
+    source.once(Interest::Read, move || tally.add());
+    mine.write_all(b"x").unwrap();
+    called.wait_for(1);
+    scheduler.shutdown();
+}
+
+/// What is to be done once makes no thread ready, so it is no reason not to be stalled.
+#[test]
+fn once_is_no_reason_to_wait() {
+    let (scheduler, stalls) = start(processors(2));
+    let (_mine, theirs) = pair();
+    let source = scheduler.watch(theirs.as_raw_fd()).unwrap();
+    source.once(Interest::Read, || {});
+    scheduler.spawn(Toy::new(|_, this| {
+        this.0.wait.store(1, SeqCst);
+        Outcome::Parked
+    }));
+    until("the stall is seen", || stalls.load(SeqCst) == 1);
+    scheduler.shutdown();
+}
+
 /// An LWP that sleeps in the poller is woken for other work, by timers, and to leave.
 #[test]
 fn the_poller_is_no_trap() {
