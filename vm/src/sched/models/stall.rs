@@ -9,12 +9,11 @@ use super::whole::{Reports, Thread, scheduler};
 use super::{check, go, must_fail};
 use crate::atomics::{AtomicBool, Ordering, Spot};
 use crate::sched::lwp::Lwp;
-use crate::sched::report::NameCache;
 use crate::sched::{Hooks, Scheduler};
 
 /// LWP 0 holds the processor, and nothing else goes on.
 fn hold_processor(scheduler: &Scheduler<Thread>) {
-    let claim = scheduler.shared.idle.claim().expect("idle at first");
+    let claim = scheduler.shared.idle.claim(None).expect("idle at first");
     assert_eq!((claim.lwp, claim.processor), (0, 0));
     assert!(scheduler.shared.processors[0].owned.grant(0));
 }
@@ -22,7 +21,7 @@ fn hold_processor(scheduler: &Scheduler<Thread>) {
 /// LWP 0 runs out of work.
 fn goes_idle(scheduler: &Scheduler<Thread>) {
     let shared = &*scheduler.shared;
-    let mut lwp = Lwp { scheduler, shared, id: 0, searching: true, names: NameCache::new() };
+    let mut lwp = Lwp { scheduler, shared, id: 0, searching: true, ended: false };
     let seat = lwp.sit_down(0).expect("granted");
     lwp.give_back(seat);
     let _ = shared.check_quiet();

@@ -6,7 +6,6 @@ use super::whole::{Reports, Thread, scheduler};
 use super::{check, go, must_fail};
 use crate::atomics::Spot;
 use crate::sched::lwp::Lwp;
-use crate::sched::report::NameCache;
 use crate::sched::{Scheduler, Time};
 
 const SOON: Time = Time::from_nanos(40);
@@ -25,15 +24,15 @@ fn a_keeper_gives_up() {
     check(3, || {
         let scheduler = scheduler(Reports::default());
         let idle = &scheduler.shared.idle;
-        let claim = idle.claim().expect("idle at first");
+        let claim = idle.claim(None).expect("idle at first");
         idle.lie_down(claim.lwp, Some(claim.processor), true, false);
         assert!(idle.keep(claim.lwp, SOON));
         let sleeper = {
             let scheduler = scheduler.clone();
             go(move || {
-                let (id, names) = (claim.lwp, NameCache::new());
-                let shared = &*scheduler.shared;
-                let lwp = Lwp { scheduler: &scheduler, shared, id, searching: false, names };
+                let (id, shared) = (claim.lwp, &*scheduler.shared);
+                let scheduler = &scheduler;
+                let lwp = Lwp { scheduler, shared, id, searching: false, ended: false };
                 while lwp.keep_time() > LATER {
                     let _ = shared.lwps[id].post.wait(None);
                 }

@@ -85,8 +85,12 @@ impl Runnable for Thread {
 
     fn call(&self) {}
 
-    fn call_name(&self) -> &'static str {
-        "call"
+    fn number(&self) -> u64 {
+        0
+    }
+
+    fn bound_to(&self) -> Option<usize> {
+        None
     }
 
     fn park_word(&self) -> &ParkWord {
@@ -97,7 +101,11 @@ impl Runnable for Thread {
         true
     }
 
-    fn timer_live(&self, _: u64) -> bool {
+    fn source_ready(&self, _: u64) -> bool {
+        true
+    }
+
+    fn waits(&self, _: u64) -> bool {
         true
     }
 }
