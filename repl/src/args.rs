@@ -31,7 +31,7 @@ struct Cli {
     code: Option<String>,
 
     /// How many kernel threads run scripts at once [default: the number of CPUs]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = lwps)]
     lwps: Option<NonZeroUsize>,
 
     /// How user threads are mapped to kernel threads
@@ -134,6 +134,10 @@ fn interpret(cli: Cli) -> Result<Invocation, clap::Error> {
         })
         .collect::<Result<_, _>>()?;
     Ok(Invocation { what, args, lwps, model })
+}
+
+fn lwps(text: &str) -> Result<NonZeroUsize, &'static str> {
+    text.parse().map_err(|_| "it is a whole number, from 1 on")
 }
 
 fn usage(message: impl std::fmt::Display) -> clap::Error {

@@ -69,6 +69,11 @@ fn host(text: &str) -> Result<Address, String> {
     if text.parse::<Ipv6Addr>().is_ok() {
         return Err(IN_BRACKETS.into());
     }
+    if text.contains("://") {
+        return Err(
+            "an address is `host:port` or `unix:/path`, without a protocol before it".into()
+        );
+    }
     let Some((host, port)) = text.rsplit_once(':') else {
         let host = if text.is_empty() { "HOST" } else { text };
         return Err(format!("an address has a port: `{host}:PORT`, or `unix:/path`"));

@@ -176,8 +176,9 @@ scope {
         assert_eq!(host.run(module), expected);
         let (bytes, made) = (host.bytes(), host.vm.threads_made());
         assert_eq!(host.run(module), expected);
-        assert_eq!((host.bytes(), host.vm.threads_made()), (bytes, made + 2));
-        assert_eq!(host.vm.threads_live(), 0);
+        assert_eq!(host.vm.threads_made(), made + 2);
+        // Fewer when something of the first run went late.
+        assert!(host.settled(|| host.bytes() <= bytes && host.vm.threads_live() == 0));
     }
 }
 
