@@ -60,6 +60,29 @@ pub(super) struct Child {
     poller: Poller,
 }
 
+/// A process that the script has not been given yet. If it never is, because its thread was cancelled
+/// while it was being started, the start has no effect: it is killed.
+pub(super) struct Started(Option<Child>);
+
+impl Started {
+    pub(super) fn new(child: Child) -> Self {
+        Self(Some(child))
+    }
+
+    pub(super) fn hand_over(mut self) -> Child {
+        self.0.take().expect("it is handed over once")
+    }
+}
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        if let Some(child) = &self.0 {
+            // An error says that it has ended.
+            let _ = child.kill("KILL");
+        }
+    }
+}
+
 /// How a process ends.
 struct End {
     process: process::Child,

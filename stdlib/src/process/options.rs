@@ -12,7 +12,7 @@ use lisle_vm::{Context, Entries, Error, ErrorKind, Object, Poller, Reply, Stream
 use rustix::io::Errno;
 
 use super::{
-    child::{Child, Pipes},
+    child::{Child, Pipes, Started},
     pipe::{Reader, Writer},
 };
 use crate::failure::{failed, failed_with};
@@ -46,7 +46,8 @@ pub(super) fn spawn(context: &mut Context<'_, '_>) -> Result<Reply, Error> {
     let options = Options::of(context)?;
     let poller = context.poller();
     let printed = [context.stdout(), context.stderr()];
-    Ok(Reply::later(move || options.start(poller, &printed).map(Object)))
+    let start = move || options.start(poller, &printed).map(Started::new);
+    Ok(Reply::later_then(start, |started| Reply::now(Object(started?.hand_over()))))
 }
 
 impl Options {
