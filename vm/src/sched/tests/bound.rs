@@ -211,11 +211,12 @@ fn an_idle_processor_is_sent_at_once() {
 }
 
 #[test]
-fn a_thousand_bound_threads() {
+fn many_bound_threads() {
+    const COUNT: usize = 300;
     let (scheduler, stalls) = start(processors(2));
     let ended = Tally::default();
     let hold = scheduler.hold();
-    let threads: Vec<Toy> = (0..1_000)
+    let threads: Vec<Toy> = (0..COUNT)
         .map(|_| {
             let (home, all) = (Home::default(), ended.clone());
             let mut waited = false;
@@ -236,17 +237,17 @@ fn a_thousand_bound_threads() {
             thread
         })
         .collect();
-    until("all wait", || scheduler.stats().parks == 1_000);
-    assert_eq!(bound_lwps(&scheduler), 1_000);
+    until("all wait", || scheduler.stats().parks == COUNT as u64);
+    assert_eq!(bound_lwps(&scheduler), COUNT);
     for thread in threads {
         assert!(thread.claim());
         scheduler.ready(thread);
     }
-    ended.wait_for(1_000);
+    ended.wait_for(COUNT);
     until("their LWPs leave", || scheduler.stats().lwps == 1);
     // What they had is used again.
     scheduler.spawn(bound(&scheduler, || {}, |_, _| Outcome::Done));
-    until("it ends", || scheduler.stats().done == 1_001);
+    until("it ends", || scheduler.stats().done == COUNT as u64 + 1);
     drop(hold);
     scheduler.shutdown();
     assert_eq!(stalls.load(SeqCst), 0);
@@ -318,8 +319,8 @@ fn stalls_of_bound_threads() {
     scheduler.spawn(thread.clone());
     called.wait_for(1);
     // The question is asked, and answered with no.
-    drop(scheduler.hold());
     let looks = scheduler.stats().monitor_looks;
+    drop(scheduler.hold());
     until("the monitor has looked", || scheduler.stats().monitor_looks > looks + 1);
     assert_eq!(stalls.load(SeqCst), 0);
     open.send(()).unwrap();

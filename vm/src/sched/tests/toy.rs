@@ -141,8 +141,9 @@ pub(super) fn processors(processors: usize) -> Config {
 #[derive(Clone, Default)]
 pub(super) struct Tally(Arc<(Mutex<usize>, Condvar)>);
 
-/// Far longer than anything here takes; only a test that fails waits for so long.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Far longer than anything here takes on a machine with other work; only a test that fails waits for
+/// so long.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 impl Tally {
     pub(super) fn add(&self) {
