@@ -238,9 +238,12 @@ impl<R: Runnable> Scheduler<R> {
 
     /// Adds a new thread, from any kernel thread. Dropped if the scheduler is being shut down.
     pub fn spawn(&self, thread: R) {
+        // In between it counts as alive and is in no queue: that must not look like a stall.
+        self.shared.holds.begin();
         // Counted first: a thread that has ended must have been added.
         self.shared.totals.injected.add_shared();
         self.shared.submit(thread);
+        self.shared.end_hold();
     }
 
     /// Makes a parked thread ready, from any kernel thread. To be called by whoever won the claim

@@ -244,7 +244,7 @@ fn many_bound_threads() {
         scheduler.ready(thread);
     }
     ended.wait_for(COUNT);
-    until("their LWPs leave", || scheduler.stats().lwps == 1);
+    until("their LWPs leave", || bound_lwps(&scheduler) == 0);
     // What they had is used again.
     scheduler.spawn(bound(&scheduler, || {}, |_, _| Outcome::Done));
     until("it ends", || scheduler.stats().done == COUNT as u64 + 1);
