@@ -14,6 +14,7 @@
 //! its signature has is checked when the VM is built.
 
 pub mod builtin;
+mod streams;
 
 use std::{
     any::Any,
@@ -32,13 +33,13 @@ use crate::{
         Local, Value, Work,
     },
     error::{Error, ErrorKind},
-    input::{self, Wanted},
     native::{Call, Finish, HostFn, MethodMap, NativeDef, NativeResult, Next},
     sched::{Handoff, Interest},
     value::{Handle, Owned},
-    vm::VmShared,
     watch::{self, Going, Poller, Waited, Watched},
 };
+
+pub use streams::{Stdin, Stream};
 
 /// A module of the host: what `import name` gives.
 #[derive(Debug)]
@@ -380,17 +381,17 @@ impl Context<'_, '_> {
 
     /// The VM's standard output.
     pub fn stdout(&self) -> Stream {
-        Stream { vm: self.call.vm().clone(), which: Which::Stdout }
+        Stream::stdout(self.call.vm())
     }
 
     /// The VM's standard error.
     pub fn stderr(&self) -> Stream {
-        Stream { vm: self.call.vm().clone(), which: Which::Stderr }
+        Stream::stderr(self.call.vm())
     }
 
     /// The VM's standard input.
     pub fn stdin(&self) -> Stdin {
-        Stdin { vm: self.call.vm().clone() }
+        Stdin::new(self.call.vm())
     }
 
     /// What watches descriptors for the VM.
@@ -413,83 +414,6 @@ impl Context<'_, '_> {
     /// work of a short loop turn.
     pub fn charge(&mut self, work: usize) {
         self.call.charge(work);
-    }
-}
-
-/// An output of the VM.
-#[derive(Clone)]
-pub struct Stream {
-    vm: Arc<VmShared>,
-    which: Which,
-}
-
-#[derive(Clone, Copy)]
-enum Which {
-    Stdout,
-    Stderr,
-}
-
-impl Stream {
-    fn output(&self) -> &crate::output::Output {
-        match self.which {
-            Which::Stdout => &self.vm.stdout,
-            Which::Stderr => &self.vm.stderr,
-        }
-    }
-
-    /// Adds to the buffer, without waiting. True when it is time to [flush](Self::flush).
-    #[must_use]
-    pub fn append(&self, text: &str) -> bool {
-        self.output().append(text.as_bytes())
-    }
-
-    /// Writes out what is in the buffer, which may wait.
-    pub fn flush(&self) -> io::Result<()> {
-        self.output().flush()
-    }
-}
-
-impl fmt::Debug for Stream {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.output().fmt(f)
-    }
-}
-
-/// The input of the VM. Whoever reads waits without holding a kernel thread if the input is the
-/// process's own, and a pipe or a terminal. What was printed is written out before.
-#[derive(Clone)]
-pub struct Stdin {
-    vm: Arc<VmShared>,
-}
-
-impl Stdin {
-    /// The next line without its end; nil when there is none.
-    pub fn read_line(&self) -> Reply {
-        self.read(Wanted::Line)
-    }
-
-    /// At most `limit` bytes of what is there, whole characters; empty at the end.
-    pub fn read_some(&self, limit: usize) -> Reply {
-        self.read(Wanted::Some(limit))
-    }
-
-    /// All that is left.
-    pub fn read_all(&self) -> Reply {
-        self.read(Wanted::All)
-    }
-
-    fn read(&self, wanted: Wanted) -> Reply {
-        let then = |_: &mut Call<'_>, read: io::Result<Option<String>>| {
-            let value = guarded(|| read?.into_value())?;
-            Ok(Next::Return(value.into_owned()))
-        };
-        Reply(ReplyKind::Going(input::read(wanted, then)))
-    }
-}
-
-impl fmt::Debug for Stdin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.vm.stdin.fmt(f)
     }
 }
 
