@@ -48,6 +48,7 @@ pub use session::{Interrupt, Session, is_incomplete};
 use crate::{
     convert::{Arguments, FromValue, Value},
     error::{Color, Error, ErrorKind},
+    profile::{Profile, Profiler},
 };
 use host::Host;
 use session::Names;
@@ -163,6 +164,12 @@ impl Vm {
     /// Writes the report of an error to the VM's standard error.
     pub fn report(&self, error: &Error) {
         self.host.report(error);
+    }
+
+    /// What the VM's threads have spent their time on so far; empty unless it was
+    /// [asked for](VmBuilder::profile).
+    pub fn profile(&self) -> Profile {
+        self.host.shared().profiler.get().map(Profiler::profile).unwrap_or_default()
     }
 
     /// Bytes that the values of all scripts take, but for up to 16 KiB of each thread.

@@ -26,6 +26,7 @@ use crate::{
     model::Model,
     module::{Member, MemberValue, ModuleBuilder, blocking, quick},
     native::{NativeDef, Signature},
+    profile::Profiler,
     sched::{Config, Handoff},
     thread::{End, ThreadOptions, ThreadRef},
     value::{Owned, Shared, tag},
@@ -43,6 +44,7 @@ pub struct VmBuilder<V = Vm> {
     stdin: Option<Box<dyn Read + Send>>,
     args: Vec<String>,
     color: bool,
+    profile: bool,
     loader: Option<Box<dyn Loader>>,
     functions: Vec<Result<NativeDef, Error>>,
     modules: Vec<ModuleBuilder>,
@@ -62,6 +64,7 @@ impl<V: From<Vm>> VmBuilder<V> {
             stdin: None,
             args: Vec::new(),
             color: false,
+            profile: false,
             loader: None,
             functions: Vec::new(),
             modules: Vec::new(),
@@ -139,6 +142,37 @@ impl<V: From<Vm>> VmBuilder<V> {
     #[must_use]
     pub fn color(mut self, color: bool) -> Self {
         self.color = color;
+        self
+    }
+
+    /// Finds out what the VM's threads spend their time on, for [`Vm::profile`]. Scripts are slower
+    /// then.
+    ///
+    /// ```
+    /// use lisle_vm::Vm;
+    ///
+    /// # fn main() -> Result<(), lisle_vm::Error> {
+    /// let vm = Vm::builder().profile().build()?;
+    /// vm.load(
+    ///     "fn work() {
+    ///         var xs = [0] * 1000
+    ///         for i in 0..200 { let before = xs; xs[i] = before.len() }
+    ///     }",
+    /// )?;
+    /// let _: () = vm.call("work", ())?;
+    /// let profile = vm.profile();
+    /// // What was copied only because `before` had it too.
+    /// let copies = &profile.copies()[0];
+    /// assert_eq!((copies.times, copies.place.as_ref().map(|place| place.line())), (200, Some(3)));
+    /// // For tools that draw flame graphs: a line for each stack of calls, with microseconds.
+    /// let text = profile.folded();
+    /// assert!(text.lines().all(|line| line.contains(' ')));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn profile(mut self) -> Self {
+        self.profile = true;
         self
     }
 
@@ -222,6 +256,12 @@ impl<V: From<Vm>> VmBuilder<V> {
         };
         let vm = VmShared::new(self.options, self.config)
             .map_err(|e| Error::new(ErrorKind::Io, e.to_string()).context("starting the VM"))?;
+        if self.profile {
+            let profiler = Profiler::start()
+                .map_err(|e| Error::new(ErrorKind::Io, e.to_string()).context("profiling"))?;
+            // Set once, here.
+            let _ = vm.profiler.set(profiler);
+        }
         let colored = self.color;
         let _ = vm.reporter.set(Box::new(move |_, thread, thrown| {
             host::report_failure(thread, thrown, colored);

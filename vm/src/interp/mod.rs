@@ -44,6 +44,7 @@ mod operators;
 mod places;
 mod records;
 mod run;
+mod sample;
 mod slow;
 #[cfg(all(test, not(loom)))]
 mod tests;
@@ -74,11 +75,13 @@ use crate::{
 use lisle_compiler::bytecode::op::{INCLUSIVE, KILL_A, PAIR};
 use machine::Machine;
 
-/// Runs a thread until its slice ends.
+/// Runs a thread until its slice ends. `PROFILED`: it looks before each instruction whether a sample
+/// is due; this loop is compiled twice, so that the other one pays nothing.
 #[inline(never)]
-fn execute(m: &mut Machine<'_>) -> Outcome {
+fn execute<const PROFILED: bool>(m: &mut Machine<'_>) -> Outcome {
     let (mut pc, mut base, mut constants, mut fuel) = (m.pc, m.base, m.constants, m.fuel);
     let mut limit = m.limit;
+    let (clock, mut seen) = if PROFILED { sample::start(m) } else { (None, 0) };
 
     /// The address of a register.
     macro_rules! reg {
@@ -276,6 +279,11 @@ fn execute(m: &mut Machine<'_>) -> Outcome {
     }
 
     'run: loop {
+        if PROFILED && clock.is_some_and(|clock| clock.ticks() != seen) {
+            (m.pc, m.base, m.constants) = (pc, base, constants);
+            sample::take(m);
+            seen = sample::seen();
+        }
         // SAFETY: the module's text.
         unsafe {
             // The operands are read where they are used: the less stands here, the more of the
@@ -765,10 +773,13 @@ fn execute(m: &mut Machine<'_>) -> Outcome {
             }
         }
         (m.pc, m.base, m.constants, m.fuel) = (pc, base, constants, fuel);
-        if let Some(outcome) = slow::step(m) {
+        if let Some(outcome) = slow::step::<PROFILED>(m) {
             return outcome;
         }
         (pc, base, constants, fuel) = (m.pc, m.base, m.constants, m.fuel);
+        if PROFILED {
+            seen = sample::seen();
+        }
         limit = m.limit;
     }
 }

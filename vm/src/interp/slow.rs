@@ -6,24 +6,29 @@ use super::arith::{self, operation};
 use super::machine::{Exit, Machine, Step};
 use super::{
     access, call, code, data, import, iter, method, native, operators, places, records, run,
-    threads, unwind,
+    sample, threads, unwind,
 };
 use crate::{
     link::{HALT, RESUME, START},
     sched::Outcome,
+    thread::Place,
     value::{Owned, ops},
 };
 
 /// Does the current instruction, which the loop could not. Gives an outcome when the slice ends.
 #[cold]
 #[inline(never)]
-pub(super) fn step(m: &mut Machine<'_>) -> Option<Outcome> {
+pub(super) fn step<const PROFILED: bool>(m: &mut Machine<'_>) -> Option<Outcome> {
+    let from = if PROFILED { m.save() } else { Place::ENDED };
     let outcome = match operate(m) {
         Ok(()) => None,
         Err(Exit::Stop(outcome)) => Some(outcome),
         Err(Exit::Throw(value)) => unwind::throw(m, value),
     };
     m.account();
+    if PROFILED && outcome != Some(Outcome::Done) {
+        sample::after(m, from);
+    }
     outcome
 }
 
