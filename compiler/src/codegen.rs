@@ -217,8 +217,8 @@ impl<'a> Codegen<'a> {
             self.functions[index as usize] = Some(Function::empty());
             return captures;
         }
-        let (draft, finished) = func.finish(&self.captures);
-        let owned = liveness::own(&draft);
+        let (mut draft, finished) = func.finish(&self.captures);
+        let owned = liveness::own(&mut draft);
         let registers = draft.registers;
         let regions = draft.regions;
         self.captures[index as usize] = finished.captures;
