@@ -32,6 +32,7 @@ mod builder;
 mod check;
 mod help;
 mod host;
+mod late;
 mod library;
 mod load;
 mod session;
@@ -147,7 +148,8 @@ impl Vm {
 
     /// All that is built in, with the lines that [`help`](Self::help) shows.
     pub fn library(&self) -> Library {
-        library::library(self.host.shared(), self.host.docs())
+        self.host.need_all();
+        library::library(self.host.shared(), &self.host.docs())
     }
 
     /// Asks all threads to stop, without waiting for them.
