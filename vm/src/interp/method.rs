@@ -552,8 +552,12 @@ fn unknown(m: &Machine<'_>, receiver: &Owned, call: &MethodCall<'_>) -> Owned {
         let known: Vec<Arc<str>> = methods.map(|method| Arc::from(&*method.name)).collect();
         return names::unknown_method(receiver, &name, &known);
     }
-    let mut known: Vec<_> =
-        vm.methods.symbols(receiver.tag()).map(|symbol| vm.symbols.name(symbol)).collect();
+    let mut known: Vec<_> = vm
+        .methods
+        .symbols(receiver.tag())
+        .into_iter()
+        .map(|symbol| vm.symbols.name(symbol))
+        .collect();
     if let Some(methods) = own_methods(receiver) {
         if let Some(table) = methods.downcast_ref::<MethodTable>() {
             known.extend(table.names().map(Arc::from));

@@ -173,7 +173,8 @@ fn slice(
         return kill(&mut m);
     }
     m.state().held = None;
-    let outcome = execute(&mut m);
+    let profiled = m.vm().profiler.get().is_some();
+    let outcome = if profiled { execute::<true>(&mut m) } else { execute::<false>(&mut m) };
     m.settle();
     if outcome == Outcome::Done {
         return outcome;

@@ -42,6 +42,7 @@
 #[cfg(test)]
 pub mod check;
 pub(crate) mod class;
+mod copies;
 mod heap;
 mod pool;
 #[cfg(test)]
@@ -58,6 +59,7 @@ use crate::value::{
     NativeObject, Owned, RangeObject, Raw, RecordObject, SetObject, StrObject, TypeObject, tag,
 };
 
+pub(crate) use copies::{LargeCopy, take_copies, watch_copies};
 use heap::LOCAL;
 #[cfg(test)]
 pub use heap::live_objects;
@@ -411,7 +413,10 @@ unsafe fn make_unique_cold(raw: &mut Raw) {
         }
     };
     // SAFETY: just made.
-    heap::copied(unsafe { bytes(copy) });
+    let size = unsafe { bytes(copy) };
+    heap::copied(size);
+    // SAFETY: as above, and nobody changes it meanwhile.
+    copies::note(unsafe { Owned::borrow_raw(&copy) }, size);
     // SAFETY: the caller's reference, which is replaced.
     unsafe { release_object(*raw) };
     *raw = copy;
