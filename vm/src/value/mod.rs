@@ -66,9 +66,9 @@ pub(crate) use list::ListObject;
 pub(crate) use map::MapObject;
 pub(crate) use names::did_you_mean;
 pub(crate) use native_object::{NativeCode, NativeObject};
-pub(crate) use order::{Less, try_less};
 #[cfg(test)]
-pub(crate) use order::{compare, less};
+pub(crate) use order::less;
+pub(crate) use order::{Less, compare, try_less};
 pub(crate) use owned::Owned;
 pub(crate) use range::RangeObject;
 pub(crate) use raw::Raw;

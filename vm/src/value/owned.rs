@@ -258,16 +258,6 @@ impl Owned {
         (self.0.tag == tag::FLOAT).then(|| self.0.as_f64())
     }
 
-    /// The number as a float, if it is an int or a float.
-    #[inline]
-    pub(crate) fn as_number(&self) -> Option<f64> {
-        match self.view() {
-            View::Int(n) => Some(n as f64),
-            View::Float(x) => Some(x),
-            _ => None,
-        }
-    }
-
     /// The text, if it is a string.
     #[inline]
     pub(crate) fn as_str(&self) -> Option<&str> {
