@@ -68,14 +68,14 @@ impl Methods {
         }
         let mut table = Box::new(table);
         // Release pairs with the acquire in `table`.
-        self.tables[tag as usize].store(&raw mut *table, Ordering::Release);
+        self.tables[tag::of_type(tag) as usize].store(&raw mut *table, Ordering::Release);
         kept.push(table);
     }
 
     #[inline]
     fn table(&self, tag: u64) -> Option<&Table> {
         // Acquire pairs with the release in `extend`.
-        let table = self.tables[tag as usize].load(Ordering::Acquire);
+        let table = self.tables[tag::of_type(tag) as usize].load(Ordering::Acquire);
         // SAFETY: null, or a table in `kept`, which only grows and is dropped with `self`; nobody
         // writes to a table that was stored here.
         unsafe { table.as_ref() }

@@ -14,7 +14,7 @@ fn word(value: &Owned) -> &AtomicI32 {
 #[test]
 fn local_counts() {
     let before = live_objects();
-    let a = list([str("x")]);
+    let a = list([str("long text")]);
     assert!(a.is_unique());
     let b = a.clone();
     assert!(!a.is_unique());
@@ -28,8 +28,8 @@ fn local_counts() {
 
 #[test]
 fn sharing_marks_the_graph_once() {
-    let inner = list([str("x")]);
-    let value = list([inner.clone(), inner, map([(str("k"), Owned::NIL)])]);
+    let inner = list([str("long text")]);
+    let value = list([inner.clone(), inner, map([(str("a long key"), Owned::NIL)])]);
     let shared = Shared::new(value);
     let census = walk(&[shared.as_owned()], true).unwrap();
     assert_eq!(census, Census { shared: 5, ..Census::default() });
@@ -61,7 +61,7 @@ fn immortals_are_not_counted_and_end_with_their_registry() {
     let handle = Owned::handle(Thing);
     let crossed = Shared::new(str("crossed before"));
     let mut registry = Immortals::default();
-    let value = list([list([str("x")]), handle.clone(), crossed.to_owned()]);
+    let value = list([list([str("long text")]), handle.clone(), crossed.to_owned()]);
     // SAFETY: the registry outlives all copies.
     unsafe { super::make_immortal(value.as_raw(), &mut registry) };
     assert_eq!(registry.objects.len(), 3);
@@ -203,11 +203,11 @@ fn pushing_and_setting_in_a_loop_copies_nothing() {
     let _entered = heap.enter();
     let mut xs = list([]);
     let mut m = map([]);
-    let mut text = str("");
+    let mut text = str("long text");
     for i in 0..1000 {
         xs.list_mut().unwrap().push(int(i));
         m.map_mut().unwrap().insert(int(i), int(i)).unwrap();
-        text.str_mut().unwrap().push_str("x");
+        text.str_mut().unwrap().push_str("long text");
     }
     assert_eq!(heap.copies(), 0);
     let other = xs.clone();

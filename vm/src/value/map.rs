@@ -431,12 +431,23 @@ fn no_key(key: &Owned) -> Owned {
 /// Whether two keys are one. Neither is NaN.
 #[inline(always)]
 fn same_key(a: &Owned, b: &Owned) -> bool {
-    match (a.view(), b.view()) {
-        (View::Str(_), View::Str(_)) if a.is_same(b) => true,
-        (View::Str(a), View::Str(b)) => a.is_same_text(b),
-        (View::Int(a), View::Int(b)) => a == b,
-        (View::Str(_), _) | (_, View::Str(_)) => false,
+    if a.is_same(b) {
+        return true;
+    }
+    match (a.tag(), b.tag()) {
+        (tag::STR, tag::STR) => equal_texts(a, b),
+        // Short strings are equal only when they are the same, and never to long ones.
+        (a, b) if tag::is_string(a) || tag::is_string(b) => false,
+        (tag::INT, tag::INT) => false,
         _ => equal_keys(a, b),
+    }
+}
+
+#[inline(always)]
+fn equal_texts(a: &Owned, b: &Owned) -> bool {
+    match (a.view(), b.view()) {
+        (View::Str(a), View::Str(b)) => a.is_same_text(b),
+        _ => false,
     }
 }
 

@@ -47,6 +47,7 @@ mod string;
 pub(crate) mod tag;
 #[cfg(test)]
 pub(crate) mod tests;
+mod text;
 mod types;
 mod view;
 
@@ -76,7 +77,7 @@ pub(crate) use record::RecordObject;
 pub(crate) use set::SetObject;
 pub(crate) use shared::Shared;
 pub(crate) use string::StrObject;
-pub(crate) use string::count_chars;
+pub(crate) use text::{Text, count_chars, written};
 pub(crate) use types::{
     Behaviour, Operator, TypeInfo, TypeKind, TypeMethod, TypeObject, TypeRef, Variant,
 };
