@@ -25,6 +25,9 @@ const SMALL: usize = 8;
 /// `Slot::entry` of a free slot.
 const FREE: u32 = u32::MAX;
 
+/// So many entries a dead map lets go of at once.
+const SHED: usize = 32;
+
 /// The body of a map.
 pub(crate) struct MapObject {
     entries: Vec<Entry>,
@@ -52,6 +55,16 @@ unsafe impl Body for MapObject {
 
     fn buffer_bytes(&self) -> usize {
         self.entries.capacity() * size_of::<Entry>() + self.slots.capacity() * size_of::<Slot>()
+    }
+
+    fn shed(&mut self) -> bool {
+        let rest = self.entries.len().saturating_sub(SHED);
+        if rest > 0 {
+            rc::work_on(SHED * size_of::<Entry>());
+            // Nobody looks at the slots of a dead map.
+            self.entries.truncate(rest);
+        }
+        rest > 0
     }
 
     fn children(&self, visit: &mut dyn FnMut(&Owned)) {
