@@ -71,7 +71,7 @@ impl Methods {
         }
         let mut table = Box::new(table);
         // Release pairs with the acquire in `table`.
-        self.tables[tag as usize].store(&raw mut *table, Ordering::Release);
+        self.tables[tag::of_type(tag) as usize].store(&raw mut *table, Ordering::Release);
         kept.push(table);
     }
 
@@ -83,7 +83,7 @@ impl Methods {
     #[inline]
     fn table(&self, tag: u64) -> Option<&Table> {
         // Acquire pairs with the release in `extend`.
-        let table = self.tables[tag as usize].load(Ordering::Acquire);
+        let table = self.tables[tag::of_type(tag) as usize].load(Ordering::Acquire);
         // SAFETY: null, or a table in `kept`, which only grows and is dropped with `self`; nobody
         // writes to a table that was stored here.
         unsafe { table.as_ref() }

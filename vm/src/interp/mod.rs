@@ -240,8 +240,9 @@ fn execute<const PROFILED: bool>(m: &mut Machine<'_>) -> Outcome {
             } else if t == FLOAT && u == FLOAT {
                 let $equal = (*p).as_f64() == (*q).as_f64();
                 $use!($($rest)*);
-            } else if t < HEAP && u < HEAP && (t < INT || u < INT) {
-                let $equal = t == u;
+            } else if t < HEAP && u < HEAP && !numbers(t, u) {
+                // Short strings too are equal exactly when they are the same.
+                let $equal = t == u && (*p).bits == (*q).bits;
                 $use!($($rest)*);
             }
         }};
