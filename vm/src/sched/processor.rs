@@ -204,23 +204,26 @@ impl<R: Runnable> Shared<R> {
         }
     }
 
-    /// Queues a thread, and wakes an LWP for it if one idles.
+    /// Queues a thread. Nobody is woken for it yet: see [`Shared::share`].
     #[inline]
     pub(super) fn push_local(&self, core: &mut Core<R>, thread: R) {
-        let Some(thread) = self.send_home(thread) else { return };
-        self.enqueue(core, thread);
-        self.wake_rule();
+        if let Some(thread) = self.send_home(thread) {
+            self.enqueue(core, thread);
+        }
     }
 
-    /// Queues a thread that gave up the rest of its slice. Its LWP is about to look at this queue,
-    /// so a wake-up that is missed here costs a slice of parallelism at most and the fence of the
-    /// wake rule can be spared; and nobody is woken for a thread that is alone.
+    /// Queues a thread that gave up the rest of its slice.
     #[inline]
     pub(super) fn push_yielded(&self, core: &mut Core<R>, thread: R) {
         self.enqueue(core, thread);
         core.time_passed = true;
-        if self.idle.counts().wants_wake() && (core.long || core.queue.len() > 1) {
-            self.wake_rule();
+    }
+
+    /// The late wake rule: see [`super::idle`]. To be called when the owner has its next thread.
+    #[inline]
+    pub(super) fn share(&self, core: &Core<R>) {
+        if self.idle.counts().wants_wake() && core.queue.len() != 0 {
+            self.wake_one();
         }
     }
 
@@ -232,8 +235,7 @@ impl<R: Runnable> Shared<R> {
             Ready::Queue => {
                 let processor = &self.processors[processor];
                 processor.counts.wakes.bump();
-                // The first thread in an empty slot wakes nobody: most often its waker parks next,
-                // and it runs here with what it needs in the cache.
+                // Most often its waker parks next, and it runs here with what it needs in the cache.
                 if let Some(other) = processor.slot.fill(thread) {
                     self.push_local(core, other);
                 }
