@@ -59,7 +59,7 @@ impl<'a, R: Runnable> Lwp<'a, R> {
                 let number = seat.processor;
                 self.tell_timers(&mut seat);
                 self.published().in_call(caller, Some(number));
-                let queued = seat.held.queue.len() != 0;
+                let queued = seat.held.has_queued();
                 let away = seat.held.enter();
                 // From here on the queue and the slot may be emptied by others, and the processor
                 // may be taken. The monitor must be awake for that, and whoever let a thread wait
