@@ -445,7 +445,7 @@ fn failure(thread: &ThreadRef, thrown: &Shared) -> Error {
     let vm = thread.vm();
     within(Some(vm), || {
         // Where a value that is no error was thrown is kept by its thread.
-        let trace = thread.thrown_at.get().map_or(&[][..], |trace| trace);
+        let trace = thread.thrown_at();
         Error::from_thrown_with(thrown.to_owned(), trace, Some(thread.name()), Some(vm))
     })
 }

@@ -17,7 +17,8 @@ use crate::{
     native::{Call, Cx, NativeDef, NativeResult, NativeRun, Next, ReceiverSlot, Resume},
     sched::Outcome,
     thread::{
-        After, Blocked, Called, ENTRY_ARGS, ENTRY_CALLEE, ENTRY_RESULT, Pending, Place, Then,
+        After, Blocked, Called, ENTRY_ARGS, ENTRY_CALLEE, ENTRY_RESULT, Pending, Place, Slots,
+        Stopped, Then,
     },
     value::{ErrorObject, Owned},
 };
@@ -207,17 +208,18 @@ fn answer(
             drop_arguments(m, first, count);
             return Ok(Answer::Value(value));
         }
-        Ok(Next::Yield) => {
-            m.state().pending.push(pending(Then::Again));
-            return Err(Exit::Stop(Outcome::Yielded));
-        }
-        Ok(Next::Park) => {
-            m.state().pending.push(pending(Then::Again));
-            return Err(Exit::Stop(Outcome::Parked));
+        Ok(next @ (Next::Yield | Next::Park)) => {
+            if matches!(receiver, Receiver::Kept(..)) {
+                m.state().pending.push(pending(Then::Again));
+            } else {
+                m.state().stopped = Stopped::Native(Slots::new(first, count));
+            }
+            let parks = matches!(next, Next::Park);
+            return Err(Exit::Stop(if parks { Outcome::Parked } else { Outcome::Yielded }));
         }
         Ok(Next::Block(handoff, work)) => {
             // SAFETY: whatever refers to the native keeps it until the call has ended.
-            m.thread.calling.ask(&unsafe { &*native }.label);
+            m.thread.ask_call(&unsafe { &*native }.label);
             m.state().pending.push(pending(Then::Blocked(Blocked::Ready(work))));
             return Err(Exit::Stop(Outcome::Blocking(handoff)));
         }

@@ -42,7 +42,7 @@ use super::{code, proto_of_closure};
 use crate::{
     link::{CodeWord, Proto, SLOT},
     rc::Heap,
-    thread::{Handed, InUse, Then, caller},
+    thread::{Handed, InUse, Slots, Stopped, Then, caller},
     value::{self, Kind, Owned, Raw, View, cell_access, error},
 };
 
@@ -569,7 +569,7 @@ pub(super) fn start_called(m: &mut Machine<'_>, callee: Raw, given: Given<'_>, m
         Ok(()) => {}
         Err(Exit::Stop(outcome)) => {
             let first = m.slot_of(m.reg(given.args));
-            m.state().held = Some((first, given.count));
+            m.state().stopped = Stopped::Call(Slots::new(first, given.count));
             return Err(Exit::Stop(outcome));
         }
         Err(Exit::Throw(error)) => {
@@ -638,10 +638,11 @@ pub(super) fn place_back(m: &mut Machine<'_>) -> Step {
     let value = m.take_at(m.reg_after(word.a, 1));
     let steps = m.words(1, word.c as usize);
     let base = m.save().base;
-    let turn = m.state().handed.pop_if(|handed| {
+    let is_this = m.state().handed.last().is_some_and(|handed| {
         // SAFETY: as in `is_turn`.
         handed.base == base && is_turn(handed) && unsafe { (*handed.pc).a } == word.a
     });
+    let turn = if is_this { m.state().handed.pop() } else { None };
     if let Some(turn) = &turn {
         free(&turn.cells);
     }

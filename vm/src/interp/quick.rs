@@ -88,7 +88,7 @@ fn native_of<'a>(m: &mut Machine<'a>, reached: &Reached<'_>) -> Option<(&'a Nati
     let native: &NativeDef = unsafe { &*native };
     let (word, count) = (m.word(), usize::from(m.word().c));
     let end = m.base.wrapping_add(usize::from(word.a) + LINK + (count + 2) * SLOT);
-    if !native.takes_exactly(count) || end > m.limit || m.is_pending() {
+    if !native.takes_exactly(count) || end > m.limit || m.may_have_begun() {
         return None;
     }
     let last = (word.flags & KILL_B != 0).then_some(reached.root);

@@ -14,7 +14,7 @@ use crate::{
     sched::Outcome,
     scope,
     select::{self, Chosen},
-    thread::ThreadOptions,
+    thread::{Stopped, ThreadOptions},
     value::Owned,
     waiting::{Progress, Waits},
 };
@@ -31,11 +31,12 @@ impl<'a> Machine<'a> {
 
     /// Is the current instruction the one that the thread was parked in? Asked once.
     fn was_parked(&mut self) -> bool {
-        std::mem::take(&mut self.state().parked_here)
+        let stopped = std::mem::take(&mut self.state().stopped);
+        matches!(stopped, Stopped::Inside)
     }
 
     fn park<T>(&mut self) -> Step<T> {
-        self.state().parked_here = true;
+        self.state().stopped = Stopped::Inside;
         Err(Exit::Stop(Outcome::Parked))
     }
 }

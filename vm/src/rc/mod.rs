@@ -51,7 +51,7 @@ pub mod check;
 pub(crate) mod class;
 mod copies;
 mod heap;
-mod pool;
+pub(crate) mod pool;
 #[cfg(test)]
 mod tests;
 
@@ -460,15 +460,16 @@ unsafe fn share_as(raw: Raw, flags: u8) {
     let mut work = Vec::new();
     let mut steps = Steps::new();
     // SAFETY: the caller's promise; children of a live object are live.
-    unsafe { mark_shared(raw, flags, &mut moved, &mut work) };
-    while let Some(object) = work.pop() {
+    let mut next = unsafe { mark_shared(raw, flags, &mut moved) };
+    while let Some(object) = next {
         steps.turn();
         // SAFETY: as above.
         unsafe {
             visit_children(object, &mut |child| {
-                mark_shared(child.as_raw(), flags, &mut moved, &mut work);
+                work.extend(mark_shared(child.as_raw(), flags, &mut moved));
             });
         }
+        next = work.pop();
     }
     heap::to_vm(moved);
     // The marking went over about so much.
@@ -520,10 +521,10 @@ pub(crate) unsafe fn holds_cell(raw: Raw) -> bool {
     false
 }
 
-/// Marks one object if it is local, and notes it if it has children to mark.
-unsafe fn mark_shared(raw: Raw, flags: u8, moved: &mut usize, work: &mut Vec<Raw>) {
+/// Marks one object if it is local; gives it back if it has children to mark.
+unsafe fn mark_shared(raw: Raw, flags: u8, moved: &mut usize) -> Option<Raw> {
     if !raw.is_heap() {
-        return;
+        return None;
     }
     // SAFETY: the caller has a live object.
     let count = unsafe { count(raw) };
@@ -536,9 +537,10 @@ unsafe fn mark_shared(raw: Raw, flags: u8, moved: &mut usize, work: &mut Vec<Raw
         // SAFETY: as above.
         *moved += unsafe { bytes(raw) };
         if !matches!(raw.tag, tag::STR | tag::RANGE | tag::BYTES | tag::TYPE) {
-            work.push(raw);
+            return Some(raw);
         }
     }
+    None
 }
 
 /// The objects that live as long as their VM: see [`make_immortal`].
