@@ -173,6 +173,7 @@ fn slice(
         return kill(&mut m);
     }
     m.state().held = None;
+    native::deliver(&mut m);
     let outcome = execute(&mut m);
     m.settle();
     if outcome == Outcome::Done {

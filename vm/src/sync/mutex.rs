@@ -390,17 +390,17 @@ fn with(call: &mut Call<'_>) -> NativeResult {
             // waits for the holder.
             let value = mutex.lock.held(Content::take);
             let value = usable(&mut waits, mutex, value)?;
-            Ok(Next::CallPlaces(args[0].take(), vec![value], 1, Box::new(used)))
+            Ok(Next::CallPlace(args[0].take(), value, Box::new(used)))
         }
         Progress::Park => Ok(Next::Park),
     }
 }
 
 /// The function of a `with` has ended, in whatever way: the value goes back.
-fn used(call: &mut Call<'_>, outcome: Result<Owned, Owned>, mut back: Vec<Owned>) -> NativeResult {
+fn used(call: &mut Call<'_>, outcome: Result<Owned, Owned>, back: Owned) -> NativeResult {
     let (mut waits, receiver, _) = Waits::split(call);
     let mutex: &MutexHandle = of(receiver)?;
-    let crossed = Shared::crossing(back.pop().unwrap_or_default());
+    let crossed = Shared::crossing(back);
     let (value, failed) = match crossed {
         Ok(value) => (value, None),
         Err(error) => (Shared::new(Owned::NIL), Some(error)),
