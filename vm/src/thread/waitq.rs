@@ -60,6 +60,9 @@ impl<E> WaitQueue<E> {
     /// Takes the entry of a ticket, if it is still here.
     pub fn remove(&mut self, ticket: Ticket) -> Option<E> {
         let at = self.places.binary_search_by_key(&ticket.0, |(number, _)| *number).ok()?;
+        if at == 0 {
+            return self.pop();
+        }
         let entry = self.places[at].1.take()?;
         self.gaps += 1;
         self.tidy();
@@ -88,10 +91,12 @@ impl<E> WaitQueue<E> {
 
     /// Takes the gaps out at both ends, and all of them when they are many. Gives memory back.
     fn tidy(&mut self) {
-        while self.places.pop_front_if(|(_, entry)| entry.is_none()).is_some() {
+        while let Some((_, None)) = self.places.front() {
+            self.places.pop_front();
             self.gaps -= 1;
         }
-        while self.places.pop_back_if(|(_, entry)| entry.is_none()).is_some() {
+        while let Some((_, None)) = self.places.back() {
+            self.places.pop_back();
             self.gaps -= 1;
         }
         if self.gaps > self.len() + KEPT {
