@@ -432,6 +432,15 @@ pub(super) fn receiver_again(
 ) -> Result<Again, Owned> {
     match m.word().op {
         code::CallMethod => {
+            let (word, first) = (m.word(), m.extension(1));
+            let in_register = first.flags == 0 && kept.is_none() && !native.mutating;
+            if in_register && m.get(first.a).as_cell().is_none() {
+                let register = m.reg(first.a).cast();
+                let dies = word.flags & KILL_B != 0;
+                let receiver =
+                    if dies { Receiver::Last(register) } else { Receiver::Ref(register) };
+                return Ok(Again { receiver, found: None, made: false });
+            }
             let call = decode(m);
             let made = kept.is_some();
             let mut found = match kept {
