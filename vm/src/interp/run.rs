@@ -183,6 +183,7 @@ fn slice(
             // The instruction finds its arguments by itself.
             m.state().stopped = Stopped::Before;
         }
+        native::deliver(&mut m);
         let profiled = m.vm().profiler.get().is_some();
         if profiled { execute::<true>(&mut m) } else { execute::<false>(&mut m) }
     } else {
