@@ -7,7 +7,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
-use lisle_compiler::bytecode::op::KILL_B;
+use lisle_compiler::bytecode::{METHOD_WORDS, op::KILL_B};
 
 use super::machine::{Exit, Machine, Step};
 use super::run::callback;
@@ -18,7 +18,7 @@ use crate::{
     sched::Outcome,
     thread::{
         After, Blocked, Called, Delivery, ENTRY_ARGS, ENTRY_CALLEE, ENTRY_RESULT, Pending, Place,
-        Then,
+        Slots, Stopped, Then,
     },
     value::{ErrorObject, Owned},
 };
@@ -83,12 +83,12 @@ pub(super) fn deliver(m: &mut Machine<'_>) {
         Delivery::Sent { .. } => Ok(Owned::NIL),
         other => Err(other),
     };
-    if m.state().parked_here {
+    if matches!(m.state().stopped, Stopped::Inside) {
         return;
     }
     let Some(value) = m.thread.wait.end_as(whole) else { return };
-    if let Some(pending) = m.take_pending() {
-        drop_arguments(m, pending.args, pending.count);
+    if let Some(((first, count), _)) = m.take_begun() {
+        drop_arguments(m, first, count);
     }
     let Ok(()) = finish(m, value) else { unreachable!("an instruction that has its result ends") };
     m.account();
@@ -226,17 +226,18 @@ fn answer(
             drop_arguments(m, first, count);
             Ok(Answer::Value(value))
         }
-        Ok(Next::Yield) => {
-            m.state().pending.push(pending(Then::Again));
-            Err(Exit::Stop(Outcome::Yielded))
-        }
-        Ok(Next::Park) => {
-            m.state().pending.push(pending(Then::Again));
-            Err(Exit::Stop(Outcome::Parked))
+        Ok(next @ (Next::Yield | Next::Park)) => {
+            if matches!(receiver, Receiver::Kept(..)) {
+                m.state().pending.push(pending(Then::Again));
+            } else {
+                m.state().stopped = Stopped::Native(Slots::new(first, count));
+            }
+            let parks = matches!(next, Next::Park);
+            Err(Exit::Stop(if parks { Outcome::Parked } else { Outcome::Yielded }))
         }
         Ok(Next::Block(handoff, work)) => {
             // SAFETY: whatever refers to the native keeps it until the call has ended.
-            m.thread.calling.ask(&unsafe { &*native }.label);
+            m.thread.ask_call(&unsafe { &*native }.label);
             m.state().pending.push(pending(Then::Blocked(Blocked::Ready(work))));
             Err(Exit::Stop(Outcome::Blocking(handoff)))
         }
@@ -283,7 +284,7 @@ fn finish(m: &mut Machine<'_>, value: Owned) -> Step {
                 drop(m.take(first.a));
             }
             // Natives get no places.
-            3 + first.flags as usize
+            1 + METHOD_WORDS + first.flags as usize
         }
         _ => 1,
     };

@@ -14,7 +14,7 @@ use crate::{
     sched::Outcome,
     scope,
     select::{self, Chosen},
-    thread::ThreadOptions,
+    thread::{Stopped, ThreadOptions},
     value::Owned,
     waiting::{Progress, Waits, duration},
 };
@@ -31,11 +31,12 @@ impl<'a> Machine<'a> {
 
     /// Is the current instruction the one that the thread was parked in? Asked once.
     fn was_parked(&mut self) -> bool {
-        std::mem::take(&mut self.state().parked_here)
+        let stopped = std::mem::take(&mut self.state().stopped);
+        matches!(stopped, Stopped::Inside)
     }
 
     fn park<T>(&mut self) -> Step<T> {
-        self.state().parked_here = true;
+        self.state().stopped = Stopped::Inside;
         Err(Exit::Stop(Outcome::Parked))
     }
 }
@@ -101,6 +102,7 @@ pub(super) fn select(m: &mut Machine<'_>) -> Step {
         select::resume(&mut m.waits())?
     } else if let Some(chosen) = receive_at_once(m, count) {
         for word in m.words(1, count) {
+            let word = word.get();
             if word.op != Arm::Else as u8 {
                 drop(m.take(word.a));
             }
@@ -134,6 +136,7 @@ fn receive_at_once(m: &mut Machine<'_>, count: usize) -> Option<Chosen> {
     let mut channels: [Option<(usize, &ChannelHandle)>; FEW] = [None; FEW];
     let mut filled = 0;
     for (index, word) in words.iter().enumerate() {
+        let word = word.get();
         if word.flags & 1 != 0 && !m.get(word.c).truthy() {
             continue;
         }
@@ -160,6 +163,7 @@ fn arms(m: &mut Machine<'_>, count: usize) -> Vec<select::Arm> {
     let words = m.words(1, count);
     let mut arms = Vec::with_capacity(count);
     for (index, word) in words.iter().enumerate() {
+        let word = word.get();
         let kind = Arm::from_code(word.op).expect("verified code has known arms");
         let subject = if kind == Arm::Else { Owned::NIL } else { m.take(word.a) };
         let value = if kind == Arm::Send { m.take(word.b) } else { Owned::NIL };

@@ -30,7 +30,14 @@
 //! through the headers of the dead (the word becomes the address of the next one, with the kind in
 //! its lowest bits), and whoever is not already inside the loop takes objects off the chain and
 //! drops their bodies, which may link more. So a structure of any depth is freed in constant
-//! space, and a host object's `Drop` may itself drop values.
+//! space, and a host object's `Drop` may itself drop values. A large list or map stays in the chain
+//! and lets go of its values some at a time ([`Body::shed`]), so that they are freed while they are
+//! at hand.
+//!
+//! In a slice of a user thread ([`Slice`]) only so many objects are freed at once. What is left of
+//! the chain is the thread's: it does nothing else until that is freed, some in each slice, so that a
+//! structure of any size takes the processor from nobody. Everywhere else the chain is freed to its
+//! end before the loop is left.
 //!
 //! # Overflow
 //!
@@ -41,8 +48,10 @@
 
 #[cfg(test)]
 pub mod check;
+pub(crate) mod class;
+mod copies;
 mod heap;
-mod pool;
+pub(crate) mod pool;
 #[cfg(test)]
 mod tests;
 
@@ -57,7 +66,9 @@ use crate::value::{
     NativeObject, Owned, RangeObject, Raw, RecordObject, SetObject, StrObject, TypeObject, tag,
 };
 
+pub(crate) use copies::{LargeCopy, take_copies, watch_copies};
 use heap::LOCAL;
+pub(crate) use heap::Slice;
 #[cfg(test)]
 pub use heap::live_objects;
 pub(crate) use heap::{Heap, SharedHeap};
@@ -82,6 +93,8 @@ pub(crate) struct Header {
     kind: u8,
     /// [`HOLDS_CELLS`] or 0. Written before the object is shared, by its owner.
     flags: Cell<u8>,
+    /// Which fields and methods it has: see [`class`]. Immutable.
+    class: u16,
 }
 
 /// In the flags of an object that is no longer local: a cell may be reachable from it.
@@ -118,6 +131,12 @@ pub(crate) unsafe trait Body: Sized {
         0
     }
 
+    /// Of a dead object: drops some of the values that it owns when they are so many that dropping
+    /// all takes long. False when they are not, or no longer.
+    fn shed(&mut self) -> bool {
+        false
+    }
+
     /// Calls `visit` with every value that it owns.
     fn children(&self, visit: &mut dyn FnMut(&Owned));
 }
@@ -136,21 +155,17 @@ impl<T> Object<T> {
 
 /// Makes an object with one local reference, which the caller owns.
 pub(crate) fn allocate<T: Body>(body: T) -> Raw {
-    allocate_as(T::TAG, 1, body)
+    // SAFETY: the whole body is written.
+    unsafe { allocate_in_place(|at: *mut T| at.write(body)) }
 }
 
 /// Makes a shared object with one reference, which the caller owns.
-pub(crate) fn allocate_shared<T: Body>(kind: u64, body: T) -> Raw {
+pub(crate) fn allocate_shared<T: Body>(kind: u64, class: u16, body: T) -> Raw {
     debug_assert!(matches!(kind, tag::CHANNEL | tag::THREAD | tag::HANDLE | tag::CELL));
-    let raw = allocate_as(kind, -1, body);
+    // SAFETY: the whole body is written.
+    let raw = unsafe { allocate_with(kind, class, -1, 0, |at: *mut T| at.write(body)) };
     heap::to_vm(size_of::<Object<T>>());
     raw
-}
-
-#[inline]
-fn allocate_as<T: Body>(kind: u64, count: i32, body: T) -> Raw {
-    // SAFETY: the whole body is written.
-    unsafe { allocate_with(kind, count, 0, |at: *mut T| at.write(body)) }
 }
 
 /// Makes an object with one local reference, which the caller owns; `init` writes the body where
@@ -162,18 +177,22 @@ fn allocate_as<T: Body>(kind: u64, count: i32, body: T) -> Raw {
 #[inline]
 pub(crate) unsafe fn allocate_in_place<T: Body>(init: impl FnOnce(*mut T)) -> Raw {
     // SAFETY: the caller's promise.
-    unsafe { allocate_with(T::TAG, 1, 0, init) }
+    unsafe { allocate_with(T::TAG, T::TAG as u16, 1, 0, init) }
 }
 
-/// As [`allocate_in_place`], with so many bytes behind the body.
+/// As [`allocate_in_place`], with a class and so many bytes behind the body.
 ///
 /// # Safety
 /// `init` writes a whole body and what stands behind it, as [`Body::trailing`] says, and does not
 /// panic.
 #[inline]
-pub(crate) unsafe fn allocate_trailing<T: Body>(trailing: usize, init: impl FnOnce(*mut T)) -> Raw {
+pub(crate) unsafe fn allocate_trailing<T: Body>(
+    class: u16,
+    trailing: usize,
+    init: impl FnOnce(*mut T),
+) -> Raw {
     // SAFETY: the caller's promise.
-    unsafe { allocate_with(T::TAG, 1, trailing, init) }
+    unsafe { allocate_with(T::TAG, class, 1, trailing, init) }
 }
 
 /// # Safety
@@ -181,13 +200,15 @@ pub(crate) unsafe fn allocate_trailing<T: Body>(trailing: usize, init: impl FnOn
 #[inline]
 unsafe fn allocate_with<T: Body>(
     kind: u64,
+    class: u16,
     count: i32,
     trailing: usize,
     init: impl FnOnce(*mut T),
 ) -> Raw {
     let layout = Object::<T>::layout(trailing);
     let pointer = pool::allocate(layout).cast::<Object<T>>().as_ptr();
-    let header = Header { count: AtomicI32::new(count), kind: kind as u8, flags: Cell::new(0) };
+    let header =
+        Header { count: AtomicI32::new(count), kind: kind as u8, flags: Cell::new(0), class };
     // SAFETY: fresh memory of the type's size and alignment.
     unsafe { (&raw mut (*pointer).header).write(header) };
     // SAFETY: as above.
@@ -216,6 +237,17 @@ pub(crate) unsafe fn body<'a, T: Body>(raw: Raw) -> &'a T {
 pub(crate) unsafe fn body_mut<'a, T: Body>(raw: Raw) -> &'a mut T {
     // SAFETY: the caller's promise.
     unsafe { &mut (*raw.pointer::<Object<T>>()).body }
+}
+
+/// The class of a live object.
+///
+/// # Safety
+/// `raw` refers to a live object.
+#[inline(always)]
+pub(crate) unsafe fn class_of(raw: Raw) -> u16 {
+    // SAFETY: the caller's promise; headers come first in every object, and this field never
+    // changes.
+    unsafe { (*raw.pointer::<Header>()).class }
 }
 
 /// The count word of a live object.
@@ -395,7 +427,10 @@ unsafe fn make_unique_cold(raw: &mut Raw) {
         }
     };
     // SAFETY: just made.
-    heap::copied(unsafe { bytes(copy) });
+    let size = unsafe { bytes(copy) };
+    heap::copied(size);
+    // SAFETY: as above, and nobody changes it meanwhile.
+    copies::note(unsafe { Owned::borrow_raw(&copy) }, size);
     // SAFETY: the caller's reference, which is replaced.
     unsafe { release_object(*raw) };
     *raw = copy;
@@ -425,15 +460,16 @@ unsafe fn share_as(raw: Raw, flags: u8) {
     let mut work = Vec::new();
     let mut steps = Steps::new();
     // SAFETY: the caller's promise; children of a live object are live.
-    unsafe { mark_shared(raw, flags, &mut moved, &mut work) };
-    while let Some(object) = work.pop() {
+    let mut next = unsafe { mark_shared(raw, flags, &mut moved) };
+    while let Some(object) = next {
         steps.turn();
         // SAFETY: as above.
         unsafe {
             visit_children(object, &mut |child| {
-                mark_shared(child.as_raw(), flags, &mut moved, &mut work);
+                work.extend(mark_shared(child.as_raw(), flags, &mut moved));
             });
         }
+        next = work.pop();
     }
     heap::to_vm(moved);
     // The marking went over about so much.
@@ -485,10 +521,10 @@ pub(crate) unsafe fn holds_cell(raw: Raw) -> bool {
     false
 }
 
-/// Marks one object if it is local, and notes it if it has children to mark.
-unsafe fn mark_shared(raw: Raw, flags: u8, moved: &mut usize, work: &mut Vec<Raw>) {
+/// Marks one object if it is local; gives it back if it has children to mark.
+unsafe fn mark_shared(raw: Raw, flags: u8, moved: &mut usize) -> Option<Raw> {
     if !raw.is_heap() {
-        return;
+        return None;
     }
     // SAFETY: the caller has a live object.
     let count = unsafe { count(raw) };
@@ -501,9 +537,10 @@ unsafe fn mark_shared(raw: Raw, flags: u8, moved: &mut usize, work: &mut Vec<Raw
         // SAFETY: as above.
         *moved += unsafe { bytes(raw) };
         if !matches!(raw.tag, tag::STR | tag::RANGE | tag::BYTES | tag::TYPE) {
-            work.push(raw);
+            return Some(raw);
         }
     }
+    None
 }
 
 /// The objects that live as long as their VM: see [`make_immortal`].
@@ -670,12 +707,51 @@ unsafe fn bury(raw: Raw) {
         let next = local.pending.replace(object.map_addr(|address| address | kind));
         // SAFETY: nobody refers to the object any more; its first word is free for the chain.
         unsafe { object.cast::<*mut Header>().write(next) };
-        if !local.draining.replace(true) {
-            // A host object's `Drop` may panic: the rest is freed with the next object then.
-            let _reset = Reset(&local.draining);
-            drain();
+        if !local.draining.get() {
+            drain(local.at_once.get());
         }
     });
+}
+
+/// True when there are dead objects that have not been freed.
+#[inline]
+pub(crate) fn has_dead() -> bool {
+    LOCAL.with(|local| !local.pending.get().is_null())
+}
+
+/// Puts a chain of dead objects in front of that of this kernel thread.
+fn join_dead(chain: *mut Header) {
+    if chain.is_null() {
+        return;
+    }
+    LOCAL.with(|local| {
+        let mut last = untagged(chain);
+        // Hardly ever: a host object has panicked, or a thread's record goes while others are freed.
+        while !local.pending.get().is_null() {
+            // SAFETY: what is in a chain holds the next link in its first word.
+            let next = unsafe { last.cast::<*mut Header>().read() };
+            if next.is_null() {
+                // SAFETY: as above.
+                unsafe { last.cast::<*mut Header>().write(local.pending.get()) };
+                break;
+            }
+            last = untagged(next);
+        }
+        local.pending.set(chain);
+    });
+}
+
+/// The address of an object in a link, which holds its kind too.
+fn untagged(link: *mut Header) -> *mut Header {
+    link.map_addr(|address| address & !(ALIGN - 1))
+}
+
+/// Frees dead objects, about `n` of them; false when there are more.
+pub(crate) fn free_dead(n: usize) -> bool {
+    if has_dead() && !LOCAL.with(|local| local.draining.get()) {
+        drain(n);
+    }
+    !has_dead()
 }
 
 struct Reset<'a>(&'a Cell<bool>);
@@ -686,13 +762,32 @@ impl Drop for Reset<'_> {
     }
 }
 
-/// Frees what is in the chain, and what joins it meanwhile.
-fn drain() {
-    loop {
+/// What an object costs that lets go of some of its values, in objects that are freed.
+const SHED_COST: usize = 8;
+
+/// Frees what is in the chain, and what joins it meanwhile: about `n` objects.
+fn drain(n: usize) {
+    LOCAL.with(|local| {
+        local.draining.set(true);
+        // A host object's `Drop` may panic: the rest is freed with the next object then.
+        let _reset = Reset(&local.draining);
+        drain_chain(n);
+    });
+}
+
+fn drain_chain(mut n: usize) {
+    while n > 0 {
         let tagged = LOCAL.with(|local| local.pending.get());
         let Some(tagged) = NonNull::new(tagged) else { break };
         let kind = (tagged.addr().get() & (ALIGN - 1)) as u64 + tag::HEAP;
-        let object = tagged.as_ptr().map_addr(|address| address & !(ALIGN - 1));
+        let object = untagged(tagged.as_ptr());
+        // It stays where it is: what it drops comes before it.
+        // SAFETY: a dead object, of the kind that its link tells, whose body has not been dropped.
+        if unsafe { with_body!(kind, B => B::shed(&mut (*object.cast::<Object<B>>()).body)) } {
+            n = n.saturating_sub(SHED_COST);
+            continue;
+        }
+        n -= 1;
         // SAFETY: what is in the chain is dead and holds the next link in its first word.
         let next = unsafe { object.cast::<*mut Header>().read() };
         LOCAL.with(|local| local.pending.set(next));

@@ -326,6 +326,7 @@ impl<'a, R: Runnable> Lwp<'a, R> {
             }
             next = match lwp.find(&mut seat) {
                 Some(work) => {
+                    shared.share(&seat.held);
                     lwp.tell_timers(&mut seat);
                     let back = match work.thread.bound_to() {
                         None => lwp.work(seat, work),
