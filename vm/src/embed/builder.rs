@@ -353,7 +353,7 @@ fn functions_of(
             .map_err(|message| Error::new(ErrorKind::Syntax, message))?;
         let value = |(i, name)| Some((name, Shared::new(module.function(i)?)));
         let functions: Vec<_> = names.into_iter().enumerate().filter_map(value).collect();
-        let thread = ThreadRef::new(vm, ThreadOptions::default(), &module.main(), Vec::new())
+        let thread = ThreadRef::new(vm, ThreadOptions::default(), &module.main(), &mut [])
             .map_err(|refused| host::no_lwp(&refused))?;
         Ok::<_, Error>((thread, functions))
     })?;

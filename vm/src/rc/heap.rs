@@ -99,6 +99,7 @@ pub(crate) struct Heap {
     /// What was done to values since the interpreter last took it off the fuel.
     work: Cell<u64>,
     copies: Cell<u64>,
+    #[cfg(test)]
     copied_bytes: Cell<u64>,
     cells: RefCell<Cells>,
     vm: Arc<SharedHeap>,
@@ -128,6 +129,7 @@ impl Heap {
             exceeded: Cell::new(false),
             work: Cell::new(0),
             copies: Cell::new(0),
+            #[cfg(test)]
             copied_bytes: Cell::new(0),
             cells: RefCell::default(),
             vm,
@@ -422,6 +424,7 @@ pub(super) fn copied(bytes: usize) {
     Heap::with(|heap| {
         if let Some(heap) = heap {
             heap.copies.set(heap.copies.get() + 1);
+            #[cfg(test)]
             heap.copied_bytes.set(heap.copied_bytes.get() + bytes as u64);
         }
     });
