@@ -313,6 +313,14 @@ impl<'a> Machine<'a> {
         Err(Exit::Throw(uncatchable(Kind::Fuel, "the fuel is used up")))
     }
 
+    /// True when the current instruction may have begun the call of a native.
+    pub(super) fn is_pending(&mut self) -> bool {
+        let place = self.save();
+        let state = self.state();
+        matches!(state.stopped, Stopped::Native(_))
+            || state.pending.last().is_some_and(|last| last.place == place)
+    }
+
     /// The native call that the current instruction has begun, if it has: its arguments, and how it
     /// goes on.
     #[inline]
