@@ -216,8 +216,8 @@ impl<'a> Codegen<'a> {
             self.functions[index as usize] = Some(Function::empty());
             return captures;
         }
-        let (draft, finished) = func.finish(&self.captures);
-        let owned = peephole::join_moves(liveness::own(&draft), draft.captures);
+        let (mut draft, finished) = func.finish(&self.captures);
+        let owned = peephole::join_moves(liveness::own(&mut draft), draft.captures);
         let registers = draft.registers;
         let regions = draft.regions;
         self.captures[index as usize] = finished.captures;

@@ -53,10 +53,9 @@ pub type Finish = Box<dyn FnOnce(&mut Call<'_>) -> NativeResult + Send>;
 /// It stays with its thread, so it may hold values.
 pub type Resume = Box<dyn FnOnce(&mut Call<'_>, Result<Owned, Owned>) -> NativeResult>;
 
-/// As [`Resume`], for a [`Next::CallPlaces`]: the last argument has what became of the arguments that
-/// were places, in their order, also when the function has thrown.
-pub type ResumePlaces =
-    Box<dyn FnOnce(&mut Call<'_>, Result<Owned, Owned>, Vec<Owned>) -> NativeResult>;
+/// As [`Resume`], for a [`Next::CallPlace`]: the last argument is what became of the place, also when
+/// the function has thrown.
+pub type ResumePlace = Box<dyn FnOnce(&mut Call<'_>, Result<Owned, Owned>, Owned) -> NativeResult>;
 
 /// The code of a native.
 pub enum NativeRun {
@@ -78,9 +77,9 @@ pub enum Next {
     Block(Handoff, Box<dyn FnOnce() -> Finish + Send>),
     /// Calls a function with arguments and goes on with its outcome.
     Call(Owned, Vec<Owned>, Resume),
-    /// Calls a function with arguments, of which those whose bits are set may go to `mut`
-    /// parameters; one that goes to another parameter comes back as it was.
-    CallPlaces(Owned, Vec<Owned>, u32, ResumePlaces),
+    /// Calls a function with one argument, which may go to a `mut` parameter; from another parameter it
+    /// comes back as it was.
+    CallPlace(Owned, Owned, ResumePlace),
 }
 
 impl Next {
@@ -104,7 +103,7 @@ impl std::fmt::Debug for Next {
             Self::Park => "Park",
             Self::Block(..) => "Block",
             Self::Call(..) => "Call",
-            Self::CallPlaces(..) => "CallPlaces",
+            Self::CallPlace(..) => "CallPlace",
         })
     }
 }

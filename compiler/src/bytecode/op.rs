@@ -411,7 +411,9 @@ macro_rules! define {
 
             /// Its operands `a`, `b`, `c`.
             pub fn operands(self) -> [Operand; 3] {
-                match self { $(Op::$variant => [Operand::$a, Operand::$b, Operand::$c]),* }
+                const OPERANDS: &[[Operand; 3]] =
+                    &[$([Operand::$a, Operand::$b, Operand::$c]),*];
+                OPERANDS[self as usize]
             }
 
             /// The number of extension words, without those of a path or of arms.
@@ -421,7 +423,8 @@ macro_rules! define {
 
             /// What it does besides its operands.
             pub fn effects(self) -> Effects {
-                match self { $(Op::$variant => Effects { $($flag: true,)* ..NO_EFFECTS }),* }
+                const EFFECTS: &[Effects] = &[$(Effects { $($flag: true,)* ..NO_EFFECTS }),*];
+                EFFECTS[self as usize]
             }
         }
     };

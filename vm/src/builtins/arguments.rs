@@ -2,7 +2,7 @@
 
 use crate::native::{Call, NativeResult, Next};
 use crate::value::{
-    Kind, ListObject, MapObject, Owned, RangeObject, StrObject, View, error, position, room,
+    Kind, ListObject, MapObject, Owned, RangeObject, Text, View, error, position, room,
 };
 
 /// The result of a native.
@@ -45,7 +45,7 @@ pub(super) fn list_argument<'a>(
 }
 
 /// The receiver of a method of strings.
-pub(super) fn this_text<'a>(call: &'a Call<'_>) -> &'a StrObject {
+pub(super) fn this_text<'a>(call: &'a Call<'_>) -> Text<'a> {
     match call.receiver().view() {
         View::Str(text) => text,
         _ => unreachable!("methods of strings are called on strings"),
@@ -101,7 +101,7 @@ pub(super) fn elements(value: &Owned) -> Result<Vec<Owned>, Owned> {
 
 /// The first of the elements, `most` at most.
 pub(super) fn first_elements(value: &Owned, most: usize) -> Result<Vec<Owned>, Owned> {
-    let mut out = vector(size(value)?.min(most), each(value))?;
+    let mut out = vector(size(value)?.min(most), REFERENCE)?;
     match value.view() {
         View::List(list) => out.extend(list.iter().take(most).cloned()),
         View::Str(text) => out.extend(text.as_str().chars().take(most).map(Owned::char)),
@@ -134,12 +134,6 @@ pub(super) fn size(value: &Owned) -> Result<usize, Owned> {
     Err(error(Kind::Type, text))
 }
 
-/// The bytes that each element takes when it is taken out.
-fn each(value: &Owned) -> usize {
-    // A character becomes an object of its own.
-    if value.as_str().is_some() { OBJECT } else { REFERENCE }
-}
-
 /// What a value takes where it is kept.
 pub(super) const REFERENCE: usize = size_of::<Owned>();
 /// What a small object takes, and the reference to it.
@@ -168,8 +162,8 @@ pub(super) fn no_room(bytes: usize) -> Owned {
 }
 
 /// The characters of a string as strings.
-pub(super) fn characters(text: &StrObject) -> Result<Vec<Owned>, Owned> {
-    let mut out = vector(text.char_count(), OBJECT)?;
+pub(super) fn characters(text: Text<'_>) -> Result<Vec<Owned>, Owned> {
+    let mut out = vector(text.char_count(), REFERENCE)?;
     out.extend(text.as_str().chars().map(Owned::char));
     Ok(out)
 }

@@ -1,14 +1,19 @@
 //! Sorting values: stable, NaN last, and safe with an order that throws.
 //!
-//! Where all values are ints, all numbers or all strings, the order is total and the standard
-//! library sorts. Everything else is sorted by merging, which works with any comparison, stops at
-//! the first error, and can wait for what a struct's own `<` says.
+//! Where all values are numbers or all are strings, and where they are lists of such in columns,
+//! their order is total, and each has a *rank*: 64 bits that are in the order of the values as far
+//! as they tell them apart. Ranks are sorted together with the positions of their values, which
+//! makes it stable, and those that are equal by what is behind them: so each value is looked at once
+//! for each column, not once for each comparison.
+//!
+//! Everything else is sorted by merging, which works with any comparison, stops at the first error,
+//! and can wait for what a struct's own `<` says.
 
-use std::cmp::Ordering;
+use std::cmp::{Ordering, Reverse};
 
 use super::compare::{Question, Work, after, run};
 use crate::native::{Call, NativeResult};
-use crate::value::{Owned, View, room, try_less};
+use crate::value::{Owned, View, compare, room, try_less};
 
 /// Upwards or downwards. NaN is last in both.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -38,70 +43,190 @@ impl Direction {
         }
     }
 
-    /// The order of two numbers.
-    fn numbers(self, a: &Owned, b: &Owned) -> Ordering {
-        let known = |a, b| after(a, b, self).ok().flatten().unwrap_or_default();
-        known(a, b).cmp(&known(b, a))
+    /// The rank of something in this direction.
+    fn rank(self, rank: u64) -> u64 {
+        match self {
+            Self::Up => rank,
+            Self::Down => !rank,
+        }
     }
 }
 
-/// What all values of a list are.
+/// What all values of a column are.
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Class {
     Ints,
+    Floats,
+    /// Ints and floats.
     Numbers,
     Texts,
-    Mixed,
 }
 
-fn class(values: &[Owned]) -> Class {
-    let all = |is: fn(&Owned) -> bool| values.iter().all(is);
-    match values.first().map(Owned::view) {
-        Some(View::Int(_)) if all(|value| value.as_int().is_some()) => Class::Ints,
-        Some(View::Int(_) | View::Float(_)) if all(|value| value.as_number().is_some()) => {
-            Class::Numbers
+impl Class {
+    fn of(value: &Owned) -> Option<Self> {
+        match value.view() {
+            View::Int(_) => Some(Self::Ints),
+            View::Float(_) => Some(Self::Floats),
+            View::Str(_) => Some(Self::Texts),
+            _ => None,
         }
-        Some(View::Str(_)) if all(|value| value.as_str().is_some()) => Class::Texts,
-        _ => Class::Mixed,
+    }
+
+    /// What all of these are.
+    fn of_all<'a>(mut values: impl Iterator<Item = &'a Owned>) -> Option<Self> {
+        let first = Self::of(values.next()?)?;
+        values.try_fold(first, |class, value| match (class, Self::of(value)?) {
+            (class, other) if class == other => Some(class),
+            (Self::Texts, _) | (_, Self::Texts) => None,
+            _ => Some(Self::Numbers),
+        })
+    }
+
+    /// Are two values of the same rank always equal?
+    fn is_exact(self) -> bool {
+        matches!(self, Self::Ints | Self::Floats)
+    }
+
+    /// The rank of a value of this class. NaN has the last one, which no other number has.
+    fn rank(self, value: &Owned, direction: Direction) -> u64 {
+        direction.rank(match value.view() {
+            View::Int(n) if self == Self::Ints => n.cast_unsigned() ^ 1 << 63,
+            View::Int(n) => rank_of_float(n as f64),
+            View::Float(x) if x.is_nan() => return u64::MAX,
+            View::Float(x) => rank_of_float(x),
+            View::Str(text) => rank_of_text(text.as_bytes()),
+            _ => 0,
+        })
     }
 }
 
-fn texts(a: &Owned, b: &Owned) -> Ordering {
-    a.as_str().cmp(&b.as_str())
+/// Floats in order: of negative ones all bits are turned, of others the sign.
+fn rank_of_float(x: f64) -> u64 {
+    // Both zeros are one.
+    let bits = (x + 0.0).to_bits();
+    if bits >> 63 == 0 { bits | 1 << 63 } else { !bits }
+}
+
+/// The first eight bytes. UTF-8 is in the order of its characters.
+fn rank_of_text(text: &[u8]) -> u64 {
+    match text.first_chunk() {
+        Some(first) => u64::from_be_bytes(*first),
+        None => {
+            let mut first = [0; 8];
+            first[..text.len()].copy_from_slice(text);
+            u64::from_be_bytes(first)
+        }
+    }
 }
 
 /// Sorts in place, if there is a quick way to do it.
 pub(super) fn quick(values: &mut [Owned], direction: Direction) -> bool {
-    match class(values) {
-        // Equal ints and equal strings cannot be told apart, so stability is no matter.
-        Class::Ints => values.sort_unstable_by(|a, b| direction.apply(a.as_int().cmp(&b.as_int()))),
-        Class::Texts => values.sort_unstable_by(|a, b| direction.apply(texts(a, b))),
-        Class::Numbers => values.sort_by(|a, b| direction.numbers(a, b)),
-        Class::Mixed => return false,
+    if !values.iter().all(|value| value.as_int().is_some()) {
+        return false;
+    }
+    // Equal ints cannot be told apart, so stability is no matter.
+    let int = |value: &Owned| value.as_raw().as_i64();
+    match direction {
+        Direction::Up => values.sort_unstable_by_key(int),
+        Direction::Down => values.sort_unstable_by_key(|value| Reverse(int(value))),
     }
     true
 }
 
-/// The positions of values in their sorted order; `None` when an own `<` must be asked.
-pub(super) fn order_of(keys: &[Owned], direction: Direction) -> Result<Option<Vec<usize>>, Owned> {
-    let mut order: Vec<usize> = (0..keys.len()).collect();
-    match class(keys) {
-        Class::Ints => {
-            order.sort_by(|&i, &j| direction.apply(keys[i].as_int().cmp(&keys[j].as_int())))
+/// So many columns are looked at one by one; what is behind them is compared.
+const COLUMNS: usize = 4;
+
+/// Values that have ranks.
+struct Columns<'a> {
+    values: &'a [Owned],
+    /// The values are lists of these; else the first is what they are themselves.
+    lists: bool,
+    classes: Vec<Class>,
+    direction: Direction,
+}
+
+/// A value in a sort: by its rank, then by its position.
+type Ranked = (u64, usize);
+
+impl<'a> Columns<'a> {
+    /// `None` if the order of these values is not known to be total.
+    fn new(values: &'a [Owned], direction: Direction) -> Option<Self> {
+        if let Some(class) = Class::of_all(values.iter()) {
+            return Some(Self { values, lists: false, classes: vec![class], direction });
         }
-        Class::Texts => order.sort_by(|&i, &j| direction.apply(texts(&keys[i], &keys[j]))),
-        Class::Numbers => order.sort_by(|&i, &j| direction.numbers(&keys[i], &keys[j])),
-        Class::Mixed => {
-            let mut merge = Merge::new(keys)?;
-            while let Some((i, j)) = merge.next() {
-                match after(&keys[i], &keys[j], direction)? {
-                    Some(after) => merge.answer(after),
-                    None => return Ok(None),
-                }
+        let width = values.first()?.as_list()?.len();
+        if !values.iter().all(|value| value.as_list().is_some_and(|list| list.len() == width)) {
+            return None;
+        }
+        // NaN in a list leaves its place undecided.
+        let is_nan = |value: &Owned| value.as_float().is_some_and(f64::is_nan);
+        let mut columns = Self { values, lists: true, classes: Vec::new(), direction };
+        for column in 0..width {
+            let cells = || values.iter().filter_map(|value| value.as_list()?.get(column));
+            let class = Class::of_all(cells())?;
+            if class != Class::Texts && cells().any(is_nan) {
+                return None;
             }
-            order = merge.from;
+            columns.classes.push(class);
+        }
+        Some(columns)
+    }
+
+    /// The positions in order.
+    fn order(&self) -> Vec<usize> {
+        let mut ranked: Vec<Ranked> = (0..self.values.len()).map(|at| (0, at)).collect();
+        self.sort(&mut ranked, 0);
+        ranked.into_iter().map(|(_, at)| at).collect()
+    }
+
+    /// Sorts some of which all columns before this one are equal.
+    fn sort(&self, ranked: &mut [Ranked], column: usize) {
+        let Some(&class) = self.classes.get(column) else { return };
+        if column == COLUMNS {
+            return self.sort_by_all(ranked);
+        }
+        for (rank, at) in ranked.iter_mut() {
+            let value = &self.values[*at];
+            let cell = if self.lists { value.as_list().map(|list| &list[column]) } else { None };
+            *rank = class.rank(cell.unwrap_or(value), self.direction);
+        }
+        ranked.sort_unstable();
+        let last = column + 1 == self.classes.len();
+        if class.is_exact() && last {
+            return;
+        }
+        for equal in ranked.chunk_by_mut(|a, b| a.0 == b.0).filter(|equal| equal.len() > 1) {
+            if class.is_exact() {
+                self.sort(equal, column + 1);
+            } else {
+                self.sort_by_all(equal);
+            }
         }
     }
-    Ok(Some(order))
+
+    /// Sorts by comparing whole values.
+    fn sort_by_all(&self, ranked: &mut [Ranked]) {
+        ranked.sort_unstable_by(|&(_, i), &(_, j)| {
+            let order = compare(&self.values[i], &self.values[j]).ok().flatten();
+            self.direction.apply(order.unwrap_or(Ordering::Equal)).then(i.cmp(&j))
+        });
+    }
+}
+
+/// The positions of values in their sorted order; `None` when an own `<` must be asked.
+pub(super) fn order_of(keys: &[Owned], direction: Direction) -> Result<Option<Vec<usize>>, Owned> {
+    room(keys.len().saturating_mul(size_of::<Ranked>() + size_of::<usize>()))?;
+    if let Some(columns) = Columns::new(keys, direction) {
+        return Ok(Some(columns.order()));
+    }
+    let mut merge = Merge::new(keys)?;
+    while let Some((i, j)) = merge.next() {
+        match after(&keys[i], &keys[j], direction)? {
+            Some(after) => merge.answer(after),
+            None => return Ok(None),
+        }
+    }
+    Ok(Some(merge.from))
 }
 
 /// Gives `then` the positions of the elements of the list `keys` in their sorted order.

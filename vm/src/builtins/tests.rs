@@ -332,17 +332,34 @@ fn sorting_is_stable_and_right() {
     let mut random = Random(17);
     for round in 0..400 {
         let len = random.below(60);
-        let value = |random: &mut Random| match round % 4 {
-            0 => int(random.below(20) as i64),
-            1 => match random.below(4) {
-                0 => float(random.below(10) as f64 / 2.0),
-                1 => float(f64::NAN),
-                2 => float(-0.0),
-                _ => int(random.below(5) as i64),
-            },
-            2 => str(["b", "a", "", "abc", "é"][random.below(5)]),
-            _ => list([int(random.below(4) as i64), float(random.below(3) as f64)]),
-        };
+        let value =
+            |random: &mut Random| match round % 8 {
+                0 => int(random.below(20) as i64),
+                1 => match random.below(4) {
+                    0 => float(random.below(10) as f64 / 2.0),
+                    1 => float(f64::NAN),
+                    2 => float(-0.0),
+                    _ => int(random.below(5) as i64),
+                },
+                2 => str(["b", "a", "", "abc", "é", "prefixes", "prefixes1", "prefixes\0"]
+                    [random.below(8)]),
+                3 => list([int(random.below(4) as i64), float(random.below(3) as f64)]),
+                // Not told apart as floats.
+                4 => match random.below(3) {
+                    0 => float((1_u64 << 60) as f64),
+                    n => int((1 << 60) + n as i64 * [1, -1, 40][random.below(3)]),
+                },
+                5 => list([str(["x", "prefixes1", "prefixes2"][random.below(3)]), str("same")]),
+                // More columns than have ranks.
+                6 => Owned::list(
+                    (0..6).map(|column| int(random.below(1 + column / 2) as i64)).collect(),
+                ),
+                _ => {
+                    let len = random.below(3);
+                    let cell = |_| int([i64::MIN, -1, i64::MAX][random.below(3)]);
+                    Owned::list((0..len).map(cell).collect())
+                }
+            };
         let values: Vec<Owned> = (0..len).map(|_| value(&mut random)).collect();
         for direction in [Direction::Up, Direction::Down] {
             let mut expected = values.clone();

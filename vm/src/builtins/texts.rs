@@ -3,7 +3,7 @@
 use super::arguments::{give, no_room, text};
 use super::elements::walked;
 use crate::native::{Call, NativeResult, with_texts};
-use crate::value::{Owned, View, room, try_display, write_display};
+use crate::value::{Owned, View, room, try_display, write_display, written};
 
 /// Adds the text of a value to a line.
 fn append(line: &mut String, value: &Owned) -> Result<(), Owned> {
@@ -52,23 +52,32 @@ fn joined(values: &[Owned], separator: &str) -> Result<String, Owned> {
     Ok(line)
 }
 
+/// The text of a value whose type has no `str` of its own.
+fn text_of(call: &mut Call<'_>, value: Owned) -> Result<Owned, Owned> {
+    if value.as_str().is_some() {
+        return Ok(value);
+    }
+    let text = written(|text| append(text, &value))?;
+    call.charge(text.as_str().map_or(0, str::len) / 16);
+    Ok(text)
+}
+
 /// Gives `then` the text of one value.
 pub(super) fn of(
     call: &mut Call<'_>,
     value: Owned,
     then: impl FnOnce(&mut Call<'_>, Owned) -> NativeResult + 'static,
 ) -> NativeResult {
+    if value.as_record().is_none() {
+        let text = text_of(call, value)?;
+        return then(call, text);
+    }
     with_texts(
         call,
         vec![value],
         Box::new(move |call, mut values| {
-            let value = values.pop().unwrap_or_default();
-            if value.as_str().is_some() {
-                return then(call, value);
-            }
-            let text = try_display(&value)?;
-            call.charge(text.len() / 16);
-            then(call, Owned::string(text))
+            let text = text_of(call, values.pop().unwrap_or_default())?;
+            then(call, text)
         }),
     )
 }

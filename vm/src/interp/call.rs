@@ -85,12 +85,12 @@ pub(super) fn start(m: &mut Machine<'_>) -> Step {
     let count = m.state().start_args();
     let given = Given::plain(m.word().a, count);
     let callee = m.raw(0);
-    let mask = match m.state().pending.last().map(|pending| &pending.then) {
-        Some(Then::Called(called)) => called.places,
-        _ => 0,
+    let place = match m.state().pending.last().map(|pending| &pending.then) {
+        Some(Then::Called(called)) => called.place,
+        _ => false,
     };
-    if mask != 0 && changes(callee) {
-        return places::start_called(m, callee, given, mask);
+    if place && changes(callee) {
+        return places::start_called(m, callee, given);
     }
     call_value(m, callee, given)
 }

@@ -184,21 +184,23 @@ pub(super) fn join(m: &mut Machine<'_>, mut parts: Vec<Owned>, at: usize) -> Ste
         return operators::ask(m, function, vec![value], Asked::Texts(parts, i, name));
     }
     let word = m.word();
-    let mut text = String::new();
-    for part in &parts {
-        match part.view() {
-            View::Str(part) => {
-                value::room(part.byte_len())?;
-                text.push_str(part.as_str());
+    let text = value::written(|text| {
+        for part in &parts {
+            match part.view() {
+                View::Str(part) => {
+                    value::room(part.byte_len())?;
+                    text.push_str(part.as_str());
+                }
+                View::Int(_) | View::Float(_) | View::Nil | View::Bool(_) => {
+                    value::write_display(text, part);
+                }
+                _ => text.push_str(&value::try_display(part)?),
             }
-            View::Int(_) | View::Float(_) | View::Nil | View::Bool(_) => {
-                value::write_display(&mut text, part);
-            }
-            _ => text.push_str(&value::try_display(part)?),
         }
-    }
-    rc::work_on(text.len());
-    m.put(word.a, Owned::string(text));
+        rc::work_on(text.len());
+        Ok(())
+    })?;
+    m.put(word.a, text);
     m.next(1)
 }
 

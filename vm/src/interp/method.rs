@@ -78,9 +78,7 @@ pub(super) struct Again {
 impl Again {
     pub(super) fn receiver(&self) -> Receiver {
         match (&self.found, self.receiver) {
-            (Some(Found::Temp(value)), Receiver::Kept(_, register)) if self.made => {
-                Receiver::Kept(value, register)
-            }
+            (Some(Found::Temp(value)), Receiver::Kept(_)) if self.made => Receiver::Kept(value),
             (Some(Found::Temp(value)), _) => Receiver::Ref(value),
             (_, receiver) => receiver,
         }
@@ -146,7 +144,7 @@ fn receiver_walked(
             let given = call.given(1);
             let first = m.slot_of(m.reg(given.args));
             let own = (first, given.count);
-            ask_at(m, function, args, Asked::Path(next), own, 0).or_else(|exit| match exit {
+            ask_at(m, function, args, Asked::Path(next), own, false).or_else(|exit| match exit {
                 Exit::Throw(error) => fail(m, call, error),
                 stop @ Exit::Stop(_) => Err(stop),
             })
@@ -423,27 +421,24 @@ fn receiver_for(
     mutating: bool,
     (made, enters): (bool, bool),
 ) -> Result<Receiver, Owned> {
-    let last = (call.word.flags & KILL_B != 0).then_some(call.root);
     if mutating && made {
         return Err(not_changeable(m, &MethodCall { kind: Temporary, ..*call }));
     }
     if mutating {
         let receiver = receiver(m, enters);
         check_changeable(m, call, receiver)?;
-        return Ok(Receiver::Place(places::reach_receiver(m, receiver)?, last));
+        return Ok(Receiver::Place(places::reach_receiver(m, receiver)?));
     }
     // What a function that the native calls may change is not found a second time.
     let fields = call.steps.iter().any(|step| step.get().op != STEP_INDEX);
     let in_cell = enters || (fields && Heap::has_cells());
-    Ok(match (found, last) {
-        _ if made || in_cell => Receiver::Kept(found.get(), last),
-        (Found::Temp(value), None) => Receiver::Ref(value),
-        (Found::Temp(value), Some(register)) => Receiver::RefOfLast(value, register),
-        (&Found::Ref(value), None) => Receiver::Ref(value),
-        (&Found::Ref(_), Some(register)) if call.steps.is_empty() && !enters => {
-            Receiver::Last(m.reg(register).cast(), register)
+    let dies = call.word.flags & KILL_B != 0;
+    Ok(match found {
+        _ if made || in_cell => Receiver::Kept(found.get()),
+        Found::Ref(_) if dies && call.steps.is_empty() && !enters => {
+            Receiver::Last(m.reg(call.root).cast())
         }
-        (&Found::Ref(value), Some(register)) => Receiver::RefOfLast(value, register),
+        _ => Receiver::Ref(found.get()),
     })
 }
 
@@ -468,6 +463,15 @@ pub(super) fn receiver_again(
 ) -> Result<Again, Owned> {
     match m.word().op {
         code::CallMethod => {
+            let (word, first) = (m.word(), m.extension(1));
+            let in_register = first.flags == 0 && kept.is_none() && !native.mutating;
+            if in_register && m.get(first.a).as_cell().is_none() {
+                let register = m.reg(first.a).cast();
+                let dies = word.flags & KILL_B != 0;
+                let receiver =
+                    if dies { Receiver::Last(register) } else { Receiver::Ref(register) };
+                return Ok(Again { receiver, found: None, made: false });
+            }
             let call = decode(m);
             let made = kept.is_some();
             let mut found = match kept {
@@ -552,8 +556,12 @@ fn unknown(m: &Machine<'_>, receiver: &Owned, call: &MethodCall<'_>) -> Owned {
         let known: Vec<Arc<str>> = methods.map(|method| Arc::from(&*method.name)).collect();
         return names::unknown_method(receiver, &name, &known);
     }
-    let mut known: Vec<_> =
-        vm.methods.symbols(receiver.tag()).map(|symbol| vm.symbols.name(symbol)).collect();
+    let mut known: Vec<_> = vm
+        .methods
+        .symbols(receiver.tag())
+        .into_iter()
+        .map(|symbol| vm.symbols.name(symbol))
+        .collect();
     if let Some(methods) = own_methods(receiver) {
         if let Some(table) = methods.downcast_ref::<MethodTable>() {
             known.extend(table.names().map(Arc::from));

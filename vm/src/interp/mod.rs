@@ -45,6 +45,7 @@ mod places;
 mod quick;
 mod records;
 mod run;
+mod sample;
 mod slow;
 #[cfg(all(test, not(loom)))]
 mod tests;
@@ -67,7 +68,7 @@ use crate::{
     link::{Cell, CodeWord, DIRECT, LINK, PLAIN, Proto, SLOT, STEP_FIELD, STEP_INDEX, Word},
     rc,
     sched::Outcome,
-    thread::Handed,
+    thread::{Handed, Place},
     value::{
         Closure, ListObject, Owned, Raw, RecordObject,
         tag::{ABSENT, FALSE, FLOAT, FUNCTION, HEAP, INT, LIST, NIL, RECORD, TRUE},
@@ -79,11 +80,13 @@ use lisle_compiler::bytecode::{
 };
 use machine::Machine;
 
-/// Runs a thread until its slice ends.
+/// Runs a thread until its slice ends. `PROFILED`: it looks before each instruction whether a sample
+/// is due; this loop is compiled twice, so that the other one pays nothing.
 #[inline(never)]
-fn execute(m: &mut Machine<'_>) -> Outcome {
+fn execute<const PROFILED: bool>(m: &mut Machine<'_>) -> Outcome {
     let (mut pc, mut base, mut constants, mut fuel) = (m.pc, m.base, m.constants, m.fuel);
     let mut limit = m.limit;
+    let (clock, mut seen) = if PROFILED { sample::start(m) } else { (None, 0) };
 
     /// The address of a register.
     macro_rules! reg {
@@ -237,8 +240,9 @@ fn execute(m: &mut Machine<'_>) -> Outcome {
             } else if t == FLOAT && u == FLOAT {
                 let $equal = (*p).as_f64() == (*q).as_f64();
                 $use!($($rest)*);
-            } else if t < HEAP && u < HEAP && (t < INT || u < INT) {
-                let $equal = t == u;
+            } else if t < HEAP && u < HEAP && !numbers(t, u) {
+                // Short strings too are equal exactly when they are the same.
+                let $equal = t == u && (*p).bits == (*q).bits;
                 $use!($($rest)*);
             }
         }};
@@ -286,7 +290,13 @@ fn execute(m: &mut Machine<'_>) -> Outcome {
     macro_rules! outside {
         ($step:expr) => {{
             (m.pc, m.base, m.constants, m.fuel) = (pc, base, constants, fuel);
-            if let Some(outcome) = $step {
+            let from = if PROFILED { m.save() } else { Place::ENDED };
+            let outcome = $step;
+            if PROFILED && outcome != Some(Outcome::Done) {
+                sample::after(m, from);
+                seen = sample::seen();
+            }
+            if let Some(outcome) = outcome {
                 return outcome;
             }
             (pc, base, constants, fuel) = (m.pc, m.base, m.constants, m.fuel);
@@ -328,6 +338,11 @@ fn execute(m: &mut Machine<'_>) -> Outcome {
     }
 
     'run: loop {
+        if PROFILED && clock.is_some_and(|clock| clock.ticks() != seen) {
+            (m.pc, m.base, m.constants) = (pc, base, constants);
+            sample::take(m);
+            seen = sample::seen();
+        }
         // SAFETY: the module's text.
         unsafe {
             // The operands are read where they are used: the less stands here, the more of the

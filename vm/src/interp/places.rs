@@ -473,8 +473,6 @@ pub(super) fn ret_places(m: &mut Machine<'_>) -> Step {
 /// Leaves the machine at the last word of the caller's instruction.
 pub(super) fn leave(m: &mut Machine<'_>, mask: u32) -> Option<u16> {
     let base = m.save().base;
-    let bits = (0..MAX_PLACES).filter(|i| mask >> i & 1 != 0);
-    let mut values: Vec<(usize, Owned)> = bits.map(|i| (i, m.take((i * SLOT) as u16))).collect();
     let handed = loop {
         let handed = m.state().handed.pop().expect("the frame has an entry");
         // When the program is ended from inside, turns of loops are left open.
@@ -484,17 +482,17 @@ pub(super) fn leave(m: &mut Machine<'_>, mask: u32) -> Option<u16> {
     };
     debug_assert_eq!(handed.base, base, "frames and entries are in the same order");
     let start = m.state().stack.start().cast();
-    // SAFETY: the frame is that of a script function.
-    m.restore(unsafe { caller(start, base) });
     if handed.pc.is_null() {
-        if let Some(Then::Called(called)) = m.state().pending.last_mut().map(|p| &mut p.then) {
-            for (i, value) in values {
-                let rank = (called.places & ((1 << i) - 1)).count_ones() as usize;
-                called.back[rank] = value;
-            }
-        }
+        let value = if mask & 1 == 0 { Owned::NIL } else { m.take(0) };
+        // SAFETY: the frame is that of a script function.
+        m.restore(unsafe { caller(start, base) });
+        give_back(m, value);
         return None;
     }
+    let bits = (0..MAX_PLACES).filter(|i| mask >> i & 1 != 0);
+    let mut values: Vec<(usize, Owned)> = bits.map(|i| (i, m.take((i * SLOT) as u16))).collect();
+    // SAFETY: as above.
+    m.restore(unsafe { caller(start, base) });
     let last = std::mem::replace(&mut m.pc, handed.pc);
     free(&handed.cells);
     let receiver = handed.receiver.map(|enters| receiver(m, enters));
@@ -546,22 +544,28 @@ fn walk_back(
     Some(place)
 }
 
-/// What the places among the arguments of a native's call come back as, as far as that is known: those
-/// that the function does not change come back as they are.
-pub(super) fn unchanged(function: &Owned, arguments: &[Owned], mask: u32) -> Vec<Owned> {
-    let changed = super::proto_of_function(function).map_or(0, |proto| proto.places);
-    let bits = (0..MAX_PLACES.min(arguments.len())).filter(|i| mask >> i & 1 != 0);
-    bits.map(|i| if changed >> i & 1 == 0 { arguments[i].clone() } else { Owned::NIL }).collect()
+/// What the place among the arguments of a native's call comes back as, as far as that is known: one
+/// that the function does not change comes back as it is.
+pub(super) fn unchanged(function: &Owned, argument: &Owned) -> Owned {
+    let changed = super::proto_of_function(function).is_some_and(|proto| proto.places & 1 != 0);
+    if changed { Owned::NIL } else { argument.clone() }
 }
 
-/// Starts a function with `mut` parameters that a native or an operator has called with the places in
-/// `mask`.
-pub(super) fn start_called(m: &mut Machine<'_>, callee: Raw, given: Given<'_>, mask: u32) -> Step {
+/// Gives the place that a native or an operator has handed over back to it.
+fn give_back(m: &mut Machine<'_>, value: Owned) {
+    if let Some(Then::Called(called)) = m.state().pending.last_mut().map(|p| &mut p.then) {
+        called.back = value;
+    }
+}
+
+/// Starts a function with `mut` parameters that a native or an operator has called with its first
+/// argument a place.
+pub(super) fn start_called(m: &mut Machine<'_>, callee: Raw, given: Given<'_>) -> Step {
     // SAFETY: the callee stands below its arguments until the call has ended.
     let proto: &Proto = unsafe { &*proto_of_closure(callee) };
     let bytes = proto.frame.max((proto.params.len() + given.count) * SLOT);
     let ready = check_count(proto, given.count)
-        .and_then(|()| require(proto, mask, given.count))
+        .and_then(|()| require(proto, 1, given.count))
         .map_err(Exit::Throw)
         .and_then(|()| m.safepoint())
         .and_then(|()| make_room(m, given, bytes).map_err(Exit::Throw));
@@ -573,7 +577,7 @@ pub(super) fn start_called(m: &mut Machine<'_>, callee: Raw, given: Given<'_>, m
             return Err(Exit::Stop(outcome));
         }
         Err(Exit::Throw(error)) => {
-            rescue(m, given, proto.places & mask);
+            rescue(m, given, proto.places & 1 != 0);
             return Err(Exit::Throw(error));
         }
     }
@@ -586,17 +590,13 @@ pub(super) fn start_called(m: &mut Machine<'_>, callee: Raw, given: Given<'_>, m
     Ok(())
 }
 
-/// Gives the places back of a call that does not happen, and drops the other arguments.
-fn rescue(m: &mut Machine<'_>, given: Given<'_>, changed: u32) {
-    let arguments = m.take_all(given.args, given.count);
-    let Some(Then::Called(called)) = m.state().pending.last_mut().map(|p| &mut p.then) else {
-        return;
-    };
-    for (i, argument) in arguments.into_iter().enumerate().take(MAX_PLACES) {
-        if changed >> i & 1 != 0 {
-            let rank = (called.places & ((1 << i) - 1)).count_ones() as usize;
-            called.back[rank] = argument;
-        }
+/// Gives the place back of a call that does not happen, if it is `changed`, and drops the other
+/// arguments.
+fn rescue(m: &mut Machine<'_>, given: Given<'_>, changed: bool) {
+    let mut arguments = m.take_all(given.args, given.count);
+    if changed && let Some(first) = arguments.first_mut() {
+        let place = first.take();
+        give_back(m, place);
     }
 }
 

@@ -88,17 +88,16 @@ fn native_of<'a>(m: &mut Machine<'a>, reached: &Reached<'_>) -> Option<(&'a Nati
     let native: &NativeDef = unsafe { &*native };
     let (word, count) = (m.word(), usize::from(m.word().c));
     let end = m.base.wrapping_add(usize::from(word.a) + LINK + (count + 2) * SLOT);
-    if !native.takes_exactly(count) || end > m.limit || m.is_pending() {
+    if !native.takes_exactly(count) || end > m.limit || m.may_have_begun() {
         return None;
     }
-    let last = (word.flags & KILL_B != 0).then_some(reached.root);
-    let receiver = match (native.mutating, last) {
-        (true, _) => Receiver::Place(reached.place(m)?.cast(), last),
-        (false, None) => Receiver::Ref(reached.at.cast()),
-        (false, Some(register)) if reached.path.is_empty() => {
-            Receiver::Last(reached.at.cast(), register)
-        }
-        (false, Some(register)) => Receiver::RefOfLast(reached.at.cast(), register),
+    let dies = word.flags & KILL_B != 0 && reached.path.is_empty();
+    let receiver = if native.mutating {
+        Receiver::Place(reached.place(m)?.cast())
+    } else if dies {
+        Receiver::Last(reached.at.cast())
+    } else {
+        Receiver::Ref(reached.at.cast())
     };
     Some((native, receiver))
 }

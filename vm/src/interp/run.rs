@@ -11,7 +11,7 @@ use super::machine::{Exit, Machine, Step};
 use super::{code, death, execute, native, proto_of, proto_of_closure, unwind};
 use crate::{
     link::{HALT, Proto, RESUME, SLOT, START, Word},
-    rc::Heap,
+    rc::{self, Heap},
     sched::{Context, Outcome, ParkWord, Runnable},
     scope, spawn,
     thread::{
@@ -26,6 +26,9 @@ const SLICE: i64 = 10_000;
 
 /// A stack of fewer slots is never made smaller.
 const LARGE: usize = 1 << 14;
+
+/// So many dead objects are freed at the start of a slice.
+const FREED: usize = 10_000;
 
 /// The fuel that cleanup gets when a thread has used up its own.
 const RESERVE: u64 = 100_000;
@@ -78,12 +81,14 @@ impl Runnable for ThreadRef {
         let state = unsafe { self.state() };
         // SAFETY: the record outlives the slice.
         let entered = unsafe { Heap::enter_raw(&raw const (*state).heap) };
+        let freeing = rc::Slice::begin();
         // Unwind safe: a thread in which the interpreter has panicked never runs again.
         let run = AssertUnwindSafe(|| slice(self, state, context));
         let outcome = match catch_unwind(run) {
             Ok(outcome) => outcome,
             Err(panic) => broken(self, state, context, &*panic),
         };
+        drop(freeing);
         drop(entered);
         RUNNING.set(false);
         outcome
@@ -173,12 +178,23 @@ fn slice(
         // What the thread stopped with in its hands is dropped with the rest.
         return kill(&mut m);
     }
-    if let Stopped::Call(_) = m.state().stopped {
-        // The instruction finds its arguments by itself.
-        m.state().stopped = Stopped::Before;
-    }
-    let outcome = execute(&mut m);
+    let outcome = if rc::free_dead(FREED) {
+        if let Stopped::Call(_) = m.state().stopped {
+            // The instruction finds its arguments by itself.
+            m.state().stopped = Stopped::Before;
+        }
+        native::deliver(&mut m);
+        let profiled = m.vm().profiler.get().is_some();
+        if profiled { execute::<true>(&mut m) } else { execute::<false>(&mut m) }
+    } else {
+        Outcome::Yielded
+    };
+    m.account();
     m.settle();
+    if outcome != Outcome::Yielded {
+        // It may be long until it runs again.
+        rc::free_dead(usize::MAX);
+    }
     if outcome == Outcome::Done {
         return outcome;
     }
@@ -314,11 +330,11 @@ impl<'a> Machine<'a> {
     }
 
     /// True when the current instruction may have begun the call of a native.
-    pub(super) fn is_pending(&mut self) -> bool {
-        let place = self.save();
+    pub(super) fn may_have_begun(&mut self) -> bool {
+        let here = self.save();
         let state = self.state();
         matches!(state.stopped, Stopped::Native(_))
-            || state.pending.last().is_some_and(|last| last.place == place)
+            || state.pending.last().is_some_and(|last| last.place == here)
     }
 
     /// The native call that the current instruction has begun, if it has: its arguments, and how it
@@ -353,8 +369,12 @@ impl<'a> Machine<'a> {
 
 /// A thread's function has returned.
 pub(super) fn halt(m: &mut Machine<'_>) -> Outcome {
-    let value = m.take((ENTRY_RESULT * SLOT) as u16);
+    // What the function has captured may take long to be freed: then this is done again.
     drop(m.take((ENTRY_CALLEE * SLOT) as u16));
+    if rc::has_dead() {
+        return Outcome::Yielded;
+    }
+    let value = m.take((ENTRY_RESULT * SLOT) as u16);
     ended(m, Ok(value))
 }
 

@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     link::{HALT, RESUME, START},
+    rc,
     sched::Outcome,
     value::{Owned, ops},
 };
@@ -31,6 +32,10 @@ pub(super) fn settle(m: &mut Machine<'_>, step: Step) -> Option<Outcome> {
         Err(Exit::Throw(value)) => unwind::throw(m, value),
     };
     m.account();
+    if outcome.is_none() && rc::has_dead() {
+        // It goes on when they are freed.
+        return Some(Outcome::Yielded);
+    }
     outcome
 }
 

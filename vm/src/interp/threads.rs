@@ -9,14 +9,14 @@ use lisle_compiler::bytecode::Arm;
 use super::iter;
 use super::machine::{Exit, Machine, Step};
 use crate::{
-    builtins::channel::{channel_of, receive},
+    builtins::channel::{ChannelHandle, channel_of, receive},
     link::LINK,
     sched::Outcome,
     scope,
     select::{self, Chosen},
     thread::{Stopped, ThreadOptions},
     value::Owned,
-    waiting::{Progress, Waits},
+    waiting::{Progress, Waits, duration},
 };
 
 impl<'a> Machine<'a> {
@@ -106,6 +106,17 @@ pub(super) fn select(m: &mut Machine<'_>) -> Step {
     let count = word.c as usize;
     let progress: Progress<Chosen> = if m.was_parked() {
         select::resume(&mut m.waits())?
+    } else if let Some(chosen) = receive_at_once(m, count) {
+        for word in m.words(1, count) {
+            let word = word.get();
+            if word.op != Arm::Else as u8 {
+                drop(m.take(word.a));
+            }
+            if word.flags & 1 != 0 {
+                drop(m.take(word.c));
+            }
+        }
+        Progress::Done(chosen)
     } else {
         let arms = arms(m, count);
         select::start(&mut m.waits(), arms)?
@@ -118,6 +129,39 @@ pub(super) fn select(m: &mut Machine<'_>) -> Step {
         }
         Progress::Park => m.park(),
     }
+}
+
+/// The most arms that are tried where they stand.
+const FEW: usize = 16;
+
+/// Receives by an arm that is ready, if all arms that are on receive from channels, or are an `else` or
+/// an `after`, and nothing is wrong with any. Nothing is consumed: the other ways to select look at the
+/// arms again.
+fn receive_at_once(m: &mut Machine<'_>, count: usize) -> Option<Chosen> {
+    let words = m.words(1, count);
+    let mut channels: [Option<(usize, &ChannelHandle)>; FEW] = [None; FEW];
+    let mut filled = 0;
+    for (index, word) in words.iter().enumerate() {
+        let word = word.get();
+        if word.flags & 1 != 0 && !m.get(word.c).truthy() {
+            continue;
+        }
+        match Arm::from_code(word.op).expect("verified code has known arms") {
+            Arm::Recv => {
+                // SAFETY: the register keeps the channel until it is consumed.
+                let subject = unsafe { &*m.reg(word.a).cast::<Owned>() };
+                let handle = channel_of(subject).ok().filter(|handle| handle.ticks().is_none())?;
+                if handle.channel().offers() {
+                    *channels.get_mut(filled)? = Some((index, handle));
+                    filled += 1;
+                }
+            }
+            Arm::Else => {}
+            Arm::After => drop(duration(m.get(word.a)).ok()?),
+            Arm::Send | Arm::Join => return None,
+        }
+    }
+    select::receive_at_once(&mut m.waits(), &mut channels[..filled])
 }
 
 /// The arms that are on; all their registers are consumed.

@@ -101,6 +101,8 @@ pub(crate) struct Heap {
     copies: Cell<u64>,
     #[cfg(test)]
     copied_bytes: Cell<u64>,
+    /// Between slices: the chain of dead objects that are left to be freed; null when there are none.
+    dead: Cell<*mut Header>,
     cells: RefCell<Cells>,
     vm: Arc<SharedHeap>,
 }
@@ -131,6 +133,7 @@ impl Heap {
             copies: Cell::new(0),
             #[cfg(test)]
             copied_bytes: Cell::new(0),
+            dead: Cell::new(std::ptr::null_mut()),
             cells: RefCell::default(),
             vm,
         }
@@ -147,7 +150,13 @@ impl Heap {
     /// # Safety
     /// The heap must live, and not move, until the guard is dropped.
     pub(crate) unsafe fn enter_raw<'a>(heap: *const Self) -> Entered<'a> {
-        Entered { outer: LOCAL.with(|local| local.heap.replace(heap)), marker: PhantomData }
+        let outer = LOCAL.with(|local| local.heap.get());
+        if !outer.is_null() {
+            // They are on its account.
+            super::free_dead(usize::MAX);
+        }
+        LOCAL.with(|local| local.heap.set(heap));
+        Entered { outer, marker: PhantomData }
     }
 
     /// Calls `f` with the heap of the calling kernel thread, if it has entered one.
@@ -325,6 +334,11 @@ impl Heap {
 impl Drop for Heap {
     fn drop(&mut self) {
         self.end_cells();
+        if !self.dead.get().is_null() {
+            let _entered = self.enter();
+            super::join_dead(self.dead.replace(std::ptr::null_mut()));
+            super::free_dead(usize::MAX);
+        }
         if self.reserved.get() != 0 {
             self.vm.total.fetch_sub(self.reserved.get(), Ordering::Relaxed);
         }
@@ -344,12 +358,51 @@ pub(crate) struct Entered<'a> {
 
 impl Drop for Entered<'_> {
     fn drop(&mut self) {
+        if !self.outer.is_null() {
+            // They were on this account.
+            super::free_dead(usize::MAX);
+        }
         Heap::with(|heap| {
             if let Some(heap) = heap {
                 heap.settle();
             }
         });
         LOCAL.with(|local| local.heap.set(self.outer));
+    }
+}
+
+/// While it lives, the heap that this kernel thread has entered is that of a user thread which runs:
+/// dead objects are freed some at a time. What is left of them is kept in the heap until the next
+/// slice; see `rc`.
+#[derive(Debug)]
+#[must_use]
+pub(crate) struct Slice(PhantomData<*mut ()>);
+
+/// So many objects are freed together with the last reference to the first.
+const AT_ONCE: usize = 1024;
+
+impl Slice {
+    /// Takes up what the slice before has left.
+    pub(crate) fn begin() -> Self {
+        Heap::with(|heap| {
+            if let Some(heap) = heap {
+                super::join_dead(heap.dead.replace(std::ptr::null_mut()));
+            }
+        });
+        LOCAL.with(|local| local.at_once.set(AT_ONCE));
+        Self(PhantomData)
+    }
+}
+
+impl Drop for Slice {
+    fn drop(&mut self) {
+        LOCAL.with(|local| local.at_once.set(usize::MAX));
+        Heap::with(|heap| match heap {
+            Some(heap) => LOCAL.with(|local| {
+                heap.dead.set(local.pending.replace(std::ptr::null_mut()));
+            }),
+            None => unreachable!("the guard of the heap ends later"),
+        });
     }
 }
 
@@ -361,6 +414,8 @@ pub(super) struct Local {
     pub(super) pending: Cell<*mut Header>,
     /// Somebody further up the native stack is freeing what is pending.
     pub(super) draining: Cell<bool>,
+    /// How many objects are freed at once: all, but in a slice.
+    pub(super) at_once: Cell<usize>,
     #[cfg(test)]
     live: Cell<i64>,
 }
@@ -371,6 +426,7 @@ thread_local! {
             heap: Cell::new(std::ptr::null()),
             pending: Cell::new(std::ptr::null_mut()),
             draining: Cell::new(false),
+            at_once: Cell::new(usize::MAX),
             #[cfg(test)]
             live: Cell::new(0),
         }

@@ -30,7 +30,14 @@
 //! through the headers of the dead (the word becomes the address of the next one, with the kind in
 //! its lowest bits), and whoever is not already inside the loop takes objects off the chain and
 //! drops their bodies, which may link more. So a structure of any depth is freed in constant
-//! space, and a host object's `Drop` may itself drop values.
+//! space, and a host object's `Drop` may itself drop values. A large list or map stays in the chain
+//! and lets go of its values some at a time ([`Body::shed`]), so that they are freed while they are
+//! at hand.
+//!
+//! In a slice of a user thread ([`Slice`]) only so many objects are freed at once. What is left of
+//! the chain is the thread's: it does nothing else until that is freed, some in each slice, so that a
+//! structure of any size takes the processor from nobody. Everywhere else the chain is freed to its
+//! end before the loop is left.
 //!
 //! # Overflow
 //!
@@ -42,6 +49,7 @@
 #[cfg(test)]
 pub mod check;
 pub(crate) mod class;
+mod copies;
 mod heap;
 pub(crate) mod pool;
 #[cfg(test)]
@@ -58,7 +66,9 @@ use crate::value::{
     NativeObject, Owned, RangeObject, Raw, RecordObject, SetObject, StrObject, TypeObject, tag,
 };
 
+pub(crate) use copies::{LargeCopy, take_copies, watch_copies};
 use heap::LOCAL;
+pub(crate) use heap::Slice;
 #[cfg(test)]
 pub use heap::live_objects;
 pub(crate) use heap::{Heap, SharedHeap};
@@ -119,6 +129,12 @@ pub(crate) unsafe trait Body: Sized {
     unsafe fn trailing(this: *const Self) -> usize {
         let _ = this;
         0
+    }
+
+    /// Of a dead object: drops some of the values that it owns when they are so many that dropping
+    /// all takes long. False when they are not, or no longer.
+    fn shed(&mut self) -> bool {
+        false
     }
 
     /// Calls `visit` with every value that it owns.
@@ -411,7 +427,10 @@ unsafe fn make_unique_cold(raw: &mut Raw) {
         }
     };
     // SAFETY: just made.
-    heap::copied(unsafe { bytes(copy) });
+    let size = unsafe { bytes(copy) };
+    heap::copied(size);
+    // SAFETY: as above, and nobody changes it meanwhile.
+    copies::note(unsafe { Owned::borrow_raw(&copy) }, size);
     // SAFETY: the caller's reference, which is replaced.
     unsafe { release_object(*raw) };
     *raw = copy;
@@ -688,12 +707,51 @@ unsafe fn bury(raw: Raw) {
         let next = local.pending.replace(object.map_addr(|address| address | kind));
         // SAFETY: nobody refers to the object any more; its first word is free for the chain.
         unsafe { object.cast::<*mut Header>().write(next) };
-        if !local.draining.replace(true) {
-            // A host object's `Drop` may panic: the rest is freed with the next object then.
-            let _reset = Reset(&local.draining);
-            drain();
+        if !local.draining.get() {
+            drain(local.at_once.get());
         }
     });
+}
+
+/// True when there are dead objects that have not been freed.
+#[inline]
+pub(crate) fn has_dead() -> bool {
+    LOCAL.with(|local| !local.pending.get().is_null())
+}
+
+/// Puts a chain of dead objects in front of that of this kernel thread.
+fn join_dead(chain: *mut Header) {
+    if chain.is_null() {
+        return;
+    }
+    LOCAL.with(|local| {
+        let mut last = untagged(chain);
+        // Hardly ever: a host object has panicked, or a thread's record goes while others are freed.
+        while !local.pending.get().is_null() {
+            // SAFETY: what is in a chain holds the next link in its first word.
+            let next = unsafe { last.cast::<*mut Header>().read() };
+            if next.is_null() {
+                // SAFETY: as above.
+                unsafe { last.cast::<*mut Header>().write(local.pending.get()) };
+                break;
+            }
+            last = untagged(next);
+        }
+        local.pending.set(chain);
+    });
+}
+
+/// The address of an object in a link, which holds its kind too.
+fn untagged(link: *mut Header) -> *mut Header {
+    link.map_addr(|address| address & !(ALIGN - 1))
+}
+
+/// Frees dead objects, about `n` of them; false when there are more.
+pub(crate) fn free_dead(n: usize) -> bool {
+    if has_dead() && !LOCAL.with(|local| local.draining.get()) {
+        drain(n);
+    }
+    !has_dead()
 }
 
 struct Reset<'a>(&'a Cell<bool>);
@@ -704,13 +762,32 @@ impl Drop for Reset<'_> {
     }
 }
 
-/// Frees what is in the chain, and what joins it meanwhile.
-fn drain() {
-    loop {
+/// What an object costs that lets go of some of its values, in objects that are freed.
+const SHED_COST: usize = 8;
+
+/// Frees what is in the chain, and what joins it meanwhile: about `n` objects.
+fn drain(n: usize) {
+    LOCAL.with(|local| {
+        local.draining.set(true);
+        // A host object's `Drop` may panic: the rest is freed with the next object then.
+        let _reset = Reset(&local.draining);
+        drain_chain(n);
+    });
+}
+
+fn drain_chain(mut n: usize) {
+    while n > 0 {
         let tagged = LOCAL.with(|local| local.pending.get());
         let Some(tagged) = NonNull::new(tagged) else { break };
         let kind = (tagged.addr().get() & (ALIGN - 1)) as u64 + tag::HEAP;
-        let object = tagged.as_ptr().map_addr(|address| address & !(ALIGN - 1));
+        let object = untagged(tagged.as_ptr());
+        // It stays where it is: what it drops comes before it.
+        // SAFETY: a dead object, of the kind that its link tells, whose body has not been dropped.
+        if unsafe { with_body!(kind, B => B::shed(&mut (*object.cast::<Object<B>>()).body)) } {
+            n = n.saturating_sub(SHED_COST);
+            continue;
+        }
+        n -= 1;
         // SAFETY: what is in the chain is dead and holds the next link in its first word.
         let next = unsafe { object.cast::<*mut Header>().read() };
         LOCAL.with(|local| local.pending.set(next));

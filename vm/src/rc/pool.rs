@@ -8,18 +8,21 @@ use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::cell::Cell;
 use std::ptr::NonNull;
 
-/// Sizes are rounded up to a multiple of this.
+/// Sizes are rounded up to a multiple of this, and [`ODD`].
 const STEP: usize = 16;
+/// Allocators keep a word of their own beside each block, and blocks aligned: what is odd by a word
+/// leaves them no gap. Objects are, with a header of a word and bodies of pairs of words.
+const ODD: usize = 8;
 /// Number of classes.
 const CLASSES: usize = 32;
 /// The largest block that comes from a list, in bytes.
-pub(crate) const LARGEST: usize = STEP * CLASSES;
+pub(crate) const LARGEST: usize = STEP * CLASSES + ODD;
 
 /// The most blocks that the free list of a class keeps: 4,096, or half a megabyte of them. None
 /// under stress, so that a checker of the allocator sees the end of every object.
 #[inline(always)]
 const fn keep(class: usize) -> u32 {
-    let most = (512 * 1024 / ((class + 1) * STEP)) as u32;
+    let most = (512 * 1024 / ((class + 1) * STEP + ODD)) as u32;
     if cfg!(lisle_zeal) {
         0
     } else if most < 4096 {
@@ -81,8 +84,14 @@ impl Drop for Sweeper {
     }
 }
 
+/// The class of objects of a size, which is above [`ODD`].
+#[inline(always)]
+const fn class_of(size: usize) -> usize {
+    (size - ODD - 1) / STEP
+}
+
 fn class_layout(class: usize) -> Layout {
-    match Layout::from_size_align((class + 1) * STEP, STEP) {
+    match Layout::from_size_align((class + 1) * STEP + ODD, STEP) {
         Ok(layout) => layout,
         Err(_) => unreachable!("classes are small"),
     }
@@ -97,11 +106,11 @@ fn take(list: &List) -> Option<NonNull<u8>> {
     Some(first)
 }
 
-/// Memory for a block. `layout` has an alignment of at most 16 and is not empty.
+/// Memory for a block. `layout` has an alignment of at most 16 and is larger than [`ODD`].
 #[inline(always)]
 pub(crate) fn allocate(layout: Layout) -> NonNull<u8> {
-    debug_assert!(layout.align() <= STEP && layout.size() > 0);
-    let class = (layout.size() - 1) / STEP;
+    debug_assert!(layout.align() <= STEP && layout.size() > ODD);
+    let class = class_of(layout.size());
     if class < CLASSES
         && let Some(block) = LISTS.with(|lists| take(&lists.lists[class]))
     {
@@ -113,7 +122,7 @@ pub(crate) fn allocate(layout: Layout) -> NonNull<u8> {
 #[cold]
 #[inline(never)]
 fn fresh(layout: Layout) -> NonNull<u8> {
-    let class = (layout.size() - 1) / STEP;
+    let class = class_of(layout.size());
     let layout = if class < CLASSES { class_layout(class) } else { layout };
     LISTS.with(|lists| {
         let taken = lists.taken.get() + layout.size();
@@ -135,7 +144,7 @@ fn fresh(layout: Layout) -> NonNull<u8> {
 /// `block` came from [`allocate`] with the same layout, and is not used any more.
 #[inline(always)]
 pub(crate) unsafe fn free(block: NonNull<u8>, layout: Layout) {
-    let class = (layout.size() - 1) / STEP;
+    let class = class_of(layout.size());
     if class < CLASSES {
         LISTS.with(|lists| {
             let list = &lists.lists[class];

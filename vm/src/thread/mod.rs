@@ -54,7 +54,7 @@ use crate::{
     atomics::{AtomicU8, AtomicU32, AtomicUsize, Ordering, fence},
     interp::Asked,
     model::Model,
-    native::{Finish, NativeDef, Resume, ResumePlaces},
+    native::{Finish, NativeDef, Resume, ResumePlace},
     rc::{Heap, pool},
     sched::{BindError, ParkWord},
     value::{Owned, Raw, Shared, TraceEntry},
@@ -444,7 +444,7 @@ pub(crate) enum Then {
     /// A blocking closure runs or has run: its `Finish` is called.
     Blocked(Blocked),
     /// A function runs.
-    Called(Box<Called>),
+    Called(Called),
 }
 
 /// A function that a native or an instruction has called.
@@ -453,18 +453,18 @@ pub(crate) struct Called {
     pub(crate) then: After,
     /// How many arguments it got.
     pub(crate) args: usize,
-    /// Which of them it may have as places: bit `i` for argument `i`.
-    pub(crate) places: u32,
-    /// What these are when it has ended, in order.
-    pub(crate) back: Vec<Owned>,
+    /// It may have the first of them as a place.
+    pub(crate) place: bool,
+    /// What that is when it has ended; nil while the function has it.
+    pub(crate) back: Owned,
 }
 
 /// What goes on when a function that was called has ended.
 pub(crate) enum After {
     /// A native.
     Native(Resume),
-    /// A native that handed places over.
-    NativePlaces(ResumePlaces),
+    /// A native that handed a place over.
+    NativePlace(ResumePlace),
     /// The instruction.
     Instruction(Box<Asked>),
 }

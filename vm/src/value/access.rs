@@ -12,8 +12,8 @@
 use super::cell::{innermost, is_value};
 use super::error::{Kind, error};
 use super::{
-    BytesObject, ErrorObject, ListObject, Owned, RangeObject, StrObject, TypeInfo, View,
-    cell_access, cut_literal, did_you_mean,
+    BytesObject, ErrorObject, ListObject, Owned, RangeObject, Text, TypeInfo, View, cell_access,
+    cut_literal, did_you_mean,
 };
 use crate::rc;
 
@@ -457,7 +457,7 @@ fn part(container: &Owned, start: usize, end: usize) -> Owned {
     }
 }
 
-fn part_of_text(container: &Owned, text: &StrObject, start: usize, end: usize) -> Owned {
+fn part_of_text(container: &Owned, text: Text<'_>, start: usize, end: usize) -> Owned {
     let part = text.slice_chars(start, end);
     if part.len() == text.byte_len() {
         return container.clone();

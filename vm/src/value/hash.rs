@@ -11,6 +11,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::OnceLock;
 
 use super::number::exact_int;
+use super::text::{self, SHORT_MAX, short_bytes};
 use super::{Operator, Owned, View};
 use crate::rc;
 
@@ -48,30 +49,31 @@ pub(crate) fn hash_bytes(bytes: &[u8]) -> u32 {
         Some(chunk) => u64::from_le_bytes(*chunk),
         None => 0,
     };
-    let half = |at: usize| match bytes[at..].first_chunk::<4>() {
-        Some(chunk) => u64::from(u32::from_le_bytes(*chunk)),
-        None => 0,
-    };
     let n = bytes.len();
+    if n <= SHORT_MAX {
+        return hash_short(u64::from_ne_bytes(short_bytes(bytes)), n);
+    }
     let mut hash = seed.text;
-    let (a, b) = match n {
-        0 => (0, 0),
-        1..4 => {
-            let middle = u64::from(bytes[n / 2]) << 8;
-            (u64::from(bytes[0]) << 16 | middle | u64::from(bytes[n - 1]), 0)
-        }
-        4..=8 => (half(0), half(n - 4)),
-        _ => {
-            let mut at = 0;
-            while n - at > 16 {
-                hash = fold(word(at) ^ seed.fold, word(at + 8) ^ hash);
-                at += 16;
-            }
-            if n - at > 8 { (word(at), word(n - 8)) } else { (0, word(n - 8)) }
-        }
-    };
-    // The length last: before the multiplication it could be made up for by other bytes.
-    narrow(fold(fold(a ^ seed.word, b ^ hash) ^ n as u64, seed.fold))
+    let mut at = 0;
+    while n - at > 16 {
+        hash = fold(word(at) ^ seed.fold, word(at + 8) ^ hash);
+        at += 16;
+    }
+    let (a, b) = if n - at > 8 { (word(at), word(n - 8)) } else { (0, word(n - 8)) };
+    hash_end(seed, a, b ^ hash, n)
+}
+
+/// The hash of a text of `n` bytes, at most eight, with zeros behind them.
+#[inline(always)]
+pub(super) fn hash_short(bytes: u64, n: usize) -> u32 {
+    let seed = seed();
+    hash_end(seed, bytes, seed.text, n)
+}
+
+/// The length last: before the multiplication it could be made up for by other bytes.
+#[inline(always)]
+fn hash_end(seed: &Seed, a: u64, b: u64, n: usize) -> u32 {
+    narrow(fold(fold(a ^ seed.word, b) ^ n as u64, seed.fold))
 }
 
 fn hash_word(kind: u64, word: u64) -> u64 {
@@ -84,7 +86,7 @@ fn hash_word(kind: u64, word: u64) -> u64 {
 #[inline]
 pub(crate) fn hash_key(value: &Owned) -> Option<u32> {
     match value.view() {
-        View::Str(text) => Some(text.hash32()),
+        View::Str(_) => Some(text::hash_of(value)),
         View::Float(x) if x.is_nan() => None,
         _ => hash_leaf(value).or_else(|| hash_deep(value)).map(narrow),
     }
@@ -113,7 +115,7 @@ fn hash_leaf(value: &Owned) -> Option<u64> {
             Some(n) => hash_word(NUMBER, n.cast_unsigned()),
             None => hash_word(FLOAT, x.to_bits()),
         },
-        View::Str(text) => hash_word(TEXT, u64::from(text.hash32())),
+        View::Str(_) => hash_word(TEXT, u64::from(text::hash_of(value))),
         View::Range(range) => {
             let (len, start, step) = range.key();
             let ends = hash_word(start.cast_unsigned(), step.cast_unsigned());

@@ -16,6 +16,9 @@ use std::ptr::NonNull;
 use super::{Owned, Raw, tag};
 use crate::rc::{self, Body};
 
+/// So many elements a dead list lets go of at once.
+const SHED: usize = 64;
+
 /// The body of a list. Reads as a slice.
 #[repr(C)]
 pub(crate) struct ListObject {
@@ -31,6 +34,15 @@ unsafe impl Body for ListObject {
 
     fn buffer_bytes(&self) -> usize {
         (self.skipped + self.capacity) * size_of::<Owned>()
+    }
+
+    fn shed(&mut self) -> bool {
+        let many = self.len > SHED;
+        if many {
+            rc::work_on(SHED * size_of::<Owned>());
+            (0..SHED).for_each(|_| drop(self.pop()));
+        }
+        many
     }
 
     fn children(&self, visit: &mut dyn FnMut(&Owned)) {

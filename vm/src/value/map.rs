@@ -25,6 +25,9 @@ const SMALL: usize = 8;
 /// `Slot::entry` of a free slot.
 const FREE: u32 = u32::MAX;
 
+/// So many entries a dead map lets go of at once.
+const SHED: usize = 32;
+
 /// The body of a map.
 pub(crate) struct MapObject {
     entries: Vec<Entry>,
@@ -52,6 +55,16 @@ unsafe impl Body for MapObject {
 
     fn buffer_bytes(&self) -> usize {
         self.entries.capacity() * size_of::<Entry>() + self.slots.capacity() * size_of::<Slot>()
+    }
+
+    fn shed(&mut self) -> bool {
+        let rest = self.entries.len().saturating_sub(SHED);
+        if rest > 0 {
+            rc::work_on(SHED * size_of::<Entry>());
+            // Nobody looks at the slots of a dead map.
+            self.entries.truncate(rest);
+        }
+        rest > 0
     }
 
     fn children(&self, visit: &mut dyn FnMut(&Owned)) {
@@ -431,12 +444,23 @@ fn no_key(key: &Owned) -> Owned {
 /// Whether two keys are one. Neither is NaN.
 #[inline(always)]
 fn same_key(a: &Owned, b: &Owned) -> bool {
-    match (a.view(), b.view()) {
-        (View::Str(_), View::Str(_)) if a.is_same(b) => true,
-        (View::Str(a), View::Str(b)) => a.is_same_text(b),
-        (View::Int(a), View::Int(b)) => a == b,
-        (View::Str(_), _) | (_, View::Str(_)) => false,
+    if a.is_same(b) {
+        return true;
+    }
+    match (a.tag(), b.tag()) {
+        (tag::STR, tag::STR) => equal_texts(a, b),
+        // Short strings are equal only when they are the same, and never to long ones.
+        (a, b) if tag::is_string(a) || tag::is_string(b) => false,
+        (tag::INT, tag::INT) => false,
         _ => equal_keys(a, b),
+    }
+}
+
+#[inline(always)]
+fn equal_texts(a: &Owned, b: &Owned) -> bool {
+    match (a.view(), b.view()) {
+        (View::Str(a), View::Str(b)) => a.is_same_text(b),
+        _ => false,
     }
 }
 

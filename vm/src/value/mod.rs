@@ -47,6 +47,7 @@ mod string;
 pub(crate) mod tag;
 #[cfg(test)]
 pub(crate) mod tests;
+mod text;
 mod types;
 mod view;
 
@@ -66,9 +67,9 @@ pub(crate) use list::ListObject;
 pub(crate) use map::MapObject;
 pub(crate) use names::did_you_mean;
 pub(crate) use native_object::{NativeCode, NativeObject};
-pub(crate) use order::{Less, try_less};
 #[cfg(test)]
-pub(crate) use order::{compare, less};
+pub(crate) use order::less;
+pub(crate) use order::{Less, compare, try_less};
 pub(crate) use owned::Owned;
 pub(crate) use range::RangeObject;
 pub(crate) use raw::Raw;
@@ -76,7 +77,7 @@ pub(crate) use record::RecordObject;
 pub(crate) use set::SetObject;
 pub(crate) use shared::Shared;
 pub(crate) use string::StrObject;
-pub(crate) use string::count_chars;
+pub(crate) use text::{Text, count_chars, written};
 pub(crate) use types::{
     Behaviour, Operator, TypeInfo, TypeKind, TypeMethod, TypeObject, TypeRef, Variant,
 };

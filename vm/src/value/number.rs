@@ -185,20 +185,5 @@ pub(crate) fn write_float(out: &mut String, x: f64) {
 
 /// Appends an int.
 pub(crate) fn write_int(out: &mut String, n: i64) {
-    let mut digits = [0u8; 20];
-    let mut at = digits.len();
-    let mut rest = n.unsigned_abs();
-    loop {
-        at -= 1;
-        digits[at] = b'0' + (rest % 10) as u8;
-        rest /= 10;
-        if rest == 0 {
-            break;
-        }
-    }
-    if n < 0 {
-        at -= 1;
-        digits[at] = b'-';
-    }
-    out.extend(digits[at..].iter().map(|&digit| char::from(digit)));
+    out.push_str(itoa::Buffer::new().format(n));
 }

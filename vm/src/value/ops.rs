@@ -7,7 +7,7 @@ use super::error::{Kind, error};
 use super::number::{
     float_floor_div, float_rem, int_floor_div, int_pow, int_rem, shift_left, shift_right,
 };
-use super::{ListObject, Owned, View, room};
+use super::{ListObject, Owned, View, room, text};
 use crate::rc;
 
 pub(crate) use super::compare::{equals, try_equals};
@@ -117,9 +117,7 @@ pub(crate) fn add_assign(a: &mut Owned, b: &Owned) -> Result<(), Owned> {
         View::Str(more) if a.as_str().is_some() => {
             room(more.byte_len())?;
             rc::work_on(more.byte_len());
-            if let Some(text) = a.str_mut() {
-                text.push_str(more.as_str());
-            }
+            text::append(a, more.as_str());
         }
         View::List(more) if a.as_list().is_some() => {
             room(size_of_val(&**more))?;

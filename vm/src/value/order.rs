@@ -59,10 +59,29 @@ fn relation(a: &Owned, b: &Owned) -> Result<Relation, Owned> {
     if own_operator(a, b, Operator::Lt).is_some() {
         return Ok(Relation::Ask);
     }
-    if a.as_list().is_none() || b.as_list().is_none() {
+    let (Some(list_a), Some(list_b)) = (a.as_list(), b.as_list()) else {
         return Err(incomparable(a, b));
+    };
+    match compare_flat(list_a, list_b) {
+        Some(answer) => Ok(Relation::Known(answer)),
+        None => relation_of_lists(a, b),
     }
-    let (mut a, mut b) = (a, b);
+}
+
+/// The answer of two lists, as far as only leaves are looked at for it.
+fn compare_flat(a: &[Owned], b: &[Owned]) -> Option<Option<Ordering>> {
+    let mut steps = rc::Steps::new();
+    for (a, b) in a.iter().zip(b) {
+        steps.turn();
+        match compare_leaves(a, b)? {
+            Some(Ordering::Equal) => {}
+            answer => return Some(answer),
+        }
+    }
+    Some(Some(a.len().cmp(&b.len())))
+}
+
+fn relation_of_lists<'a>(mut a: &'a Owned, mut b: &'a Owned) -> Result<Relation, Owned> {
     // The rests of the lists that are being compared.
     let mut rests: Vec<(&[Owned], &[Owned])> = Vec::new();
     let mut begun = 0;

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::{
     BytesObject, CellObject, Closure, ErrorObject, Handle, HandleObject, ListObject, MapObject,
     NativeCode, NativeObject, RangeObject, Raw, RecordObject, SetObject, StrObject, TypeObject,
-    TypeRef, View, tag,
+    TypeRef, View, tag, text,
 };
 use crate::rc;
 
@@ -53,12 +53,12 @@ impl Owned {
 
     /// A string, copied.
     pub(crate) fn str(text: &str) -> Self {
-        Self::inline(StrObject::allocate(text))
+        Self::inline(text::string(text))
     }
 
     /// A string, taken over.
     pub(crate) fn string(text: String) -> Self {
-        Self::inline(rc::allocate(StrObject::from_string(text)))
+        Self::inline(text::take_string(text))
     }
 
     /// A string of one character.
@@ -209,10 +209,9 @@ impl Owned {
     /// What it is.
     #[inline(always)]
     pub(crate) fn view(&self) -> View<'_> {
-        let raw = self.0;
         // SAFETY: the tag tells the type of the object, which this reference keeps alive; it is
         // written through an exclusive borrow of its only reference alone.
-        unsafe { View::of(raw) }
+        unsafe { View::of(&self.0) }
     }
 
     /// The name of its type, as `type(v)` gives it.
@@ -257,16 +256,6 @@ impl Owned {
     #[inline]
     pub(crate) fn as_float(&self) -> Option<f64> {
         (self.0.tag == tag::FLOAT).then(|| self.0.as_f64())
-    }
-
-    /// The number as a float, if it is an int or a float.
-    #[inline]
-    pub(crate) fn as_number(&self) -> Option<f64> {
-        match self.view() {
-            View::Int(n) => Some(n as f64),
-            View::Float(x) => Some(x),
-            _ => None,
-        }
     }
 
     /// The text, if it is a string.
@@ -334,7 +323,8 @@ impl Owned {
         }
     }
 
-    /// The string for writing: copied first when someone else has it too.
+    /// The string for writing, if it stands in an object: copied first when someone else has it too.
+    #[inline]
     pub(crate) fn str_mut(&mut self) -> Option<&mut StrObject> {
         // SAFETY: it has the tag of the type asked for.
         (self.0.tag == tag::STR).then(|| unsafe { self.unique_body() })

@@ -21,6 +21,10 @@ unsafe impl Body for SetObject {
         self.map.buffer_bytes()
     }
 
+    fn shed(&mut self) -> bool {
+        self.map.shed()
+    }
+
     fn children(&self, visit: &mut dyn FnMut(&Owned)) {
         self.iter().for_each(visit);
     }

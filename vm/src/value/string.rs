@@ -1,4 +1,4 @@
-//! Strings: UTF-8 text that can grow in place, indexed by Unicode scalar values.
+//! Long strings: UTF-8 text that can grow in place, indexed by Unicode scalar values.
 //!
 //! Up to [`INLINE`] bytes stand in the object itself. What is costly to find out is kept: the hash
 //! and the number of characters, and for long text that is not ASCII an index of the place of
@@ -19,6 +19,7 @@ use std::mem::ManuallyDrop;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use super::hash::hash_bytes;
+use super::text::{count_chars, short_bytes};
 use super::{Owned, Raw, tag};
 use crate::rc::{self, Body};
 
@@ -65,9 +66,9 @@ unsafe impl Body for StrObject {
 impl StrObject {
     /// A string of this text, copied.
     #[inline]
-    pub(crate) fn new(text: &str) -> Self {
+    pub(super) fn new(text: &str) -> Self {
         if text.len() <= INLINE {
-            Self::with_data(text.len(), 0, Data { words: short_bytes(text.as_bytes()) })
+            Self::with_data(text.len(), 0, Data { words: inline_bytes(text.as_bytes()) })
         } else {
             Self::from_string(text.to_owned())
         }
@@ -81,7 +82,7 @@ impl StrObject {
             return rc::allocate(Self::from_string(text.to_owned()));
         }
         let init = |at: *mut Self| {
-            let inline = short_bytes(text.as_bytes());
+            let inline = inline_bytes(text.as_bytes());
             let (chars, hash) = (AtomicUsize::new(0), AtomicU32::new(0));
             // SAFETY: `at` has room for a body.
             unsafe {
@@ -199,32 +200,6 @@ impl StrObject {
         unsafe { std::slice::from_raw_parts(data, self.len) }
     }
 
-    /// The same text.
-    #[inline(always)]
-    pub(crate) fn is_same_text(&self, other: &Self) -> bool {
-        if self.len != other.len {
-            return false;
-        }
-        if self.capacity == 0 && other.capacity == 0 {
-            // SAFETY: both are inline; what is behind the text is 0.
-            return unsafe { self.data.words == other.data.words };
-        }
-        rc::work_on(self.len);
-        self.as_bytes() == other.as_bytes()
-    }
-
-    /// The number of bytes.
-    #[inline(always)]
-    pub(crate) fn byte_len(&self) -> usize {
-        self.len
-    }
-
-    /// True when there is no text.
-    #[inline(always)]
-    pub(crate) fn is_empty(&self) -> bool {
-        self.len == 0
-    }
-
     /// The number of characters (Unicode scalar values). O(1) but for the first time.
     pub(crate) fn char_count(&self) -> usize {
         self.known_count().unwrap_or_else(|| {
@@ -233,30 +208,6 @@ impl StrObject {
             self.set_count(count);
             count
         })
-    }
-
-    /// True when every byte is a character.
-    pub(crate) fn is_ascii(&self) -> bool {
-        self.char_count() == self.len
-    }
-
-    /// Character `i`.
-    pub(crate) fn char_at(&self, i: usize) -> Option<char> {
-        if i >= self.char_count() {
-            return None;
-        }
-        if self.is_ascii() {
-            return Some(char::from(self.as_bytes()[i]));
-        }
-        self.as_str()[self.byte_offset(i)..].chars().next()
-    }
-
-    /// The characters from `start` up to but not including `end`, both at most the count.
-    pub(crate) fn slice_chars(&self, start: usize, end: usize) -> &str {
-        if start >= end {
-            return "";
-        }
-        &self.as_str()[self.byte_offset(start)..self.byte_offset(end)]
     }
 
     /// Where character `i` starts; `i` is at most the count.
@@ -272,15 +223,6 @@ impl StrObject {
         let skip = if self.len <= 2 * STRIDE { i } else { i % STRIDE };
         let rest = &self.as_str()[start..];
         start + rest.char_indices().nth(skip).map_or(rest.len(), |(at, _)| at)
-    }
-
-    /// Which character the byte at `offset` belongs to: the number of characters before it.
-    pub(crate) fn char_of_byte(&self, offset: usize) -> usize {
-        if self.is_ascii() {
-            return offset;
-        }
-        rc::work_on(offset);
-        count_chars(&self.as_str()[..offset])
     }
 
     /// The hash, kept.
@@ -356,40 +298,23 @@ impl StrObject {
     }
 }
 
-/// Up to [`INLINE`] bytes as they stand in a string, from pieces that overlap: copying a number of
-/// bytes that is not known would be a call.
+/// Up to [`INLINE`] bytes as they stand in a string.
 #[inline(always)]
-fn short_bytes(bytes: &[u8]) -> [u64; 2] {
-    debug_assert!(bytes.len() <= INLINE);
-    let n = bytes.len();
-    let at = |byte: u64, place: usize| byte << (8 * place);
-    let (low, high) =
-        if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk::<8>()) {
+fn inline_bytes(bytes: &[u8]) -> [u64; 2] {
+    let (low, high) = match (bytes.first_chunk(), bytes.last_chunk::<8>()) {
+        (Some(first), Some(last)) => {
             // Of the last 8 bytes those that are not among the first 8.
-            let high = u64::from_le_bytes(*last).checked_shr(8 * (INLINE - n) as u32);
-            (u64::from_le_bytes(*first), high.unwrap_or(0))
-        } else if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk::<4>()) {
-            let last = u32::from_le_bytes(*last);
-            (u64::from(u32::from_le_bytes(*first)) | at(last.into(), n - 4), 0)
-        } else {
-            match *bytes {
-                [a] => (a.into(), 0),
-                [a, b] => (u64::from(a) | at(b.into(), 1), 0),
-                [a, b, c] => (u64::from(a) | at(b.into(), 1) | at(c.into(), 2), 0),
-                _ => (0, 0),
-            }
-        };
+            let shift = 8 * (INLINE - bytes.len()) as u32;
+            (*first, u64::from_le_bytes(*last).checked_shr(shift).unwrap_or(0))
+        }
+        _ => (short_bytes(bytes), 0),
+    };
     // In memory the first byte comes first.
-    [low.to_le(), high.to_le()]
+    [u64::from_ne_bytes(low), high.to_le()]
 }
 
 fn index_at(address: usize) -> *mut CharIndex {
     std::ptr::with_exposed_provenance_mut(address)
-}
-
-/// The number of characters of a text.
-pub(crate) fn count_chars(text: &str) -> usize {
-    if text.is_ascii() { text.len() } else { text.chars().count() }
 }
 
 impl Clone for StrObject {

@@ -210,7 +210,7 @@ impl TypeInfo {
         parent: Option<TypeRef>,
         fields: Box<[Raw]>,
     ) -> Self {
-        debug_assert!(fields.iter().all(|name| name.tag == tag::STR));
+        debug_assert!(fields.iter().all(|name| tag::is_string(name.tag)));
         Self {
             name,
             full_name,

@@ -4,7 +4,7 @@
 
 use super::{
     BytesObject, CellObject, Closure, ErrorObject, HandleObject, ListObject, MapObject,
-    NativeObject, RangeObject, Raw, RecordObject, SetObject, StrObject, TypeObject, tag,
+    NativeObject, RangeObject, Raw, RecordObject, SetObject, Text, TypeObject, tag,
 };
 use crate::rc;
 
@@ -20,7 +20,7 @@ pub(crate) enum View<'a> {
     /// A float.
     Float(f64),
     /// A string.
-    Str(&'a StrObject),
+    Str(Text<'a>),
     /// A list.
     List(&'a ListObject),
     /// A map.
@@ -53,13 +53,14 @@ pub(crate) enum View<'a> {
     Absent,
 }
 
-impl View<'_> {
+impl<'a> View<'a> {
     /// What a raw value is.
     ///
     /// # Safety
     /// An object that it refers to is live, and not written, as long as the view is used.
     #[inline(always)]
-    pub(crate) unsafe fn of(raw: Raw) -> Self {
+    pub(crate) unsafe fn of(place: &'a Raw) -> Self {
+        let raw = *place;
         // SAFETY: the tag tells the type of the body; the rest is the caller's promise.
         unsafe {
             match raw.tag {
@@ -68,7 +69,8 @@ impl View<'_> {
                 tag::TRUE => Self::Bool(true),
                 tag::INT => Self::Int(raw.as_i64()),
                 tag::FLOAT => Self::Float(raw.as_f64()),
-                tag::STR => Self::Str(rc::body(raw)),
+                tag::SHORT..tag::STR => Self::Str(Text::short(place)),
+                tag::STR => Self::Str(Text::long(rc::body(raw))),
                 tag::LIST => Self::List(rc::body(raw)),
                 tag::MAP => Self::Map(rc::body(raw)),
                 tag::RANGE => Self::Range(rc::body(raw)),

@@ -199,3 +199,23 @@ fn freeing_frees_the_fields() {
     .join()
     .unwrap();
 }
+
+#[test]
+fn objects_are_small() {
+    let mut types = Types::default();
+    let point = types.record("Point", &["x", "y"], &[]);
+    let heap = Heap::new(SharedHeap::new(None), None);
+    let _entered = heap.enter();
+    let bytes = |make: &dyn Fn() -> Owned| {
+        let before = heap.bytes();
+        let value = make();
+        let bytes = heap.bytes() - before;
+        drop(value);
+        bytes
+    };
+    assert_eq!(bytes(&|| Owned::record(point, vec![int(1), int(2)])), 56);
+    assert!(bytes(&|| map([])) <= 96);
+    let empty = bytes(&|| list([]));
+    assert_eq!(bytes(&|| list([const { Owned::int(0) }; 100])) - empty, 16 * 100);
+    assert_eq!(bytes(&|| str("8 bytes!")), 0);
+}

@@ -1,12 +1,39 @@
 use super::{Random, float, int, list, map, str};
 use crate::rc::live_objects;
-use crate::value::{ErrorObject, Kind, Owned, RangeObject, StrObject, display, error, literal};
+use crate::value::hash::hash_key;
+use crate::value::{
+    ErrorObject, Kind, Owned, RangeObject, Text, View, display, error, literal, ops,
+};
+
+fn of(value: &Owned) -> Text<'_> {
+    let View::Str(text) = value.view() else { panic!("a string") };
+    text
+}
+
+#[test]
+fn short_strings_are_words() {
+    let before = live_objects();
+    for len in 0..=20 {
+        let model: String = ('a'..).take(len).collect();
+        for value in [str(&model), Owned::string(model.clone())] {
+            assert_eq!((value.as_str(), value.type_name()), (Some(&*model), "string"));
+            assert_eq!(value.is_heap(), len > 8);
+            assert!(ops::equals(&value, &str(&model)));
+            assert_eq!(value.is_same(&str(&model)), len <= 8);
+            assert!(!ops::equals(&value, &str(&format!("{model}\0"))));
+            assert_eq!(ops::less(&value, &str(&format!("{model}\0"))).ok(), Some(true));
+            assert_ne!(hash_key(&value), hash_key(&str(&format!("{model}\0"))));
+        }
+    }
+    assert_eq!(live_objects(), before);
+}
 
 #[test]
 fn strings_count_and_index_characters() {
     for text in ["", "abc", "sixteen bytes ok", "grüße", "日本語のテキスト", &"aä€𝄞".repeat(200)]
     {
-        let string = StrObject::new(text);
+        let value = str(text);
+        let string = of(&value);
         let chars: Vec<char> = text.chars().collect();
         assert_eq!(string.char_count(), chars.len());
         assert_eq!(string.is_ascii(), text.is_ascii());
@@ -23,16 +50,18 @@ fn strings_count_and_index_characters() {
 fn strings_grow_in_place_and_stay_right() {
     let mut random = Random(7);
     for _ in 0..200 {
-        let mut string = StrObject::new("");
+        let mut value = str("");
         let mut model = String::new();
         for _ in 0..random.below(40) {
             let part =
                 ["", "a", "ß", "hello", "日本", "a much longer piece of text"][random.below(6)];
-            string.push_str(part);
+            ops::add_assign(&mut value, &str(part)).unwrap();
             model.push_str(part);
+            assert_eq!(value.is_heap(), model.len() > 8);
+            let string = of(&value);
             match random.below(4) {
                 0 => assert_eq!(string.char_count(), model.chars().count()),
-                1 => assert_eq!(string.hash32(), StrObject::new(&model).hash32()),
+                1 => assert_eq!(hash_key(&value), hash_key(&str(&model))),
                 2 if !model.is_empty() => {
                     let i = random.below(model.chars().count());
                     assert_eq!(string.char_at(i), model.chars().nth(i));
@@ -41,7 +70,10 @@ fn strings_grow_in_place_and_stay_right() {
             }
             assert_eq!(string.as_str(), model);
         }
-        let copy = string.clone();
+        let mut copy = value.clone();
+        ops::add_assign(&mut copy, &str("!")).unwrap();
+        model.push('!');
+        let copy = of(&copy);
         assert_eq!(copy.as_str(), model);
         assert_eq!(copy.char_count(), model.chars().count());
     }
@@ -50,7 +82,8 @@ fn strings_grow_in_place_and_stay_right() {
 #[test]
 fn slices_of_text() {
     let text = "aä€𝄞".repeat(100);
-    let string = StrObject::from_string(text.clone());
+    let value = Owned::string(text.clone());
+    let string = of(&value);
     let chars: Vec<char> = text.chars().collect();
     let mut random = Random(3);
     for _ in 0..500 {
