@@ -24,10 +24,11 @@ use std::{
 };
 
 use crate::{
+    rc::class,
     sched::{Context, Handoff},
     scope,
     thread::{ThreadRef, ThreadState},
-    value::{Kind, NativeCode, Operator, Owned, Shared, error},
+    value::{Kind, NativeCode, Operator, Owned, Shared, error, tag},
     vm::VmShared,
 };
 
@@ -142,12 +143,13 @@ pub struct MethodTable {
     rows: &'static [MethodDef],
     /// The rows with their signatures read, in the same order; made at the first look.
     ready: OnceLock<Box<[NativeDef]>>,
+    class: OnceLock<u16>,
 }
 
 impl MethodTable {
     /// A table of these rows.
     pub const fn new(rows: &'static [MethodDef]) -> Self {
-        Self { rows, ready: OnceLock::new() }
+        Self { rows, ready: OnceLock::new(), class: OnceLock::new() }
     }
 
     /// The method called `name`.
@@ -163,6 +165,11 @@ impl MethodTable {
 
     fn ready(&self) -> &[NativeDef] {
         self.ready.get_or_init(|| self.rows.iter().map(NativeDef::from).collect())
+    }
+
+    /// The class of the handles that have these methods.
+    pub fn class(&self) -> u16 {
+        *self.class.get_or_init(|| class::take().unwrap_or(tag::HANDLE as u16))
     }
 
     /// The names of all its methods.
@@ -225,6 +232,13 @@ impl NativeDef {
         };
         let (label, name, doc) = (name.into(), Cow::Borrowed(name), Cow::Borrowed(doc));
         Self { name, label, signature, doc, mutating, run: NativeRun::Fn(run) }
+    }
+
+    /// So many positional arguments are its parameters as they are.
+    #[inline]
+    pub(crate) fn takes_exactly(&self, count: usize) -> bool {
+        let params = self.signature.params();
+        params.len() == count && params.last().is_none_or(|param| !param.rest)
     }
 
     /// The same, as a member of a module or a method of a type.
@@ -296,8 +310,9 @@ impl Signature {
             if params.last().is_some_and(|p| p.rest) {
                 return Err(bad("has a parameter after `...`"));
             }
-            let is_rest = rest.starts_with("...");
-            rest = rest.trim_start_matches("...");
+            let dots = rest.strip_prefix("...");
+            let is_rest = dots.is_some();
+            rest = dots.unwrap_or(rest);
             let end = rest.find([',', '=']).unwrap_or(rest.len());
             let param = rest[..end].trim();
             if param.is_empty() || params.iter().any(|p| *p.name == *param) {

@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 
 use super::effects::{Access, Decoded, is_scalar_result, places, visit_registers};
 use super::op::{KILL_A, KILL_B, KILL_C, Op, Operand};
-use super::unit::{LiveMap, Receiver, Word};
+use super::unit::{LiveMap, METHOD_WORDS, Receiver, Word};
 use crate::source::Span;
 
 /// A place in the code that jumps name.
@@ -472,7 +472,7 @@ impl<'a> Pass<'a> {
         let registers = [ins.word.a, ins.word.b, ins.word.c];
         if ins.op == Op::CallMethod {
             let root = ins.ext[0].a;
-            let own = &ins.ext[2..2 + usize::from(ins.ext[0].flags)];
+            let own = &ins.ext[METHOD_WORDS..METHOD_WORDS + usize::from(ins.ext[0].flags)];
             let is_root = |w: &Word| w.step() == super::unit::Step::Index(root);
             let in_path = own.iter().any(is_root)
                 || places(ins.decoded()).any(|(r, path)| r.b == root || path.iter().any(is_root));

@@ -5,7 +5,7 @@
 use std::{any::Any, sync::Arc};
 
 use lisle_compiler::bytecode::{
-    self, MAX_PLACES,
+    self, MAX_PLACES, METHOD_WORDS,
     Receiver::{Temporary, Var},
     op::{KILL_B, SPREAD},
 };
@@ -17,15 +17,15 @@ use super::native::Receiver;
 use super::operators::{Asked, ask_at};
 use super::places::{self, Operand, Operands, call as call_with_places, receiver};
 use super::records::{self, Static};
-use super::{code, names};
+use super::{code, names, proto_of_closure};
 use crate::{
-    link::{LINK, SLOT, STEP_INDEX, Word},
+    link::{CodeWord, KnownMethod, LINK, SLOT, STEP_INDEX, Word},
     methods::Method,
     native::{MethodMap, MethodTable, NativeDef},
-    rc::Heap,
+    rc::{self, Heap, class},
     symbols::Symbol,
     thread::Then,
-    value::{Kind, Owned, Raw, View, cell_access, error},
+    value::{Kind, Owned, Raw, View, cell_access, error, tag},
 };
 
 /// The parts of a method call.
@@ -34,7 +34,7 @@ struct MethodCall<'a> {
     word: Word,
     root: u16,
     kind: bytecode::Receiver,
-    steps: &'a [Word],
+    steps: &'a [CodeWord],
     symbol: Symbol,
     names: &'a [Box<str>],
     /// The words of the places among the arguments.
@@ -88,17 +88,17 @@ impl Again {
 }
 
 fn decode<'a>(m: &Machine<'a>) -> MethodCall<'a> {
-    let (word, first, second) = (m.word(), m.extension(1), m.extension(2));
+    let (word, first, name) = (m.word(), m.extension(1), m.extension(METHOD_WORDS));
     let kind = bytecode::Receiver::from_code(first.op).expect("verified code has known receivers");
-    let detail = second.wide_u32();
-    let (symbol, names): (_, &[Box<str>]) = if second.flags == 0 {
+    let detail = name.wide_u32();
+    let (symbol, names): (_, &[Box<str>]) = if name.flags == 0 {
         (Symbol(detail), &[])
     } else {
         let proto = m.proto();
         let site = proto.sites[detail as usize];
         (site.symbol, &proto.names[site.names as usize])
     };
-    let steps = m.words(3, first.flags as usize);
+    let steps = m.words(1 + METHOD_WORDS, first.flags as usize);
     let places = if first.b == 0 { 0 } else { Operands::of(m, None, 0).length() };
     MethodCall { word, root: first.a, kind, steps, symbol, names, places }
 }
@@ -161,6 +161,7 @@ fn go(m: &mut Machine<'_>, call: &MethodCall<'_>, found: &Found, made: bool) -> 
         Ok(method) => method,
         Err(error) => return fail(m, call, error),
     };
+    remember(m, found.get(), &method);
     match method {
         Callee::Native { native, inside } => {
             let given = call.given(1);
@@ -224,6 +225,36 @@ fn go(m: &mut Machine<'_>, call: &MethodCall<'_>, found: &Found, made: bool) -> 
     }
 }
 
+/// Remembers the method of the receiver's own class, for the loop. As with fields, one of several.
+fn remember(m: &Machine<'_>, receiver: &Owned, method: &Callee) {
+    let (word, receiver) = (&m.words(2, 1)[0], receiver.as_raw());
+    if !receiver.is_heap() || (!word.is_vacant() && m.fuel & 15 != 0) {
+        return;
+    }
+    // SAFETY: it is a live object.
+    let class = unsafe { rc::class_of(receiver) };
+    let known = match *method {
+        Callee::Native { native, inside: None } if has_fixed_methods(class) => {
+            KnownMethod::native(native)
+        }
+        Callee::Script { function, enters: false, .. } if class >= class::FIRST => {
+            // SAFETY: functions of types are immortal, and so is their code.
+            let proto = unsafe { &*proto_of_closure(function) };
+            debug_assert!(proto.function.same(function), "functions of types capture nothing");
+            KnownMethod::script(proto)
+        }
+        _ => return,
+    };
+    word.remember_method(class, known);
+}
+
+/// All objects of this class have the same methods, for good. (Channels and threads have those of
+/// their tag.)
+fn has_fixed_methods(class: u16) -> bool {
+    let tag = u64::from(class);
+    class >= class::FIRST || !matches!(tag, tag::TYPE | tag::RECORD | tag::HANDLE)
+}
+
 /// Lets go of a receiver's root that is read for the last time: the callee has what it needs.
 fn drop_dying_root(m: &mut Machine<'_>, call: &MethodCall<'_>) {
     if call.word.flags & KILL_B != 0 && !handler_reads(m, call.root) {
@@ -241,7 +272,7 @@ impl<'a> MethodCall<'a> {
             hidden: 1 - skip,
             names: self.names,
             spread: self.word.flags & SPREAD != 0,
-            length: 3 + self.steps.len() + self.places,
+            length: 1 + METHOD_WORDS + self.steps.len() + self.places,
         }
     }
 }
@@ -402,7 +433,7 @@ fn receiver_for(
         return Ok(Receiver::Place(places::reach_receiver(m, receiver)?, last));
     }
     // What a function that the native calls may change is not found a second time.
-    let fields = call.steps.iter().any(|step| step.op != STEP_INDEX);
+    let fields = call.steps.iter().any(|step| step.get().op != STEP_INDEX);
     let in_cell = enters || (fields && Heap::has_cells());
     Ok(match (found, last) {
         _ if made || in_cell => Receiver::Kept(found.get(), last),

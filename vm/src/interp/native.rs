@@ -7,7 +7,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
-use lisle_compiler::bytecode::MAX_PLACES;
+use lisle_compiler::bytecode::{MAX_PLACES, METHOD_WORDS};
 
 use super::machine::{Exit, Machine, Step};
 use super::run::callback;
@@ -273,7 +273,7 @@ fn finish(m: &mut Machine<'_>, receiver: Receiver, value: Owned) -> Step {
     m.next(match word.op {
         code::CallWith => 2,
         // Natives get no places.
-        code::CallMethod => 3 + m.extension(1).flags as usize,
+        code::CallMethod => 1 + METHOD_WORDS + m.extension(1).flags as usize,
         _ => 1,
     })
 }

@@ -141,7 +141,7 @@ fn operator_of(op: Op) -> Option<Operator> {
         Op::Mul | Op::MulImm | Op::MulConst => Operator::Mul,
         Op::Div | Op::DivConst => Operator::Div,
         Op::FloorDiv | Op::FloorDivImm => Operator::FloorDiv,
-        Op::Rem | Op::RemImm => Operator::Mod,
+        Op::Rem | Op::RemImm | Op::RemConst => Operator::Mod,
         Op::Pow => Operator::Pow,
         Op::Neg => Operator::Neg,
         Op::GetIndex => Operator::Index,

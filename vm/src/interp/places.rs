@@ -29,18 +29,18 @@
 #![expect(unsafe_code, reason = "values are moved between places and registers by address")]
 
 use lisle_compiler::bytecode::{
-    self, MAX_PLACES,
+    self, MAX_PLACES, METHOD_WORDS,
     op::{KILL_B, READ_ROOT},
 };
 
-use super::access::{raw_step, walk, walk_mut};
+use super::access::{plain_step, raw_step, walk, walk_mut};
 use super::call::{
     Given, bind_arguments, check_count, drop_arguments, enter, make_room, reserve, safepoint,
 };
 use super::machine::{Exit, Machine, Step};
 use super::{code, proto_of_closure};
 use crate::{
-    link::{Proto, SLOT, Word},
+    link::{CodeWord, Proto, SLOT},
     rc::Heap,
     thread::{Handed, InUse, Then, caller},
     value::{self, Kind, Owned, Raw, View, cell_access, error},
@@ -51,7 +51,7 @@ use crate::{
 pub(super) struct Operand<'a> {
     pub(super) kind: bytecode::Receiver,
     pub(super) root: u16,
-    pub(super) steps: &'a [Word],
+    pub(super) steps: &'a [CodeWord],
     /// Which parameter gets it.
     pub(super) param: usize,
     /// The value is what a cell at the end of the path stands for.
@@ -66,7 +66,7 @@ pub(super) struct Operands<'a> {
     /// The parameters before the first argument.
     pub(super) hidden: usize,
     /// The words of the others.
-    words: &'a [Word],
+    words: &'a [CodeWord],
 }
 
 impl<'a> Operands<'a> {
@@ -74,7 +74,10 @@ impl<'a> Operands<'a> {
     pub(super) fn of(m: &Machine<'a>, receiver: Option<Operand<'a>>, hidden: usize) -> Self {
         let (start, count) = match m.word().op {
             code::CallPlaces => (3, m.extension(2).b),
-            _ => (3 + usize::from(m.extension(1).flags), m.extension(1).b),
+            _ => {
+                let receiver = m.extension(1);
+                (1 + METHOD_WORDS + usize::from(receiver.flags), receiver.b)
+            }
         };
         let mut length = 0;
         for _ in 0..count {
@@ -88,6 +91,7 @@ impl<'a> Operands<'a> {
         let mut words = self.words;
         let arguments = std::iter::from_fn(move || {
             let (root, rest) = words.split_first()?;
+            let root = root.get();
             let (steps, rest) = rest.split_at(usize::from(root.flags));
             words = rest;
             let kind =
@@ -178,7 +182,8 @@ pub(super) fn call(
             enter(m, callee, given);
             let base = m.save().base;
             let receiver = operands.receiver.map(|receiver| receiver.enters);
-            m.state().handed.push(Handed { base, pc, hidden: operands.hidden, receiver, cells });
+            let hidden = operands.hidden;
+            m.state().handed.push(Handed { base, pc, hidden, receiver, cells, plain: false });
             Ok(())
         }
         Err(error) => {
@@ -351,11 +356,11 @@ fn reach(
         }
     };
     note(place);
-    for &word in &operand.steps[from..] {
-        let raw = raw_step(m, word);
+    for word in &operand.steps[from..] {
         // SAFETY: it starts from a register or the value of a cell of this thread, and each further
         // place is part of what the one before holds alone.
-        place = value::slot_mut(unsafe { &mut *place }, raw.step())?;
+        let container = unsafe { &mut *place };
+        place = value::slot_mut(container, raw_step(m, word, container).step())?;
         note(place);
     }
     Ok(Reached { end: place, cell })
@@ -405,12 +410,12 @@ pub(super) fn last_cell(
 pub(super) fn cell_on_way(
     m: &Machine<'_>,
     root: u16,
-    words: &[Word],
+    words: &[CodeWord],
 ) -> Result<Option<(Owned, usize)>, Owned> {
     if !Heap::has_cells() {
         return Ok(None);
     }
-    let raws: Vec<_> = words.iter().map(|&word| raw_step(m, word)).collect();
+    let raws: Vec<_> = words.iter().map(|word| plain_step(m, word.get())).collect();
     let steps: Vec<_> = raws.iter().map(|raw| raw.step()).collect();
     value::last_cell(m.get(root), &steps)
 }
@@ -420,7 +425,7 @@ pub(super) fn cell_on_way(
 pub(super) fn start(
     m: &mut Machine<'_>,
     root: u16,
-    words: &[Word],
+    words: &[CodeWord],
     flags: u8,
 ) -> Result<(*mut Owned, usize), Owned> {
     match cell_on_way(m, root, words)? {
@@ -515,7 +520,7 @@ pub(super) fn leave(m: &mut Machine<'_>, mask: u32) -> Option<u16> {
 pub(super) fn receiver<'a>(m: &Machine<'a>, enters: bool) -> Operand<'a> {
     let first = m.extension(1);
     let kind = bytecode::Receiver::from_code(first.op).expect("verified code has known receivers");
-    let steps = m.words(3, usize::from(first.flags));
+    let steps = m.words(1 + METHOD_WORDS, usize::from(first.flags));
     Operand { kind, root: first.a, steps, param: 0, enters }
 }
 
@@ -533,10 +538,10 @@ fn walk_back(
         }
         None => (m.reg(operand.root).cast(), 0),
     };
-    for &word in &operand.steps[from..] {
-        let raw = raw_step(m, word);
+    for word in &operand.steps[from..] {
         // SAFETY: as in `reach`.
-        place = value::slot_mut(unsafe { &mut *place }, raw.step()).ok()?;
+        let container = unsafe { &mut *place };
+        place = value::slot_mut(container, raw_step(m, word, container).step()).ok()?;
     }
     Some(place)
 }
@@ -576,7 +581,8 @@ pub(super) fn start_called(m: &mut Machine<'_>, callee: Raw, given: Given<'_>, m
     enter(m, callee, given);
     let base = m.save().base;
     let pc = std::ptr::null();
-    m.state().handed.push(Handed { base, pc, hidden: 0, receiver: None, cells: Vec::new() });
+    let (hidden, receiver, cells) = (0, None, Vec::new());
+    m.state().handed.push(Handed { base, pc, hidden, receiver, cells, plain: false });
     Ok(())
 }
 
@@ -619,7 +625,8 @@ pub(super) fn place_take(m: &mut Machine<'_>) -> Step {
         begin_use(&cell, line)?;
         let (base, pc) = (m.save().base, m.pc);
         let cells = vec![InUse { place: 0, cell, from }];
-        m.state().handed.push(Handed { base, pc, hidden: 0, receiver: None, cells });
+        let (hidden, receiver) = (0, None);
+        m.state().handed.push(Handed { base, pc, hidden, receiver, cells, plain: false });
     }
     m.put_at(m.reg_after(word.a, 1), value);
     m.next(1 + words.len())

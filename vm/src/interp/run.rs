@@ -310,6 +310,12 @@ impl<'a> Machine<'a> {
         Err(Exit::Throw(uncatchable(Kind::Fuel, "the fuel is used up")))
     }
 
+    /// True when the current instruction has begun the call of a native.
+    pub(super) fn is_pending(&mut self) -> bool {
+        let place = self.save();
+        self.state().pending.last().is_some_and(|last| last.place == place)
+    }
+
     /// The native call that the current instruction has begun, if it has.
     pub(super) fn take_pending(&mut self) -> Option<Pending> {
         let place = self.save();

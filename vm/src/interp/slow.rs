@@ -6,29 +6,31 @@ use super::arith::{self, operation};
 use super::machine::{Exit, Machine, Step};
 use super::{
     access, call, code, data, import, iter, method, native, operators, places, records, run,
-    sample, threads, unwind,
+    threads, unwind,
 };
 use crate::{
     link::{HALT, RESUME, START},
     sched::Outcome,
-    thread::Place,
     value::{Owned, ops},
 };
 
 /// Does the current instruction, which the loop could not. Gives an outcome when the slice ends.
 #[cold]
 #[inline(never)]
-pub(super) fn step<const PROFILED: bool>(m: &mut Machine<'_>) -> Option<Outcome> {
-    let from = if PROFILED { m.save() } else { Place::ENDED };
-    let outcome = match operate(m) {
+pub(super) fn step(m: &mut Machine<'_>) -> Option<Outcome> {
+    let step = operate(m);
+    settle(m, step)
+}
+
+/// Takes note of how an instruction ended. Gives an outcome when the slice ends.
+#[inline]
+pub(super) fn settle(m: &mut Machine<'_>, step: Step) -> Option<Outcome> {
+    let outcome = match step {
         Ok(()) => None,
         Err(Exit::Stop(outcome)) => Some(outcome),
         Err(Exit::Throw(value)) => unwind::throw(m, value),
     };
     m.account();
-    if PROFILED && outcome != Some(Outcome::Done) {
-        sample::after(m, from);
-    }
     outcome
 }
 
@@ -70,7 +72,7 @@ fn operate(m: &mut Machine<'_>) -> Step {
         Op::AddImm | Op::SubImm | Op::MulImm | Op::FloorDivImm | Op::RemImm => {
             arith::immediate(m, operation(op))
         }
-        Op::AddConst | Op::SubConst | Op::MulConst | Op::DivConst => {
+        Op::AddConst | Op::SubConst | Op::MulConst | Op::DivConst | Op::RemConst => {
             arith::with_constant(m, operation(op))
         }
         Op::Neg => arith::unary(m, ops::neg),

@@ -118,6 +118,7 @@ fn arms(m: &mut Machine<'_>, count: usize) -> Vec<select::Arm> {
     let words = m.words(1, count);
     let mut arms = Vec::with_capacity(count);
     for (index, word) in words.iter().enumerate() {
+        let word = word.get();
         let kind = Arm::from_code(word.op).expect("verified code has known arms");
         let subject = if kind == Arm::Else { Owned::NIL } else { m.take(word.a) };
         let value = if kind == Arm::Send { m.take(word.b) } else { Owned::NIL };

@@ -41,6 +41,7 @@
 
 #[cfg(test)]
 pub mod check;
+pub(crate) mod class;
 mod copies;
 mod heap;
 mod pool;
@@ -84,6 +85,8 @@ pub(crate) struct Header {
     kind: u8,
     /// [`HOLDS_CELLS`] or 0. Written before the object is shared, by its owner.
     flags: Cell<u8>,
+    /// Which fields and methods it has: see [`class`]. Immutable.
+    class: u16,
 }
 
 /// In the flags of an object that is no longer local: a cell may be reachable from it.
@@ -138,21 +141,17 @@ impl<T> Object<T> {
 
 /// Makes an object with one local reference, which the caller owns.
 pub(crate) fn allocate<T: Body>(body: T) -> Raw {
-    allocate_as(T::TAG, 1, body)
+    // SAFETY: the whole body is written.
+    unsafe { allocate_in_place(|at: *mut T| at.write(body)) }
 }
 
 /// Makes a shared object with one reference, which the caller owns.
-pub(crate) fn allocate_shared<T: Body>(kind: u64, body: T) -> Raw {
+pub(crate) fn allocate_shared<T: Body>(kind: u64, class: u16, body: T) -> Raw {
     debug_assert!(matches!(kind, tag::CHANNEL | tag::THREAD | tag::HANDLE | tag::CELL));
-    let raw = allocate_as(kind, -1, body);
+    // SAFETY: the whole body is written.
+    let raw = unsafe { allocate_with(kind, class, -1, 0, |at: *mut T| at.write(body)) };
     heap::to_vm(size_of::<Object<T>>());
     raw
-}
-
-#[inline]
-fn allocate_as<T: Body>(kind: u64, count: i32, body: T) -> Raw {
-    // SAFETY: the whole body is written.
-    unsafe { allocate_with(kind, count, 0, |at: *mut T| at.write(body)) }
 }
 
 /// Makes an object with one local reference, which the caller owns; `init` writes the body where
@@ -164,18 +163,22 @@ fn allocate_as<T: Body>(kind: u64, count: i32, body: T) -> Raw {
 #[inline]
 pub(crate) unsafe fn allocate_in_place<T: Body>(init: impl FnOnce(*mut T)) -> Raw {
     // SAFETY: the caller's promise.
-    unsafe { allocate_with(T::TAG, 1, 0, init) }
+    unsafe { allocate_with(T::TAG, T::TAG as u16, 1, 0, init) }
 }
 
-/// As [`allocate_in_place`], with so many bytes behind the body.
+/// As [`allocate_in_place`], with a class and so many bytes behind the body.
 ///
 /// # Safety
 /// `init` writes a whole body and what stands behind it, as [`Body::trailing`] says, and does not
 /// panic.
 #[inline]
-pub(crate) unsafe fn allocate_trailing<T: Body>(trailing: usize, init: impl FnOnce(*mut T)) -> Raw {
+pub(crate) unsafe fn allocate_trailing<T: Body>(
+    class: u16,
+    trailing: usize,
+    init: impl FnOnce(*mut T),
+) -> Raw {
     // SAFETY: the caller's promise.
-    unsafe { allocate_with(T::TAG, 1, trailing, init) }
+    unsafe { allocate_with(T::TAG, class, 1, trailing, init) }
 }
 
 /// # Safety
@@ -183,13 +186,15 @@ pub(crate) unsafe fn allocate_trailing<T: Body>(trailing: usize, init: impl FnOn
 #[inline]
 unsafe fn allocate_with<T: Body>(
     kind: u64,
+    class: u16,
     count: i32,
     trailing: usize,
     init: impl FnOnce(*mut T),
 ) -> Raw {
     let layout = Object::<T>::layout(trailing);
     let pointer = pool::allocate(layout).cast::<Object<T>>().as_ptr();
-    let header = Header { count: AtomicI32::new(count), kind: kind as u8, flags: Cell::new(0) };
+    let header =
+        Header { count: AtomicI32::new(count), kind: kind as u8, flags: Cell::new(0), class };
     // SAFETY: fresh memory of the type's size and alignment.
     unsafe { (&raw mut (*pointer).header).write(header) };
     // SAFETY: as above.
@@ -218,6 +223,17 @@ pub(crate) unsafe fn body<'a, T: Body>(raw: Raw) -> &'a T {
 pub(crate) unsafe fn body_mut<'a, T: Body>(raw: Raw) -> &'a mut T {
     // SAFETY: the caller's promise.
     unsafe { &mut (*raw.pointer::<Object<T>>()).body }
+}
+
+/// The class of a live object.
+///
+/// # Safety
+/// `raw` refers to a live object.
+#[inline(always)]
+pub(crate) unsafe fn class_of(raw: Raw) -> u16 {
+    // SAFETY: the caller's promise; headers come first in every object, and this field never
+    // changes.
+    unsafe { (*raw.pointer::<Header>()).class }
 }
 
 /// The count word of a live object.

@@ -248,6 +248,10 @@ impl Handle for MutexHandle {
     fn methods(&self) -> &dyn std::any::Any {
         &METHODS
     }
+
+    fn class(&self) -> u16 {
+        METHODS.class()
+    }
 }
 
 pub(super) fn mutex(call: &mut Call<'_>) -> NativeResult {

@@ -373,6 +373,9 @@ pub(crate) struct Handed {
     pub(crate) receiver: Option<bool>,
     /// The cells that are in use meanwhile.
     pub(crate) cells: Vec<InUse>,
+    /// The instruction says [`PLAIN`](crate::link::PLAIN), so all places are registers: the loop may
+    /// give them back.
+    pub(crate) plain: bool,
 }
 
 /// A cell whose value, or a part of that, a call has as a place.

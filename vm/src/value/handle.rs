@@ -22,6 +22,12 @@ pub(crate) trait Handle: Any + Send + Sync {
         &()
     }
 
+    /// The class of its type, when all values of that have the same methods for good; else the tag
+    /// of handles.
+    fn class(&self) -> u16 {
+        tag::HANDLE as u16
+    }
+
     /// What its field `name` reads as, or the value that reading it throws; `None` when there is no
     /// such field.
     fn field(&self, _name: &str) -> Option<Result<Owned, Owned>> {
