@@ -296,8 +296,8 @@ fn execute<const PROFILED: bool>(m: &mut Machine<'_>) -> Outcome {
             (m.pc, m.base, m.constants, m.fuel) = (pc, base, constants, fuel);
             let from = if PROFILED { m.save() } else { Place::ENDED };
             let outcome = $step;
-            if PROFILED && outcome != Some(Outcome::Done) {
-                sample::after(m, from);
+            if PROFILED {
+                sample::after(m, from, outcome);
                 seen = sample::seen();
             }
             if let Some(outcome) = outcome {
