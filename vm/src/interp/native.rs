@@ -59,6 +59,10 @@ pub(super) fn run(
 ) -> Step {
     let result = with_call(m, receiver, first, count, |call| match then {
         Then::Again | Then::Called(..) => invoke(native, call),
+        Then::Later(go_on) => match call.interruption() {
+            Some(thrown) => Err(thrown),
+            None => go_on(call),
+        },
         // A request that came while the kernel had the thread lands here: what the call gave is
         // dropped.
         Then::Blocked(Blocked::Ended(finish)) => match call.interruption() {
@@ -190,8 +194,14 @@ fn answer(
     native: &NativeDef,
     receiver: Receiver,
     (first, count): (usize, usize),
-    result: NativeResult,
+    mut result: NativeResult,
 ) -> Step<Answer> {
+    while m.fuel > 0
+        && let Ok(Next::Later(go_on)) = result
+    {
+        result = with_call(m, receiver, first, count, go_on);
+        m.account();
+    }
     let place = m.save();
     let native = std::ptr::from_ref(native);
     let pending = |then| {
@@ -209,6 +219,10 @@ fn answer(
         }
         Ok(Next::Yield) => {
             m.state().pending.push(pending(Then::Again));
+            return Err(Exit::Stop(Outcome::Yielded));
+        }
+        Ok(Next::Later(go_on)) => {
+            m.state().pending.push(pending(Then::Later(go_on)));
             return Err(Exit::Stop(Outcome::Yielded));
         }
         Ok(Next::Park) => {

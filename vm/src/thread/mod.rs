@@ -51,7 +51,7 @@ use crate::{
     atomics::{AtomicU8, Ordering},
     interp::Asked,
     model::Model,
-    native::{Finish, NativeDef, Resume, ResumePlaces},
+    native::{Finish, Later, NativeDef, Resume, ResumePlaces},
     rc::Heap,
     sched::{BindError, ParkWord},
     value::{Owned, Raw, Shared, TraceEntry},
@@ -332,6 +332,8 @@ impl Pending {
 pub(crate) enum Then {
     /// It is called again.
     Again,
+    /// It has done a part of its work, and goes on with this.
+    Later(Later),
     /// A blocking closure runs or has run: its `Finish` is called.
     Blocked(Blocked),
     /// A function runs.
@@ -482,7 +484,9 @@ impl ThreadState {
     pub(crate) fn start_args(&self) -> usize {
         match self.pending.last().map(|pending| &pending.then) {
             Some(Then::Called(called)) => called.args,
-            Some(Then::Again | Then::Blocked(_)) | None => self.entry_args as usize,
+            Some(Then::Again | Then::Later(_) | Then::Blocked(_)) | None => {
+                self.entry_args as usize
+            }
         }
     }
 }
