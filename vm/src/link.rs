@@ -21,6 +21,7 @@
 //!   foreign slots it is for.
 //! - `CallConst` with the right number of arguments becomes an operation of the interpreter's own,
 //!   whose operand is a slot behind the constants with the closure and the [`Proto`].
+//! - `CallConst` of a native becomes one, too, whose operand is a slot with its address.
 //! - `JumpBack` to a `RangeLoop` becomes an operation of the interpreter's own.
 //! - `IsType` has in `c` the lowest and in the high byte of `c` the highest tag of its type. That of a
 //!   type that is no kind of value of ours is the type of a handle, and has a row in `handle_types`.
@@ -56,11 +57,11 @@ use lisle_compiler::{
 use crate::{
     atomics::Mutex,
     files::{self, Foreign},
-    interp::{CALL_DIRECT, JUMP_BACK_RANGE, is_uncounted, proto_of_closure},
-    native::Param,
+    interp::{CALL_DIRECT, CALL_NATIVE, JUMP_BACK_RANGE, is_uncounted, proto_of_closure},
+    native::{NativeDef, Param},
     rc::{self, Immortals},
     symbols::Symbol,
-    value::{Closure, Code, Owned, Raw, Shared, TypeInfo, tag},
+    value::{Closure, Code, Owned, Raw, Shared, TypeInfo, View, tag},
     vm::VmShared,
 };
 
@@ -550,6 +551,8 @@ enum Extra {
     Foreign(u64),
     /// A function that is called directly: its closure and its [`Proto`].
     Direct { closure: u64, proto: u64 },
+    /// A native that is called directly: the address of its definition.
+    Native(u64),
 }
 
 impl Linker<'_> {
@@ -577,6 +580,7 @@ impl Linker<'_> {
             Extra::Global(slot) => Raw { tag: tag::ABSENT, bits: slot.into() },
             Extra::Foreign(index) => Raw { tag: tag::ABSENT, bits: FOREIGN | index },
             Extra::Direct { closure, proto } => Raw { tag: closure, bits: proto },
+            Extra::Native(native) => Raw { tag: native, bits: 0 },
         }));
         proto.names = names.into();
         proto.sites = sites.into();
@@ -814,7 +818,18 @@ impl Linker<'_> {
                 let known = Known::new(proto);
                 (callee, known.proto, known.exact)
             }
-            _ => return,
+            _ => {
+                // SAFETY: constants are kept as long as the VM lives.
+                let native = match unsafe { Owned::borrow_raw(&callee) }.view() {
+                    View::Native(native) => native.downcast::<NativeDef>(),
+                    _ => None,
+                };
+                let address = native.map(|native| std::ptr::from_ref(native).expose_provenance());
+                if let Some(index) = address.and_then(|at| self.extra(Extra::Native(at as u64))) {
+                    (word.op, word.b) = (CALL_NATIVE, index);
+                }
+                return;
+            }
         };
         if exact == u32::from(word.c) {
             let direct = Extra::Direct { closure: closure.bits, proto };

@@ -136,6 +136,20 @@ impl ModuleBuilder {
         self.native(signature, doc.into(), |signature, doc| quick(signature, doc, function))
     }
 
+    /// As [`function`](Self::function), for one that makes a float of a float: calls of it cost little
+    /// more than an operator.
+    #[must_use]
+    pub fn float_function(
+        self,
+        signature: &str,
+        doc: impl Into<Cow<'static, str>>,
+        function: fn(f64) -> f64,
+    ) -> Self {
+        self.native(signature, doc.into(), |signature, doc| {
+            Ok(NativeDef { of_float: Some(function), ..quick(signature, doc, function)? })
+        })
+    }
+
     /// Adds a function that may wait in the kernel.
     #[must_use]
     pub fn blocking<P>(

@@ -39,6 +39,12 @@ pub type Cx<'a> = Context<'a, ThreadRef>;
 /// A native written as a plain function.
 pub type NativeFn = fn(&mut Call<'_>) -> NativeResult;
 
+/// A method without its call: gives the result, having used up its arguments, where that takes no
+/// fuel, parks nobody, throws nothing and drops nothing; else `None`, having done nothing at all. It
+/// gets the register of the receiver and those of the arguments, one for each parameter. One that
+/// changes its receiver may do so when nobody else has it.
+pub type Shortcut = fn(&mut Owned, &mut [Owned]) -> Option<Owned>;
+
 /// A native of the host: a closure.
 pub type HostFn = Box<dyn Fn(&mut Call<'_>) -> NativeResult + Send + Sync>;
 
@@ -142,6 +148,8 @@ pub struct MethodDef {
     pub mutating: bool,
     /// Its code.
     pub run: NativeFn,
+    /// The short way to the same, where there is one.
+    pub shortcut: Option<Shortcut>,
 }
 
 /// The methods of a type of handles: a `static` of that type's module.
@@ -206,6 +214,10 @@ pub struct NativeDef {
     pub mutating: bool,
     /// Its code.
     pub run: NativeRun,
+    /// As [`MethodDef::shortcut`].
+    pub(crate) shortcut: Option<Shortcut>,
+    /// The same as its code for a float as the only argument.
+    pub(crate) of_float: Option<fn(f64) -> f64>,
 }
 
 impl NativeDef {
@@ -223,6 +235,8 @@ impl NativeDef {
             doc: doc.into(),
             mutating: false,
             run: NativeRun::Host(run),
+            shortcut: None,
+            of_float: None,
         })
     }
 
@@ -238,7 +252,8 @@ impl NativeDef {
             Err(what) => panic!("`{name}`: {what}"),
         };
         let (label, name, doc) = (name.into(), Cow::Borrowed(name), Cow::Borrowed(doc));
-        Self { name, label, signature, doc, mutating, run: NativeRun::Fn(run) }
+        let (shortcut, of_float) = (None, None);
+        Self { name, label, signature, doc, mutating, run: NativeRun::Fn(run), shortcut, of_float }
     }
 
     /// So many positional arguments are its parameters as they are.
@@ -269,7 +284,8 @@ impl From<&MethodDef> for NativeDef {
     ///
     /// When the row's signature is no signature.
     fn from(row: &MethodDef) -> Self {
-        Self::of_row(row.name, row.signature, row.doc, row.mutating, row.run)
+        let native = Self::of_row(row.name, row.signature, row.doc, row.mutating, row.run);
+        Self { shortcut: row.shortcut, ..native }
     }
 }
 

@@ -100,6 +100,7 @@ pub(crate) const METHODS: &[MethodDef] = &[
         doc: "Sends a value; waits while there is no room or no receiver.",
         mutating: false,
         run: send_method,
+        shortcut: None,
     },
     MethodDef {
         name: "recv",
@@ -107,6 +108,7 @@ pub(crate) const METHODS: &[MethodDef] = &[
         doc: "The next value; waits for one. nil once the channel is closed and empty.",
         mutating: false,
         run: recv_method,
+        shortcut: None,
     },
     MethodDef {
         name: "close",
@@ -114,6 +116,7 @@ pub(crate) const METHODS: &[MethodDef] = &[
         doc: "Closes the channel: no more sends; what is buffered can still be received.",
         mutating: false,
         run: close_method,
+        shortcut: None,
     },
     MethodDef {
         name: "len",
@@ -121,6 +124,7 @@ pub(crate) const METHODS: &[MethodDef] = &[
         doc: "How many values are buffered.",
         mutating: false,
         run: len_method,
+        shortcut: None,
     },
     MethodDef {
         name: "closed",
@@ -128,6 +132,7 @@ pub(crate) const METHODS: &[MethodDef] = &[
         doc: "True when the channel is closed and empty.",
         mutating: false,
         run: closed_method,
+        shortcut: None,
     },
 ];
 

@@ -13,13 +13,13 @@ use crate::value::{Kind, ListObject, Owned, error, position, room};
 
 methods! {
     /// The number of elements.
-    "len" "()" => |call| give(length(this_list(call).len()));
+    "len" "()" => |call| give(length(this_list(call).len())), short len_at_once;
     /// Has it no elements?
     "is_empty" "()" => |call| give(this_list(call).is_empty());
     /// Adds an element at the end.
-    mut "push" "(value)" => push;
+    mut "push" "(value)" => push, short push_at_once;
     /// Takes the last element off and gives it; nil when there is none.
-    mut "pop" "()" => |call| give(this_list_mut(call).pop());
+    mut "pop" "()" => |call| give(this_list_mut(call).pop()), short pop_at_once;
     /// Takes the first element off and gives it; nil when there is none.
     mut "pop_first" "()" => |call| give(this_list_mut(call).pop_first());
     /// Puts an element before the one at a position.
@@ -31,7 +31,7 @@ methods! {
     /// Adds all that `for` would walk at the end.
     mut "extend" "(values)" => extend;
     /// Exchanges two elements.
-    mut "swap" "(i, j)" => swap;
+    mut "swap" "(i, j)" => swap, short swap_at_once;
     /// Takes the elements from position `len` on off.
     mut "truncate" "(len)" => truncate;
     /// The elements from least to greatest, nan last; equal ones keep their order.
@@ -51,7 +51,7 @@ methods! {
     /// The last element, or nil.
     "last" "()" => |call| give(this_list(call).last().cloned());
     /// The element at a position, or `default`.
-    "get" "(index, default = nil)" => get;
+    "get" "(index, default = nil)" => get, short get_at_once;
     /// The elements from `start` up to `end`.
     "slice" "(start, end = nil)" => slice;
     /// The sum of the elements, from `start` on.
@@ -82,6 +82,37 @@ fn push(call: &mut Call<'_>) -> NativeResult {
     let value = call.take(0);
     this_list_mut(call).push(value);
     Next::nil()
+}
+
+fn len_at_once(this: &mut Owned, _: &mut [Owned]) -> Option<Owned> {
+    Some(Owned::int(this.as_list()?.len() as i64))
+}
+
+fn push_at_once(this: &mut Owned, args: &mut [Owned]) -> Option<Owned> {
+    let list = this.own_list_mut().filter(|list| list.has_room())?;
+    list.push(args[0].take());
+    Some(Owned::NIL)
+}
+
+fn pop_at_once(this: &mut Owned, _: &mut [Owned]) -> Option<Owned> {
+    Some(this.own_list_mut()?.pop().unwrap_or(Owned::NIL))
+}
+
+fn swap_at_once(this: &mut Owned, args: &mut [Owned]) -> Option<Owned> {
+    let list = this.own_list_mut()?;
+    let place = |i: &Owned| position(i.as_int()?, list.len());
+    let (i, j) = (place(&args[0])?, place(&args[1])?);
+    list.as_mut_slice().swap(i, j);
+    Some(Owned::NIL)
+}
+
+fn get_at_once(this: &mut Owned, args: &mut [Owned]) -> Option<Owned> {
+    let list = this.as_list()?;
+    match position(args[0].as_int()?, list.len()) {
+        Some(at) if !args[1].as_raw().is_heap() => Some(list[at].clone()),
+        Some(_) => None,
+        None => Some(args[1].take()),
+    }
 }
 
 #[cold]

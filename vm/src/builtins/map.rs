@@ -10,7 +10,7 @@ use crate::value::{Kind, MapObject, Owned, View, cut_literal, error, room};
 
 methods! {
     /// The number of entries.
-    "len" "()" => |call| give(length(this_map(call).len()));
+    "len" "()" => |call| give(length(this_map(call).len())), short len_at_once;
     /// Has it no entries?
     "is_empty" "()" => |call| give(this_map(call).is_empty());
     /// A list of the keys.
@@ -20,7 +20,7 @@ methods! {
     /// A list of pairs `[key, value]`.
     "entries" "()" => |call| listed(call, PAIR, |key, value| cloned((key, value)));
     /// What belongs to a key, or `default`.
-    "get" "(key, default = nil)" => get;
+    "get" "(key, default = nil)" => get, short get_at_once;
     /// Is this a key?
     "contains" "(key)" => contains;
     /// A key to which this value belongs, the first one; nil when there is none.
@@ -72,6 +72,17 @@ fn get(call: &mut Call<'_>) -> NativeResult {
         Some(value) => give(value.clone()),
         None => Ok(Next::Return(call.take(1))),
     }
+}
+
+fn len_at_once(this: &mut Owned, _: &mut [Owned]) -> Option<Owned> {
+    Some(Owned::int(this.as_map()?.len() as i64))
+}
+
+fn get_at_once(this: &mut Owned, args: &mut [Owned]) -> Option<Owned> {
+    if args.iter().any(|arg| arg.as_raw().is_heap()) {
+        return None;
+    }
+    Some(this.as_map()?.get(&args[0]).cloned().unwrap_or_else(|| args[1].take()))
 }
 
 /// The values, to be looked through.

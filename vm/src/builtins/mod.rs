@@ -7,7 +7,10 @@
 /// A table of methods. Row: a line of help, `mut` for those that change their receiver, the name,
 /// the parameters, the code.
 macro_rules! methods {
-    ($($(#[doc = $doc:literal])+ $($change:ident)? $name:literal $signature:literal => $run:expr;)*) => {
+    ($(
+        $(#[doc = $doc:literal])+
+        $($change:ident)? $name:literal $signature:literal => $run:expr $(, short $shortcut:expr)?;
+    )*) => {
         /// The methods.
         pub(crate) const METHODS: &[crate::native::MethodDef] = &[$(crate::native::MethodDef {
             name: $name,
@@ -15,8 +18,11 @@ macro_rules! methods {
             doc: concat!($($doc),+).trim_ascii(),
             mutating: !stringify!($($change)?).is_empty(),
             run: $run,
+            shortcut: methods!(@short $($shortcut)?),
         }),*];
     };
+    (@short) => { None };
+    (@short $shortcut:expr) => { Some($shortcut) };
 }
 
 /// A table of functions. Row: a line of help, the name, the parameters, the code.

@@ -70,6 +70,7 @@ pub(crate) const METHODS: &[MethodDef] = &[
         doc: "Waits for the thread to end; gives its value or throws its error.",
         mutating: false,
         run: join_method,
+        shortcut: None,
     },
     MethodDef {
         name: "cancel",
@@ -77,6 +78,7 @@ pub(crate) const METHODS: &[MethodDef] = &[
         doc: "Asks the thread to stop, and does not wait for it.",
         mutating: false,
         run: cancel_method,
+        shortcut: None,
     },
     MethodDef {
         name: "done",
@@ -84,6 +86,7 @@ pub(crate) const METHODS: &[MethodDef] = &[
         doc: "True when the thread has ended.",
         mutating: false,
         run: done_method,
+        shortcut: None,
     },
     MethodDef {
         name: "name",
@@ -91,8 +94,16 @@ pub(crate) const METHODS: &[MethodDef] = &[
         doc: "Its name.",
         mutating: false,
         run: name_method,
+        shortcut: None,
     },
-    MethodDef { name: "id", signature: "()", doc: "Its number.", mutating: false, run: id_method },
+    MethodDef {
+        name: "id",
+        signature: "()",
+        doc: "Its number.",
+        mutating: false,
+        run: id_method,
+        shortcut: None,
+    },
 ];
 
 /// The thread behind a value, or a `type` error.

@@ -70,6 +70,20 @@ pub(super) fn call_direct(m: &mut Machine<'_>) -> Step {
     call_value(m, closure, Given::plain(word.a, word.c as usize))
 }
 
+/// The interpreter's own form of it, for natives.
+pub(super) fn call_known_native(m: &mut Machine<'_>) -> Step {
+    let word = m.word();
+    let native = known_native(m);
+    call_native(m, native, Receiver::None, Given::plain(word.a, word.c as usize))
+}
+
+/// The native that the instruction calls.
+pub(super) fn known_native<'a>(m: &Machine<'a>) -> &'a NativeDef {
+    let address = m.constant(m.word().b as usize).tag as usize;
+    // SAFETY: the linker put its address there; it is a constant of the VM.
+    unsafe { &*std::ptr::with_exposed_provenance(address) }
+}
+
 /// `CALL_WITH a b n`
 pub(super) fn call_with(m: &mut Machine<'_>) -> Step {
     let (word, ext) = (m.word(), m.extension(1));

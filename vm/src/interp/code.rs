@@ -17,3 +17,6 @@ pub(crate) const JUMP_BACK_RANGE: u8 = Op::ALL.len() as u8;
 /// `CallConst` of a function that takes as many arguments as are given; `b` is the slot behind the
 /// constants with its closure and its `Proto`.
 pub(crate) const CALL_DIRECT: u8 = JUMP_BACK_RANGE + 1;
+
+/// `CallConst` of a native; `b` is the slot behind the constants with its address.
+pub(crate) const CALL_NATIVE: u8 = CALL_DIRECT + 1;

@@ -57,7 +57,7 @@ use std::hint::unreachable_unchecked;
 use std::ptr::with_exposed_provenance;
 use std::sync::atomic::{AtomicI32, Ordering};
 
-pub(crate) use code::{CALL_DIRECT, JUMP_BACK_RANGE};
+pub(crate) use code::{CALL_DIRECT, CALL_NATIVE, JUMP_BACK_RANGE};
 pub(crate) use machine::proto_of;
 pub(crate) use operators::Asked;
 pub(crate) use places::refuse_places;
@@ -792,8 +792,8 @@ fn execute<const PROFILED: bool>(m: &mut Machine<'_>) -> Outcome {
                     outside!(slow::done(m, data::list_append));
                     continue;
                 }
-                code::CallConst => {
-                    outside!(quick::call_const(m));
+                CALL_NATIVE => {
+                    outside!(quick::call_native(m));
                     continue;
                 }
 
@@ -845,6 +845,25 @@ fn execute<const PROFILED: bool>(m: &mut Machine<'_>) -> Outcome {
                                 store(root, Raw::NIL);
                                 let function = (*proto).function.bits;
                                 push_frame!(function, proto, new, 1 + METHOD_WORDS);
+                            }
+                        }
+                        if first.flags == 0
+                            && (*root).tag >= HEAP
+                            && let cache = &*pc.add(2).cast::<CodeWord>()
+                            && let Some(known) = cache.method(rc::class_of(*root))
+                            && let Some(native) = known.as_native()
+                            && let Some(shortcut) = (*native).shortcut
+                            && word.flags & KILL_B == 0
+                            && (*native).takes_exactly(word.c.into())
+                            && (!(*native).mutating || first.op == Receiver::Var as u8)
+                        {
+                            let args: *mut Owned = reg!(word.a).add(LINK / SLOT + 1).cast();
+                            let args = std::slice::from_raw_parts_mut(args, word.c.into());
+                            if let Some(value) = shortcut(&mut *root.cast(), args) {
+                                store(reg!(word.a), value.into_raw());
+                                fuel -= 1;
+                                pc = pc.add(1 + METHOD_WORDS);
+                                continue;
                             }
                         }
                         outside!(quick::call_method(m));
@@ -953,6 +972,7 @@ fn execute<const PROFILED: bool>(m: &mut Machine<'_>) -> Outcome {
                 code::GetFieldOpt => outside::<{ code::GetFieldOpt }>(),
                 code::Slice => outside::<{ code::Slice }>(),
                 code::PathVacant => outside::<{ code::PathVacant }>(),
+                code::CallConst => outside::<{ code::CallConst }>(),
                 code::CallWith => outside::<{ code::CallWith }>(),
                 code::Spawn => outside::<{ code::Spawn }>(),
                 code::GetForeign => outside::<{ code::GetForeign }>(),
@@ -1184,7 +1204,8 @@ pub(crate) fn proto_of_function(value: &Owned) -> Option<&Proto> {
     (value.tag() == FUNCTION).then(|| unsafe { &*proto_of_closure(value.as_raw()) })
 }
 
-/// Counts one more reference where that takes no call: for scalars, local and immortal objects.
+/// Counts one more reference where that takes no call: for all but objects whose numbers are about to
+/// stick.
 #[inline(always)]
 unsafe fn try_retain(value: Raw) -> bool {
     if value.tag < HEAP {
@@ -1197,11 +1218,16 @@ unsafe fn try_retain(value: Raw) -> bool {
         count.store(n + 1, Ordering::Relaxed);
         return true;
     }
+    // Shared, and so far from the sticky numbers that all who are just counting do not lead there.
+    if n < 0 && n > IMMORTAL / 2 {
+        // Relaxed: as in `rc::retain_cold`.
+        count.fetch_sub(1, Ordering::Relaxed);
+        return true;
+    }
     n <= IMMORTAL
 }
 
-/// Gives up a reference where that takes no call: all but the last of a local object, scalars,
-/// immortal objects.
+/// Gives up a reference where that takes no call: all but the last one of an object.
 #[inline(always)]
 unsafe fn try_release(value: Raw) -> bool {
     if value.tag < HEAP {
@@ -1213,6 +1239,10 @@ unsafe fn try_release(value: Raw) -> bool {
     if n > 1 {
         count.store(n - 1, Ordering::Relaxed);
         return true;
+    }
+    // Shared, and not the last one. Release: as in `rc::release_cold`, whose acquire it is for.
+    if n < -1 && n > IMMORTAL {
+        return count.compare_exchange(n, n + 1, Ordering::Release, Ordering::Relaxed).is_ok();
     }
     n <= IMMORTAL
 }

@@ -18,7 +18,7 @@ use crate::{
     sched::Outcome,
     symbols::Symbol,
     thread::Handed,
-    value::{Owned, Raw, RecordObject, View, tag},
+    value::{Owned, Raw, RecordObject, tag},
 };
 
 /// A receiver that its path leads to through lists and records only.
@@ -50,7 +50,7 @@ impl Reached<'_> {
 pub(super) fn call_method(m: &mut Machine<'_>) -> Option<Outcome> {
     if let Some(receiver) = reach(m) {
         if let Some((native, receiver)) = native_of(m, &receiver) {
-            let step = call_native(m, native, receiver, 1);
+            let step = run(m, native, receiver, 1);
             return slow::settle(m, step);
         }
         if let Some(proto) = script_of(m, &receiver)
@@ -100,25 +100,23 @@ fn native_of<'a>(m: &mut Machine<'a>, reached: &Reached<'_>) -> Option<(&'a Nati
     Some((native, receiver))
 }
 
-/// `CALL_CONST a k n`. Gives an outcome when the slice ends.
-pub(super) fn call_const(m: &mut Machine<'_>) -> Option<Outcome> {
-    match native_constant(m) {
-        Some(native) => {
-            let step = call_native(m, native, Receiver::None, 0);
-            slow::settle(m, step)
+/// A call of a native that the instruction names. Gives an outcome when the slice ends.
+pub(super) fn call_native(m: &mut Machine<'_>) -> Option<Outcome> {
+    let (word, native) = (m.word(), call::known_native(m));
+    if let (Some(function), 1) = (native.of_float, word.c) {
+        let argument = m.raw(word.a + LINK as u16);
+        if argument.tag == tag::FLOAT {
+            m.put(word.a, Owned::float(function(argument.as_f64())));
+            m.fuel -= 1;
+            m.pc = m.pc.wrapping_add(1);
+            return None;
         }
-        None => slow::done(m, call::call_const),
     }
-}
-
-/// The native that the instruction names, when its arguments need no binding.
-fn native_constant<'a>(m: &mut Machine<'a>) -> Option<&'a NativeDef> {
-    let word = m.word();
-    let native = match m.constant_value(usize::from(word.b)).view() {
-        View::Native(native) => native.downcast::<NativeDef>()?,
-        _ => return None,
-    };
-    takes(m, native, 0).then_some(native)
+    if takes(m, native, 0) {
+        let step = run(m, native, Receiver::None, 0);
+        return slow::settle(m, step);
+    }
+    slow::step(m)
 }
 
 /// Can the native be called as it is, with its arguments from so many slots behind the link on?
@@ -128,7 +126,7 @@ fn takes(m: &mut Machine<'_>, native: &NativeDef, skip: usize) -> bool {
     native.takes_exactly(count) && end <= m.limit && !m.may_have_begun()
 }
 
-fn call_native(m: &mut Machine<'_>, native: &NativeDef, receiver: Receiver, skip: usize) -> Step {
+fn run(m: &mut Machine<'_>, native: &NativeDef, receiver: Receiver, skip: usize) -> Step {
     let word = m.word();
     let first = m.slot_of(m.reg(word.a + (LINK + skip * SLOT) as u16));
     native::run_new(m, native, receiver, (first, word.c.into()))

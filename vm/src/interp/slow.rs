@@ -52,7 +52,11 @@ pub(super) fn settle(m: &mut Machine<'_>, step: Step) -> Option<Outcome> {
 fn operate(m: &mut Machine<'_>) -> Step {
     let word = m.word();
     let Some(op) = Op::from_code(word.op) else {
-        return if word.op == code::CALL_DIRECT { call::call_direct(m) } else { m.safepoint() };
+        return match word.op {
+            code::CALL_DIRECT => call::call_direct(m),
+            code::CALL_NATIVE => call::call_known_native(m),
+            _ => m.safepoint(),
+        };
     };
     match op {
         Op::Landing => match word.flags {

@@ -18,13 +18,21 @@ struct AtomicHandle {
 
 /// Its methods.
 pub(crate) static METHODS: MethodTable = MethodTable::new(&[
-    MethodDef { name: "get", signature: "()", doc: "The value.", mutating: false, run: get },
+    MethodDef {
+        name: "get",
+        signature: "()",
+        doc: "The value.",
+        mutating: false,
+        run: get,
+        shortcut: Some(get_at_once),
+    },
     MethodDef {
         name: "set",
         signature: "(value)",
         doc: "Sets the value.",
         mutating: false,
         run: set,
+        shortcut: Some(set_at_once),
     },
     MethodDef {
         name: "add",
@@ -32,6 +40,7 @@ pub(crate) static METHODS: MethodTable = MethodTable::new(&[
         doc: "Adds `n`; gives the new value.",
         mutating: false,
         run: add,
+        shortcut: Some(add_at_once),
     },
     MethodDef {
         name: "cas",
@@ -39,6 +48,7 @@ pub(crate) static METHODS: MethodTable = MethodTable::new(&[
         doc: "Sets the value to `new` if it is `old`; true when it did.",
         mutating: false,
         run: cas,
+        shortcut: None,
     },
 ]);
 
@@ -93,6 +103,27 @@ fn add(call: &mut Call<'_>) -> NativeResult {
             Err(now) => old = now,
         }
     }
+}
+
+fn this(handle: &Owned) -> Option<&AtomicI64> {
+    Some(&handle.as_handle::<AtomicHandle>()?.value)
+}
+
+fn get_at_once(this: &mut Owned, _: &mut [Owned]) -> Option<Owned> {
+    Some(Owned::int(self::this(this)?.load(Ordering::SeqCst)))
+}
+
+fn set_at_once(this: &mut Owned, args: &mut [Owned]) -> Option<Owned> {
+    self::this(this)?.store(args[0].as_int()?, Ordering::SeqCst);
+    Some(Owned::NIL)
+}
+
+/// What does not fit is refused by the long way.
+fn add_at_once(this: &mut Owned, args: &mut [Owned]) -> Option<Owned> {
+    let (value, n) = (self::this(this)?, args[0].as_int()?);
+    let add = |old: i64| old.checked_add(n);
+    let old = value.fetch_update(Ordering::SeqCst, Ordering::Relaxed, add).ok()?;
+    Some(Owned::int(old + n))
 }
 
 fn cas(call: &mut Call<'_>) -> NativeResult {

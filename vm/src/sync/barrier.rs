@@ -78,6 +78,7 @@ pub(crate) static METHODS: MethodTable = MethodTable::new(&[MethodDef {
     doc: "Waits until as many threads wait as the barrier is for; then all go on.",
     mutating: false,
     run: wait,
+    shortcut: None,
 }]);
 
 impl Handle for BarrierHandle {

@@ -263,13 +263,21 @@ fn lost(by: &ThreadRef) -> Box<str> {
 
 /// Its methods.
 pub(crate) static METHODS: MethodTable = MethodTable::new(&[
-    MethodDef { name: "get", signature: "()", doc: "The value.", mutating: false, run: get },
+    MethodDef {
+        name: "get",
+        signature: "()",
+        doc: "The value.",
+        mutating: false,
+        run: get,
+        shortcut: None,
+    },
     MethodDef {
         name: "set",
         signature: "(value)",
         doc: "Sets the value.",
         mutating: false,
         run: set,
+        shortcut: None,
     },
     MethodDef {
         name: "update",
@@ -277,6 +285,7 @@ pub(crate) static METHODS: MethodTable = MethodTable::new(&[
         doc: "Sets the value to what `f` makes of it, and gives that; unchanged if `f` throws.",
         mutating: false,
         run: update,
+        shortcut: None,
     },
     MethodDef {
         name: "with",
@@ -284,6 +293,7 @@ pub(crate) static METHODS: MethodTable = MethodTable::new(&[
         doc: "Calls `f` with the value, which a parameter `mut` changes in place, also if `f` throws.",
         mutating: false,
         run: with,
+        shortcut: None,
     },
 ]);
 

@@ -117,6 +117,7 @@ pub(crate) static METHODS: MethodTable = MethodTable::new(&[MethodDef {
     doc: "What the function gave; runs it if nobody has.",
     mutating: false,
     run: get,
+    shortcut: None,
 }]);
 
 impl Handle for OnceHandle {

@@ -96,6 +96,7 @@ pub(crate) static METHODS: MethodTable = MethodTable::new(&[
         doc: "Takes a permit; waits for one.",
         mutating: false,
         run: acquire,
+        shortcut: None,
     },
     MethodDef {
         name: "release",
@@ -103,6 +104,7 @@ pub(crate) static METHODS: MethodTable = MethodTable::new(&[
         doc: "Gives a permit back.",
         mutating: false,
         run: release,
+        shortcut: None,
     },
     MethodDef {
         name: "with",
@@ -110,6 +112,7 @@ pub(crate) static METHODS: MethodTable = MethodTable::new(&[
         doc: "Calls `f` with a permit taken; gives what it gives.",
         mutating: false,
         run: with,
+        shortcut: None,
     },
 ]);
 

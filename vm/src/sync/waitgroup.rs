@@ -108,6 +108,7 @@ pub(crate) static METHODS: MethodTable = MethodTable::new(&[
         doc: "Adds `n` to the count.",
         mutating: false,
         run: add,
+        shortcut: None,
     },
     MethodDef {
         name: "done",
@@ -115,6 +116,7 @@ pub(crate) static METHODS: MethodTable = MethodTable::new(&[
         doc: "Takes one from the count; at zero all waiting threads go on.",
         mutating: false,
         run: done,
+        shortcut: None,
     },
     MethodDef {
         name: "wait",
@@ -122,6 +124,7 @@ pub(crate) static METHODS: MethodTable = MethodTable::new(&[
         doc: "Waits until the count is zero.",
         mutating: false,
         run: wait,
+        shortcut: None,
     },
 ]);
 

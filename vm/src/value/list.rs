@@ -67,6 +67,12 @@ impl ListObject {
         self.len += 1;
     }
 
+    /// There is room for one more element.
+    #[inline(always)]
+    pub(crate) fn has_room(&self) -> bool {
+        self.len < self.capacity
+    }
+
     /// Takes the last element off.
     #[inline]
     pub(crate) fn pop(&mut self) -> Option<Owned> {

@@ -337,6 +337,15 @@ impl Owned {
         (self.0.tag == tag::LIST).then(|| unsafe { self.unique_body() })
     }
 
+    /// The list for writing, where nobody else has it.
+    #[inline]
+    pub(crate) fn own_list_mut(&mut self) -> Option<&mut ListObject> {
+        // SAFETY: only objects are counted.
+        let own = self.0.tag == tag::LIST && unsafe { rc::is_unique(self.0) };
+        // SAFETY: it has the tag of the type asked for, and this is its only reference.
+        own.then(|| unsafe { rc::body_mut(self.0) })
+    }
+
     /// The map for writing: copied first when someone else has it too.
     #[inline]
     pub(crate) fn map_mut(&mut self) -> Option<&mut MapObject> {
