@@ -50,11 +50,12 @@ use std::ops::Deref;
 
 pub use lisle_stdlib::FileLoader;
 pub use lisle_vm::{
-    Args, Arguments, BlockingFunction, BlockingMethod, Bytes, Checked, Color, Context, Entries,
-    Entry, Error, ErrorKind, Frame, FromArgument, FromValue, Guard, HostFunction, HostMethod,
-    HostObject, HostType, Interest, Interrupt, IntoValue, Library, Loader, Local, Model, Module,
-    ModuleBuilder, Object, Place, Poller, Reply, Section, Session, Stdin, Stream, UnknownModel,
-    Value, ValueRef, Waited, Watched, diagnostic_codes, is_incomplete, reason,
+    Args, Arguments, BlockingFunction, BlockingMethod, Bytes, Checked, Color, Context, Copies,
+    Entries, Entry, Error, ErrorKind, Frame, FromArgument, FromValue, Guard, HostFunction,
+    HostMethod, HostObject, HostType, Interest, Interrupt, IntoValue, Library, Loader, Local,
+    Model, Module, ModuleBuilder, Object, Place, Poller, Profile, Reply, Section, Session, Stack,
+    Stdin, Stream, UnknownModel, Value, ValueRef, Waited, Watched, diagnostic_codes, is_incomplete,
+    reason,
 };
 
 /// A virtual machine with the standard library in it. All it does is [`lisle_vm::Vm`]'s.

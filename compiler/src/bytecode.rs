@@ -7,12 +7,13 @@ pub mod verify;
 
 pub(crate) mod assemble;
 pub(crate) mod liveness;
+pub(crate) mod peephole;
 mod unit;
 
 pub(crate) use unit::places_of;
 
 pub use op::{Op, Operand};
 pub use unit::{
-    Arm, Constant, Function, Global, GlobalKind, Handler, LiveMap, MAX_PLACES, Parameter, Receiver,
-    Step, TypeBody, TypeDecl, TypeFunction, Unit, VariantDecl, Word,
+    Arm, Constant, Function, Global, GlobalKind, Handler, LiveMap, MAX_PLACES, METHOD_WORDS,
+    Parameter, Receiver, Step, TypeBody, TypeDecl, TypeFunction, Unit, VariantDecl, Word,
 };

@@ -36,8 +36,7 @@ mod walk;
 use std::collections::{BTreeMap, HashMap};
 
 use crate::ast;
-use crate::bytecode::liveness;
-use crate::bytecode::{Function, Global, TypeDecl, Unit, assemble};
+use crate::bytecode::{Function, Global, TypeDecl, Unit, assemble, liveness, peephole};
 use crate::diagnostics::{Code, Diagnostic, review};
 use crate::lint;
 use crate::parse::Doubt;
@@ -217,8 +216,8 @@ impl<'a> Codegen<'a> {
             self.functions[index as usize] = Some(Function::empty());
             return captures;
         }
-        let (draft, finished) = func.finish(&self.captures);
-        let owned = liveness::own(&draft);
+        let (mut draft, finished) = func.finish(&self.captures);
+        let owned = peephole::join_moves(liveness::own(&mut draft), draft.captures);
         let registers = draft.registers;
         let regions = draft.regions;
         self.captures[index as usize] = finished.captures;

@@ -92,7 +92,7 @@ fn appending_in_a_loop_kills_the_old_value() {
 fn last_use_moves() {
     let text = "fn f(a) { let b = a\nlet c = [b]\nc }\n";
     let ops = operations(&listing(text), "f");
-    assert_eq!(ops, ["mov", "mov", "new_list", "ret"]);
+    assert_eq!(ops, ["mov", "new_list", "ret"]);
 }
 
 #[test]

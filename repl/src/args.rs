@@ -38,6 +38,11 @@ struct Cli {
     #[arg(long, default_value_t, value_parser = model())]
     model: Model,
 
+    /// Draw what the program's threads spend their time on as a flame graph, and say which large
+    /// values were copied
+    #[arg(long, value_name = "FILE.svg")]
+    profile: Option<PathBuf>,
+
     /// The program (`-` for standard input), and its arguments
     #[arg(value_name = "FILE] [ARGS", trailing_var_arg = true, allow_hyphen_values = true)]
     rest: Vec<OsString>,
@@ -73,6 +78,8 @@ pub(crate) struct Invocation {
     pub(crate) lwps: Option<NonZeroUsize>,
     /// How user threads are mapped to LWPs.
     pub(crate) model: Model,
+    /// Where to draw what the program spends its time on.
+    pub(crate) profile: Option<PathBuf>,
 }
 
 /// Where the program comes from.
@@ -102,13 +109,13 @@ pub(crate) fn parse() -> Invocation {
 }
 
 fn interpret(cli: Cli) -> Result<Invocation, clap::Error> {
-    let (lwps, model) = (cli.lwps, cli.model);
+    let (lwps, model, profile) = (cli.lwps, cli.model, cli.profile);
     if model == Model::NToOne && lwps.is_some_and(|lwps| lwps.get() != 1) {
         return Err(usage("in the model n:1 one kernel thread runs scripts: leave out `--lwps`"));
     }
     if let Some(Command::Check { files, deny_warnings }) = cli.command {
         let what = What::Check { files, deny_warnings };
-        return Ok(Invocation { what, args: Vec::new(), lwps, model });
+        return Ok(Invocation { what, args: Vec::new(), lwps, model, profile });
     }
     let mut rest = cli.rest.into_iter().peekable();
     let what = if let Some(code) = cli.code {
@@ -133,7 +140,7 @@ fn interpret(cli: Cli) -> Result<Invocation, clap::Error> {
             })
         })
         .collect::<Result<_, _>>()?;
-    Ok(Invocation { what, args, lwps, model })
+    Ok(Invocation { what, args, lwps, model, profile })
 }
 
 fn lwps(text: &str) -> Result<NonZeroUsize, &'static str> {
@@ -195,6 +202,14 @@ mod tests {
         }
         assert_eq!(read(&["--model", "n:1", "--lwps", "1"]).unwrap().model, Model::NToOne);
         assert_eq!(read(&["--model", "1:1", "--lwps", "4"]).unwrap().model, Model::OneToOne);
+    }
+
+    #[test]
+    fn a_profile_has_a_file() {
+        let found = read(&["--profile", "a.svg", "b.lisle", "--profile"]).unwrap();
+        assert_eq!(found.profile.as_deref(), Some("a.svg".as_ref()));
+        assert_eq!(found.args, ["--profile"]);
+        assert_eq!(read(&["--profile"]).unwrap_err().exit_code(), 2);
     }
 
     #[test]

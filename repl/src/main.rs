@@ -5,6 +5,7 @@
 //! | [`args`] | what the command line says |
 //! | [`check`] | what is wrong with programs, without running them |
 //! | [`run`] | a program, from its bytes to an exit status |
+//! | [`profile`] | what a program spends its time on, drawn |
 //! | [`prompt`] | the conversation: read, evaluate, print |
 //! | [`edit`] | line editing and history, the only file that knows `rustyline` |
 //! | [`output`] | the process's output streams, and what a closed pipe means |
@@ -21,6 +22,7 @@ mod args;
 mod check;
 mod edit;
 mod output;
+mod profile;
 mod prompt;
 mod run;
 

@@ -37,6 +37,9 @@ a later line may define or replace what an earlier function calls.
 
 /// Talks until the person leaves; gives the exit status.
 pub(crate) fn talk(invocation: &Invocation) -> i32 {
+    if invocation.profile.is_some() {
+        return run::refuse("`--profile` takes a program to run");
+    }
     // The session is the only handle on the VM: what waits for ever while it waits is a deadlock.
     let session = match run::builder(invocation).build() {
         Ok(vm) => vm.session(),

@@ -8,7 +8,7 @@ use std::{
 
 use lisle::{Color, Error, Vm, VmBuilder};
 
-use crate::{args::Invocation, output};
+use crate::{args::Invocation, output, profile::Drawing};
 
 /// The command line or the program's text is wrong.
 pub(crate) const MISUSE: i32 = 2;
@@ -35,9 +35,20 @@ pub(crate) fn stdin(invocation: &Invocation) -> i32 {
 
 /// Runs a program that is called `name` in messages.
 pub(crate) fn text(name: &str, source: &[u8], invocation: &Invocation) -> i32 {
+    let drawing = invocation.profile.as_deref().map(|path| Drawing::create(path, name)).transpose();
+    let drawing = match drawing {
+        Ok(drawing) => drawing,
+        Err(message) => return refuse(&message),
+    };
     match builder(invocation).build() {
         Ok(vm) => {
-            let status = vm.run(name, source);
+            if let Some(drawing) = &drawing {
+                drawing.draw_on_interrupt(&vm);
+            }
+            let mut status = vm.run(name, source);
+            if let Some(drawing) = drawing {
+                status = drawing.finish(&vm, status);
+            }
             // The process ends now, and with it whatever is still stuck in the kernel: joining
             // the kernel threads could wait for that.
             std::mem::forget(vm);
@@ -57,6 +68,9 @@ pub(crate) fn builder(invocation: &Invocation) -> VmBuilder {
         .args(&invocation.args);
     if let Some(lwps) = invocation.lwps {
         builder = builder.lwps(lwps.get());
+    }
+    if invocation.profile.is_some() {
+        builder = builder.profile();
     }
     builder
 }

@@ -29,7 +29,7 @@ const PRELUDE: &str = include_str!("prelude.lisle");
 /// Gives a VM the standard library, and scripts the files that they import.
 #[must_use]
 pub fn install<V: From<Vm>>(builder: VmBuilder<V>) -> VmBuilder<V> {
-    let builder = builder.methods(PRELUDE).loader(FileLoader);
+    let builder = builder.late_methods(PRELUDE).loader(FileLoader);
     modules().into_iter().fold(builder, VmBuilder::module)
 }
 
@@ -43,7 +43,7 @@ fn modules() -> Vec<ModuleBuilder> {
         process::module(),
         builtin::runtime(),
         builtin::sync(),
-        builtin::thread().script(include_str!("thread.lisle")),
+        builtin::thread().late_script(include_str!("thread.lisle")),
         time::module(),
     ]
 }

@@ -28,7 +28,7 @@ pub(crate) fn module() -> ModuleBuilder {
              this process has, nil to remove one.",
             options::spawn,
         )
-        .script(include_str!("process.lisle"))
+        .late_script(include_str!("process.lisle"))
         .object::<Child>("A program that was started.")
         .object::<Reader>("What a process writes.")
         .object::<Writer>("What a process reads.")

@@ -300,6 +300,8 @@ pub enum Spot {
     ChannelOrder,
     /// An unlocker whose waiter was claimed by someone else tries the next.
     MutexRetry,
+    /// A waiter that was woken and has come is not waited for any more.
+    MutexCame,
     /// A releaser whose waiter was claimed by someone else tries the next.
     SemaphoreRetry,
     /// A runner that failed hands the run to the next waiter that is still there.

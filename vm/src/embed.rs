@@ -32,6 +32,7 @@ mod builder;
 mod check;
 mod help;
 mod host;
+mod late;
 mod library;
 mod load;
 mod session;
@@ -48,6 +49,7 @@ pub use session::{Interrupt, Session, is_incomplete};
 use crate::{
     convert::{Arguments, FromValue, Value},
     error::{Color, Error, ErrorKind},
+    profile::{Profile, Profiler},
 };
 use host::Host;
 use session::Names;
@@ -146,7 +148,8 @@ impl Vm {
 
     /// All that is built in, with the lines that [`help`](Self::help) shows.
     pub fn library(&self) -> Library {
-        library::library(self.host.shared(), self.host.docs())
+        self.host.need_all();
+        library::library(self.host.shared(), &self.host.docs())
     }
 
     /// Asks all threads to stop, without waiting for them.
@@ -163,6 +166,12 @@ impl Vm {
     /// Writes the report of an error to the VM's standard error.
     pub fn report(&self, error: &Error) {
         self.host.report(error);
+    }
+
+    /// What the VM's threads have spent their time on so far; empty unless it was
+    /// [asked for](VmBuilder::profile).
+    pub fn profile(&self) -> Profile {
+        self.host.shared().profiler.get().map(Profiler::profile).unwrap_or_default()
     }
 
     /// Bytes that the values of all scripts take, but for up to 16 KiB of each thread.

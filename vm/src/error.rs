@@ -173,13 +173,22 @@ impl fmt::Debug for Place {
     }
 }
 
-/// A call that was going on when an error was thrown.
+/// A call that was going on when an error was thrown, or a sample taken.
 #[derive(Clone, Debug)]
 pub struct Frame {
     /// The name of the function.
     pub function: String,
     /// Where in it; `None` in code that is built in.
     pub place: Option<Place>,
+}
+
+impl Frame {
+    /// A call of the function that stands at `span`.
+    pub(crate) fn new(function: &str, source: &Source, span: Span) -> Self {
+        let built_in = source.name().starts_with(PRELUDE);
+        let place = (!built_in).then(|| Place::new(source.clone(), span));
+        Self { function: function.to_owned(), place }
+    }
 }
 
 /// Something that went wrong in a script, with its text, or in the host.
@@ -400,18 +409,9 @@ impl Error {
     }
 
     fn set_trace(&mut self, trace: &[TraceEntry]) {
-        let built_in = |entry: &TraceEntry| entry.source.name().starts_with(PRELUDE);
-        self.0.place = trace
-            .iter()
-            .find(|entry| !built_in(entry))
-            .map(|entry| Place::new(entry.source.clone(), entry.span));
-        self.0.trace = trace
-            .iter()
-            .map(|entry| Frame {
-                function: entry.function.to_string(),
-                place: (!built_in(entry)).then(|| Place::new(entry.source.clone(), entry.span)),
-            })
-            .collect();
+        let frame = |entry: &TraceEntry| Frame::new(&entry.function, &entry.source, entry.span);
+        self.0.trace = trace.iter().map(frame).collect();
+        self.0.place = self.0.trace.iter().find_map(|frame| frame.place.clone());
     }
 
     fn title(&self) -> String {

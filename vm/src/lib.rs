@@ -23,6 +23,7 @@ mod models;
 mod module;
 mod native;
 mod output;
+mod profile;
 mod rc;
 mod sched;
 mod scope;
@@ -49,5 +50,6 @@ pub use model::{Model, UnknownModel};
 pub use module::{
     Context, HostObject, HostType, ModuleBuilder, Object, Reply, Stdin, Stream, builtin,
 };
+pub use profile::{Copies, Profile, Stack};
 pub use sched::Interest;
 pub use watch::{Poller, Waited, Watched};

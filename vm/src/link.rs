@@ -47,8 +47,8 @@ use std::{
 pub(crate) use lisle_compiler::bytecode::Word;
 use lisle_compiler::{
     bytecode::{
-        Arm, Constant, Function, Global, GlobalKind, Handler, LiveMap, Op, Operand, Step, Unit,
-        effects, op,
+        Arm, Constant, Function, Global, GlobalKind, Handler, LiveMap, METHOD_WORDS, Op, Operand,
+        Unit, effects, op,
     },
     source::{Source, Span},
 };
@@ -64,8 +64,11 @@ use crate::{
     vm::VmShared,
 };
 
+mod code;
 mod types;
 
+pub(crate) use code::{CodeWord, KnownMethod, LinkedStep, PLAIN, STEP_FIELD, STEP_INDEX, step};
+use code::{are_plain_places, borrowed_below, path_below, places, steps};
 use types::LinkedType;
 
 /// Bytes of a register.
@@ -100,8 +103,11 @@ pub(crate) struct Proto {
     pub(crate) constants: *const Raw,
     /// How many bytes of stack it needs from its base on, with the links of its calls.
     pub(crate) frame: usize,
-    /// The number of arguments that need no binding, or [`NEVER_EXACT`].
+    /// The number of arguments that need no binding, when none of them is a place; or
+    /// [`NEVER_EXACT`].
     pub(crate) exact: u32,
+    /// The number of arguments that need no binding, or [`NEVER_EXACT`].
+    pub(crate) arity: u32,
     /// No parameter may be left out, and none takes several arguments.
     pub(crate) plain: bool,
     /// How many of its parameters must be given.
@@ -129,7 +135,7 @@ pub(crate) struct Proto {
     pub(crate) module: *const Module,
     /// The function as a value, when it captures nothing. Immortal.
     pub(crate) function: Raw,
-    words: Box<[Word]>,
+    words: Box<[CodeWord]>,
     /// The header, the constants, the cells.
     table: Box<[Cell]>,
 }
@@ -182,7 +188,7 @@ impl Proto {
 
     /// The instruction at a place.
     pub(crate) fn at(&self, index: u32) -> *const Word {
-        &raw const self.words[index as usize]
+        (&raw const self.words[index as usize]).cast()
     }
 
     /// The constant that names the type of handles that the instruction at `pc` tests for.
@@ -482,6 +488,7 @@ fn outline(function: &Function, module: *const Module) -> Proto {
         frame: (usize::from(function.registers) + 2 * usize::from(op::FRAME)) * SLOT,
         plain,
         exact: if plain && function.places() == 0 { params.len() as u32 } else { NEVER_EXACT },
+        arity: if plain { params.len() as u32 } else { NEVER_EXACT },
         required: function.required() as u32,
         params,
         places: function.places(),
@@ -575,8 +582,8 @@ impl Linker<'_> {
         proto.sites = sites.into();
         proto.handle_types = std::mem::take(&mut self.handle_types).into();
         proto.foreign = self.foreign.into();
-        proto.words = words.into();
-        proto.code = proto.words.as_ptr();
+        proto.words = words.into_iter().map(CodeWord::from).collect();
+        proto.code = proto.words.as_ptr().cast();
         proto.table = constants.into_iter().map(Cell::from).collect();
         proto.constants = proto.table[1..].as_ptr().cast();
         Ok(())
@@ -684,26 +691,36 @@ impl Linker<'_> {
                 if let [_, count, words @ ..] = ext {
                     count.a = word.a;
                     places(words, word.a)?;
+                    let words: &[Word] = words;
+                    if flags == 0 && word.flags & op::SPREAD == 0 && are_plain_places(words) {
+                        word.flags |= PLAIN;
+                    }
                 }
             }
             Op::CallMethod => {
-                let symbol = self.vm.symbols.intern(self.text(Word { a: 0, ..ext[1] }.wide_u32())?);
-                let detail = match ext[1].argument_names() {
+                let name = ext[2];
+                let symbol = self.vm.symbols.intern(self.text(name.wide_u32())?);
+                let detail = match name.argument_names() {
                     Some(index) => {
                         sites.push(CallSite { symbol, names: constant(index.into())?.bits as u32 });
                         sites.len() as u32 - 1
                     }
                     None => symbol.0,
                 };
-                let flags = u8::from(ext[1].argument_names().is_some());
+                let flags = u8::from(name.argument_names().is_some());
                 ext[0].a = scaled(ext[0].a)?;
-                ext[1] = extension(0, flags, word.a, detail);
+                ext[2] = extension(0, flags, word.a, detail);
                 let own = usize::from(ext[0].flags);
-                let (path, handed) = ext[2..].split_at_mut(own);
+                let (path, handed) = ext[METHOD_WORDS..].split_at_mut(own);
                 steps(path, word.a)?;
                 places(handed, word.a)?;
+                if flags == 0 && word.flags & op::SPREAD == 0 && handed.is_empty() {
+                    word.flags |= PLAIN;
+                }
             }
-            Op::GetPath
+            Op::GetField
+            | Op::SetField
+            | Op::GetPath
             | Op::SetPath
             | Op::PathVacant
             | Op::PlaceStart
@@ -735,7 +752,7 @@ impl Linker<'_> {
             }
             Op::CallMethod => {
                 below(ext[0].a)?;
-                let (path, handed) = ext[2..].split_at(usize::from(ext[0].flags));
+                let (path, handed) = ext[METHOD_WORDS..].split_at(usize::from(ext[0].flags));
                 path_below(path, below)?;
                 borrowed_below(handed, below)?;
             }
@@ -838,53 +855,6 @@ fn scaled(register: u16) -> Result<u16, String> {
     register.checked_mul(SLOT as u16).ok_or_else(|| "the function needs too many registers".into())
 }
 
-/// Links the steps of a path; `result` is the result register of the call whose path it is.
-fn steps(words: &mut [Word], result: u16) -> Result<(), String> {
-    for word in words {
-        *word = match word.step() {
-            Step::Index(register) => {
-                Word { op: STEP_INDEX, a: result, b: scaled(register)?, c: 0, ..*word }
-            }
-            Step::Field(_) => {
-                debug_assert_ne!(word.op, STEP_INDEX);
-                Word { a: result, ..*word }
-            }
-        };
-    }
-    Ok(())
-}
-
-/// Links the places among the arguments of a call whose result register is `result`: of each the
-/// root and the path.
-fn places(mut words: &mut [Word], result: u16) -> Result<(), String> {
-    while let Some((root, rest)) = words.split_first_mut() {
-        (root.a, root.b) = (result, scaled(root.b)?);
-        let (path, rest) = rest.split_at_mut(usize::from(root.flags));
-        steps(path, result)?;
-        words = rest;
-    }
-    Ok(())
-}
-
-/// Checks the registers of the indices of a linked path.
-fn path_below<E>(path: &[Word], below: impl Fn(u16) -> Result<(), E>) -> Result<(), E> {
-    path.iter().try_for_each(|word| match step(*word) {
-        LinkedStep::Index(register) => below(register),
-        LinkedStep::Field(_) => Ok(()),
-    })
-}
-
-/// Checks the registers of linked places.
-fn borrowed_below<E>(mut words: &[Word], below: impl Fn(u16) -> Result<(), E>) -> Result<(), E> {
-    while let Some((root, rest)) = words.split_first() {
-        below(root.b)?;
-        let (path, rest) = rest.split_at(usize::from(root.flags));
-        path_below(path, &below)?;
-        words = rest;
-    }
-    Ok(())
-}
-
 /// The lowest and the highest tag of the type that `type(v)` calls `name`.
 fn tags_of_type(name: &str) -> Option<(u64, u64)> {
     let mut tags = (0..tag::END).filter(|&tag| tag != tag::ABSENT && tag::name(tag) == name);
@@ -894,26 +864,4 @@ fn tags_of_type(name: &str) -> Option<(u64, u64)> {
 
 fn extension(op: u8, flags: u8, a: u16, wide: u32) -> Word {
     Word { op, flags, a, b: wide as u16, c: (wide >> 16) as u16 }
-}
-
-/// The `op` of a step that is an index.
-pub(crate) const STEP_INDEX: u8 = 0;
-
-/// A step of a path in linked code.
-#[derive(Clone, Copy)]
-pub(crate) enum LinkedStep {
-    /// The index is in this register, in bytes from the base.
-    Index(u16),
-    /// The key is this constant.
-    Field(u32),
-}
-
-/// Reads a step of a path in linked code.
-#[inline(always)]
-pub(crate) fn step(word: Word) -> LinkedStep {
-    if word.op == STEP_INDEX {
-        LinkedStep::Index(word.b)
-    } else {
-        LinkedStep::Field(word.wide_u32())
-    }
 }

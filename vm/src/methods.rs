@@ -5,7 +5,7 @@
 
 #![expect(unsafe_code, reason = "tables are read without a lock")]
 
-use std::{ptr, sync::Arc};
+use std::{collections::BTreeSet, ptr, sync::Arc};
 
 use crate::{
     atomics::{AtomicPtr, Mutex, Ordering},
@@ -33,6 +33,8 @@ pub(crate) struct Methods {
     /// Everything that `tables` has ever pointed to.
     #[expect(clippy::vec_box, reason = "tables are referred to by address while the list grows")]
     kept: Mutex<Vec<Box<Table>>>,
+    /// Methods of types that are there as soon as a text calls them.
+    announced: Mutex<Vec<(u64, Symbol)>>,
 }
 
 impl Methods {
@@ -41,6 +43,7 @@ impl Methods {
         let methods = Self {
             tables: std::array::from_fn(|_| AtomicPtr::new(ptr::null_mut())),
             kept: Mutex::default(),
+            announced: Mutex::default(),
         };
         for of_type in crate::builtins::TYPES {
             let entries: Vec<_> = of_type
@@ -72,6 +75,11 @@ impl Methods {
         kept.push(table);
     }
 
+    /// Says which methods types will have as soon as a text calls them.
+    pub(crate) fn announce(&self, methods: Vec<(u64, Symbol)>) {
+        self.announced.lock().extend(methods);
+    }
+
     #[inline]
     fn table(&self, tag: u64) -> Option<&Table> {
         // Acquire pairs with the release in `extend`.
@@ -87,9 +95,13 @@ impl Methods {
         self.table(tag)?.get(symbol.0 as usize)?.as_ref()
     }
 
-    /// The symbols of all methods of a type.
-    pub(crate) fn symbols(&self, tag: u64) -> impl Iterator<Item = Symbol> {
+    /// The symbols of all methods of a type, those included that no text has called yet.
+    pub(crate) fn symbols(&self, tag: u64) -> BTreeSet<Symbol> {
         let entries = self.table(tag).into_iter().flatten().enumerate();
-        entries.filter(|(_, method)| method.is_some()).map(|(i, _)| Symbol(i as u32))
+        let present = entries.filter(|(_, method)| method.is_some()).map(|(i, _)| Symbol(i as u32));
+        let announced = self.announced.lock();
+        let later =
+            announced.iter().filter(|&&(of, _)| of == tag::of_type(tag)).map(|&(_, symbol)| symbol);
+        present.chain(later).collect()
     }
 }

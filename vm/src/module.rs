@@ -51,6 +51,7 @@ pub struct ModuleBuilder {
     pub(crate) handles: Vec<HandleDocs>,
     /// Functions written in Lisle.
     pub(crate) script: Option<Cow<'static, str>>,
+    pub(crate) late_script: Option<&'static str>,
 }
 
 /// What there is to say of a type of handles.
@@ -97,6 +98,7 @@ impl ModuleBuilder {
             members: Vec::new(),
             handles: Vec::new(),
             script: None,
+            late_script: None,
         }
     }
 
@@ -176,6 +178,14 @@ impl ModuleBuilder {
     #[must_use]
     pub fn script(mut self, text: impl Into<Cow<'static, str>>) -> Self {
         self.script = Some(text.into());
+        self
+    }
+
+    /// As [`script`](Self::script), but the text is compiled when another one first has the module's
+    /// name in it: what is wrong is found out only then. It has functions and imports and nothing else.
+    #[must_use]
+    pub fn late_script(mut self, text: &'static str) -> Self {
+        self.late_script = Some(text);
         self
     }
 

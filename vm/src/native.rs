@@ -25,10 +25,11 @@ use std::{
 };
 
 use crate::{
+    rc::class,
     sched::{Context, Handoff},
     scope,
     thread::{ThreadRef, ThreadState},
-    value::{Kind, NativeCode, Operator, Owned, Shared, error},
+    value::{Kind, NativeCode, Operator, Owned, Shared, error, tag},
     vm::VmShared,
 };
 
@@ -56,10 +57,9 @@ pub type Later = Box<dyn FnOnce(&mut Call<'_>) -> NativeResult>;
 /// It stays with its thread, so it may hold values.
 pub type Resume = Box<dyn FnOnce(&mut Call<'_>, Result<Owned, Owned>) -> NativeResult>;
 
-/// As [`Resume`], for a [`Next::CallPlaces`]: the last argument has what became of the arguments that
-/// were places, in their order, also when the function has thrown.
-pub type ResumePlaces =
-    Box<dyn FnOnce(&mut Call<'_>, Result<Owned, Owned>, Vec<Owned>) -> NativeResult>;
+/// As [`Resume`], for a [`Next::CallPlace`]: the last argument is what became of the place, also when
+/// the function has thrown.
+pub type ResumePlace = Box<dyn FnOnce(&mut Call<'_>, Result<Owned, Owned>, Owned) -> NativeResult>;
 
 /// The code of a native.
 pub enum NativeRun {
@@ -84,9 +84,9 @@ pub enum Next {
     Block(Handoff, Box<dyn FnOnce() -> Finish + Send>),
     /// Calls a function with arguments and goes on with its outcome.
     Call(Owned, Vec<Owned>, Resume),
-    /// Calls a function with arguments, of which those whose bits are set may go to `mut`
-    /// parameters; one that goes to another parameter comes back as it was.
-    CallPlaces(Owned, Vec<Owned>, u32, ResumePlaces),
+    /// Calls a function with one argument, which may go to a `mut` parameter; from another parameter it
+    /// comes back as it was.
+    CallPlace(Owned, Owned, ResumePlace),
 }
 
 impl Next {
@@ -111,7 +111,7 @@ impl std::fmt::Debug for Next {
             Self::Park => "Park",
             Self::Block(..) => "Block",
             Self::Call(..) => "Call",
-            Self::CallPlaces(..) => "CallPlaces",
+            Self::CallPlace(..) => "CallPlace",
         })
     }
 }
@@ -150,12 +150,13 @@ pub struct MethodTable {
     rows: &'static [MethodDef],
     /// The rows with their signatures read, in the same order; made at the first look.
     ready: OnceLock<Box<[NativeDef]>>,
+    class: OnceLock<u16>,
 }
 
 impl MethodTable {
     /// A table of these rows.
     pub const fn new(rows: &'static [MethodDef]) -> Self {
-        Self { rows, ready: OnceLock::new() }
+        Self { rows, ready: OnceLock::new(), class: OnceLock::new() }
     }
 
     /// The method called `name`.
@@ -171,6 +172,11 @@ impl MethodTable {
 
     fn ready(&self) -> &[NativeDef] {
         self.ready.get_or_init(|| self.rows.iter().map(NativeDef::from).collect())
+    }
+
+    /// The class of the handles that have these methods.
+    pub fn class(&self) -> u16 {
+        *self.class.get_or_init(|| class::take().unwrap_or(tag::HANDLE as u16))
     }
 
     /// The names of all its methods.
@@ -233,6 +239,13 @@ impl NativeDef {
         };
         let (label, name, doc) = (name.into(), Cow::Borrowed(name), Cow::Borrowed(doc));
         Self { name, label, signature, doc, mutating, run: NativeRun::Fn(run) }
+    }
+
+    /// So many positional arguments are its parameters as they are.
+    #[inline]
+    pub(crate) fn takes_exactly(&self, count: usize) -> bool {
+        let params = self.signature.params();
+        params.len() == count && params.last().is_none_or(|param| !param.rest)
     }
 
     /// The same, as a member of a module or a method of a type.

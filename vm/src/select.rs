@@ -9,6 +9,10 @@
 //!
 //! # Protocol
 //!
+//! 0. A select that receives, and does nothing else before it waits, tries the arms that seem to be ready
+//!    one after the other, in random order, each under its channel's own lock. The first that is
+//!    ready is carried out, and that is all: an arm is as likely as the others that are ready, nothing
+//!    was entered, and two selects cannot be in each other's way. Else:
 //! 1. Lock the channels of all arms, each once, in the order of their numbers. Nothing about them
 //!    changes from here on, but that waits in their queues may be ended by others.
 //! 2. Choose among the arms that are ready and carry that one out. When its partner was claimed by
@@ -92,6 +96,27 @@ enum Outcome {
     Nothing,
     SentToClosed,
     Joined(End),
+}
+
+/// Step 0: receives from one of these channels that has something now; the number of the arm stands
+/// beside each.
+pub(crate) fn receive_at_once(
+    waits: &mut Waits<'_, '_>,
+    mut arms: &mut [Option<(usize, &ChannelHandle)>],
+) -> Option<Chosen> {
+    while let Some(last) = arms.len().checked_sub(1) {
+        arms.swap(waits.context.chooser().below(arms.len()), last);
+        let (index, handle) = arms[last]?;
+        let mut after = After::new();
+        let took = handle.channel().try_receive(&mut after);
+        waits.wake(after.finish());
+        match took {
+            Take::Item(item) => return Some((index, item.into_owned())),
+            Take::Closed => return Some((index, Owned::NIL)),
+            Take::Empty => arms = &mut arms[..last],
+        }
+    }
+    None
 }
 
 /// Carries out one arm, or parks.

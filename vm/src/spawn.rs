@@ -24,13 +24,16 @@ use crate::{
     error::reason,
     interp::refuse_places,
     native::Cx,
-    rc::Heap,
+    rc::{Heap, work},
     sched::BindError,
     scope,
     thread::{End, Start, ThreadOptions, ThreadRef},
     value::{Handle, Kind, Owned, Shared, View, error},
     waiting::Waits,
 };
+
+/// What making a thread takes, in units of fuel.
+const SPAWN_WORK: usize = 30;
 
 /// A script's handle of a thread. Handles of one thread are equal, and counted: with the last one
 /// goes the chance to notice a failure.
@@ -94,10 +97,11 @@ pub(crate) fn spawn(
     }
     let scope =
         if options.background { None } else { scope::current(waits.thread, waits.state).cloned() };
-    let options = ThreadOptions { scope, ..options };
+    let options = ThreadOptions { scope, handle: true, ..options };
     let thread = ThreadRef::new(waits.thread.vm(), options, callee, arguments)
         .map_err(|refused| error(Kind::Io, explain(&refused)))?;
-    let handle = ThreadHandle::value(&thread);
+    let handle = Owned::thread(ThreadHandle(thread.clone()));
+    work(SPAWN_WORK);
     start(waits.context, thread);
     Ok(handle)
 }

@@ -31,6 +31,7 @@ use crate::{
     model::Model,
     native::{FunctionDef, NativeDef},
     output::Output,
+    profile::Profiler,
     rc::SharedHeap,
     sched::{Config, Hooks, Scheduler, StartError},
     symbols::Symbols,
@@ -100,6 +101,8 @@ pub struct VmShared {
     pub(crate) reporter: OnceLock<Reporter>,
     /// What host threads wait for: theirs is a deadlock when nothing can run.
     pub(crate) awaited: Mutex<Awaited>,
+    /// Finds out what threads spend their time on, if the host wants to know.
+    pub(crate) profiler: OnceLock<Profiler>,
     life: Life,
     /// Linked code, and the values that live as long as the VM. The last field: everything above
     /// may refer to them.
@@ -179,6 +182,7 @@ impl VmShared {
             scheduler,
             reporter: OnceLock::new(),
             awaited: Mutex::default(),
+            profiler: OnceLock::new(),
             life: Life::default(),
             units: Units::default(),
         });

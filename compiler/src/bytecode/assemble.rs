@@ -74,7 +74,7 @@ pub(crate) fn assemble(owned: Owned, regions: &[Region]) -> Option<Assembled> {
         words.extend_from_slice(&ins.ext);
     }
     let handlers = handlers(&owned, regions, &starts);
-    let live = live_map(&owned, &starts);
+    let live = live_map(owned, &starts);
     Some(Assembled { words, spans, handlers, live })
 }
 

@@ -2,7 +2,7 @@
 //! that calls, constructors and loops touch beyond their operands.
 
 use super::op::{self, FRAME, Op, Operand};
-use super::unit::{Arm, MAX_PLACES, Receiver, Step, Word};
+use super::unit::{Arm, MAX_PLACES, METHOD_WORDS, Receiver, Step, Word};
 
 /// What happens to one register.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -70,7 +70,7 @@ fn places_len(words: &[Word], count: u16) -> Option<usize> {
 pub fn places<'a>(ins: Decoded<'a>) -> impl Iterator<Item = (Word, &'a [Word])> {
     let mut words: &'a [Word] = match ins.op {
         Op::CallPlaces => &ins.ext[2..],
-        Op::CallMethod => &ins.ext[2 + usize::from(ins.ext[0].flags)..],
+        Op::CallMethod => &ins.ext[METHOD_WORDS + usize::from(ins.ext[0].flags)..],
         _ => &[],
     };
     std::iter::from_fn(move || {
@@ -157,7 +157,7 @@ pub fn visit_registers(
             arguments(word.a + FRAME + 1, &mut visit);
             let place = Receiver::from_code(ext[0].op) == Some(Receiver::Var);
             visit(ext[0].a, if place { Access::Place } else { Access::Read });
-            steps(&ext[2..2 + usize::from(ext[0].flags)], &mut visit);
+            steps(&ext[METHOD_WORDS..METHOD_WORDS + usize::from(ext[0].flags)], &mut visit);
         }
         Op::Closure => range(word.c, captures(word.b), &mut visit),
         Op::NewList | Op::Concat => range(word.b, word.c, &mut visit),

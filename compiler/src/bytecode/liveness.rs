@@ -16,9 +16,11 @@
 //! A throw is an edge from every instruction that may throw to its handlers: what a handler reads
 //! stays owned until the last instruction that may go there.
 
+use std::collections::BTreeMap;
+
 use super::effects::{Access, Decoded, is_scalar_result, places, visit_registers};
 use super::op::{KILL_A, KILL_B, KILL_C, Op, Operand};
-use super::unit::{LiveMap, MAX_PLACES, Receiver, Word};
+use super::unit::{LiveMap, METHOD_WORDS, Receiver, Word};
 use crate::source::Span;
 
 /// A place in the code that jumps name.
@@ -78,45 +80,60 @@ pub(crate) struct Owned {
     pub(crate) sets: Vec<Box<[u16]>>,
 }
 
-/// A set of registers.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-struct Set(Vec<u64>);
+/// A set of registers. Most functions have few, so that most sets need no memory of their own.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+struct Set {
+    first: u64,
+    /// The registers from 64 on; empty in functions that have none.
+    more: Vec<u64>,
+}
 
 impl Set {
     fn new(registers: usize) -> Self {
-        Self(vec![0; registers.div_ceil(64)])
+        Self { first: 0, more: vec![0; registers.saturating_sub(1) / 64] }
+    }
+    fn word(&mut self, r: u16) -> &mut u64 {
+        match usize::from(r / 64) {
+            0 => &mut self.first,
+            i => &mut self.more[i - 1],
+        }
     }
     fn has(&self, r: u16) -> bool {
-        self.0[r as usize / 64] >> (r % 64) & 1 != 0
+        let word = match usize::from(r / 64) {
+            0 => self.first,
+            i => self.more[i - 1],
+        };
+        word >> (r % 64) & 1 != 0
     }
     fn add(&mut self, r: u16) {
-        self.0[r as usize / 64] |= 1 << (r % 64);
+        *self.word(r) |= 1 << (r % 64);
     }
     fn remove(&mut self, r: u16) {
-        self.0[r as usize / 64] &= !(1 << (r % 64));
+        *self.word(r) &= !(1 << (r % 64));
     }
     fn join(&mut self, other: &Self) {
-        for (a, b) in self.0.iter_mut().zip(&other.0) {
-            *a |= b;
-        }
+        self.first |= other.first;
+        self.more.iter_mut().zip(&other.more).for_each(|(a, b)| *a |= b);
+    }
+    fn subtract(&mut self, other: &Self) {
+        self.first &= !other.first;
+        self.more.iter_mut().zip(&other.more).for_each(|(a, b)| *a &= !b);
     }
     fn minus(mut self, other: &Self) -> Self {
-        for (a, b) in self.0.iter_mut().zip(&other.0) {
-            *a &= !b;
-        }
+        self.subtract(other);
         self
     }
     fn is_empty(&self) -> bool {
-        self.0.iter().all(|&bits| bits == 0)
+        self.first == 0 && self.more.iter().all(|&bits| bits == 0)
     }
     fn iter(&self) -> impl Iterator<Item = u16> + '_ {
-        self.0.iter().enumerate().flat_map(|(i, &bits)| {
-            let mut bits = bits;
+        let words = std::iter::once(self.first).chain(self.more.iter().copied());
+        words.zip((0..).step_by(64)).flat_map(|(mut bits, start)| {
             std::iter::from_fn(move || {
                 (bits != 0).then(|| {
                     let bit = bits.trailing_zeros();
                     bits &= bits - 1;
-                    (i * 64) as u16 + bit as u16
+                    start + bit as u16
                 })
             })
         })
@@ -133,10 +150,14 @@ struct Block {
     jump: Option<usize>,
     predecessors: u32,
     reachable: bool,
+    /// A block that stands here or further down leads here.
+    is_returned_to: bool,
 }
 
 struct Pass<'a> {
     draft: &'a Draft<'a>,
+    /// The draft's code.
+    code: Vec<Ins>,
     blocks: Vec<Block>,
     /// The block that starts at an instruction.
     block_at: Vec<u32>,
@@ -145,19 +166,20 @@ struct Pass<'a> {
 }
 
 /// Makes ownership explicit. See the module's text.
-pub(crate) fn own(draft: &Draft<'_>) -> Owned {
-    let mut pass = Pass::new(draft);
+pub(crate) fn own(draft: &mut Draft<'_>) -> Owned {
+    let code = std::mem::take(&mut draft.code);
+    let mut pass = Pass::new(draft, code);
     pass.solve();
     let owned = pass.rewrite();
     remove_scalar_drops(owned, draft)
 }
 
 impl<'a> Pass<'a> {
-    fn new(draft: &'a Draft<'a>) -> Self {
-        let n = draft.code.len();
+    fn new(draft: &'a Draft<'a>, code: Vec<Ins>) -> Self {
+        let n = code.len();
         let mut leader = vec![false; n + 1];
         leader[0] = true;
-        for (i, ins) in draft.code.iter().enumerate() {
+        for (i, ins) in code.iter().enumerate() {
             if ins.target.is_some() || ins.op.effects().ends {
                 leader[i + 1] = true;
             }
@@ -177,20 +199,21 @@ impl<'a> Pass<'a> {
                     jump: None,
                     predecessors: 0,
                     reachable: false,
+                    is_returned_to: false,
                 });
             } else if let Some(block) = blocks.last_mut() {
                 block.end = i + 1;
             }
         }
         for (b, block) in blocks.iter_mut().enumerate() {
-            let last = &draft.code[block.end - 1];
+            let last = &code[block.end - 1];
             block.jump = last.target.map(|l| block_at[draft.labels[l.0 as usize]] as usize);
             block.next = (!last.op.effects().ends).then_some(b + 1);
         }
         let mut borrowed = Set::new(draft.registers as usize);
         draft.borrowed.iter().for_each(|&r| borrowed.add(r));
         let live_in = vec![Set::new(draft.registers as usize); blocks.len()];
-        let mut pass = Self { draft, blocks, block_at, live_in, borrowed };
+        let mut pass = Self { draft, code, blocks, block_at, live_in, borrowed };
         pass.mark_reachable();
         pass
     }
@@ -228,7 +251,7 @@ impl<'a> Pass<'a> {
             targets.extend(block.next);
             targets.extend(block.jump);
             let mut seen = None;
-            for ins in &self.draft.code[block.start..block.end] {
+            for ins in &self.code[block.start..block.end] {
                 if ins.op.effects().throws && ins.region != seen {
                     seen = ins.region;
                     targets.extend(self.handlers(ins.region).map(|r| self.label_block(r.handler)));
@@ -236,6 +259,7 @@ impl<'a> Pass<'a> {
             }
             for target in targets {
                 self.blocks[target].predecessors += 1;
+                self.blocks[target].is_returned_to |= target <= b;
                 todo.push(target);
             }
         }
@@ -246,13 +270,16 @@ impl<'a> Pass<'a> {
         if !ins.op.effects().throws {
             return;
         }
-        let places = self.draft.places;
-        (0..MAX_PLACES as u16).filter(|i| places >> i & 1 != 0).for_each(|i| live.add(i));
+        // Parameters are the first registers.
+        live.first |= u64::from(self.draft.places);
         if ins.region.is_some() {
             for region in self.handlers(ins.region) {
-                let mut needs = self.live_in[self.label_block(region.handler)].clone();
-                needs.remove(region.register);
-                live.join(&needs);
+                // The handler writes its register, and so does not need it.
+                let own = live.has(region.register);
+                live.join(&self.live_in[self.label_block(region.handler)]);
+                if !own {
+                    live.remove(region.register);
+                }
             }
         }
     }
@@ -268,8 +295,7 @@ impl<'a> Pass<'a> {
     }
 
     /// Turns the live registers after `ins` into those before it.
-    fn step_back(&self, ins: &Ins, next: &Set, jump: Option<&Set>) -> Set {
-        let mut live = next.clone();
+    fn step_back(&self, ins: &Ins, live: &mut Set, jump: Option<&Set>) {
         self.visit(ins, |r, access| {
             if matches!(access, Access::Write | Access::WriteOnNext) {
                 live.remove(r);
@@ -281,19 +307,21 @@ impl<'a> Pass<'a> {
         if let Some(jump) = jump {
             live.join(jump);
         }
-        self.add_handler_needs(ins, &mut live);
+        self.add_handler_needs(ins, live);
         self.visit(ins, |r, access| {
             if matches!(access, Access::Read | Access::Take | Access::Place) {
                 live.add(r);
             }
         });
-        live.minus(&self.borrowed)
+        live.subtract(&self.borrowed);
     }
 
     fn visit(&self, ins: &Ins, visit: impl FnMut(u16, Access)) {
         visit_registers(ins.decoded(), |f| self.draft.captures[f as usize], visit);
     }
 
+    /// Finds what is live where each block starts. From the last block to the first, so that only a
+    /// change of what is returned to makes another round necessary.
     fn solve(&mut self) {
         let mut changed = true;
         while changed {
@@ -307,27 +335,27 @@ impl<'a> Pass<'a> {
                 let mut live = next;
                 for i in (start..end).rev() {
                     let jump = (i + 1 == end).then_some(&jump);
-                    live = self.step_back(&self.draft.code[i], &live, jump);
+                    self.step_back(&self.code[i], &mut live, jump);
                 }
                 if live != self.live_in[b] {
                     self.live_in[b] = live;
-                    changed = true;
+                    changed |= self.blocks[b].is_returned_to;
                 }
             }
         }
     }
 
     /// Writes the code anew, backwards, with kill flags, moves and drops.
-    fn rewrite(&self) -> Owned {
+    fn rewrite(mut self) -> Owned {
         let mut out = Writer::default();
         let heads = self.head_drops();
         let mut block_start = vec![0; self.blocks.len()];
-        let mut detours: Vec<(Vec<u16>, Label, Ins)> = Vec::new();
+        let mut detours: Vec<(Vec<u16>, Label, Span)> = Vec::new();
         let mut labels = self.draft.labels.clone();
         for b in (0..self.blocks.len()).rev() {
             if self.blocks[b].reachable {
                 self.rewrite_block(b, &mut out, &heads, &mut detours, &mut labels);
-                let first = &self.draft.code[self.blocks[b].start];
+                let first = &self.code[self.blocks[b].start];
                 let (span, region) = (first.span, first.region);
                 out.drops(&heads[b], (span, region), &self.live_in[b]);
             }
@@ -337,37 +365,40 @@ impl<'a> Pass<'a> {
         let mut unread = Set::new(self.draft.registers as usize);
         (0..self.draft.parameters).for_each(|r| unread.add(r));
         let entry = unread.minus(&self.live_in[0]).minus(&self.borrowed);
-        out.drops(&entry, (self.draft.code[0].span, None), &self.live_in[0]);
+        out.drops(&entry, (self.code[0].span, None), &self.live_in[0]);
         out.finish(block_start, &self.block_at, labels, detours)
     }
 
+    /// Takes the extension words out of the code.
     fn rewrite_block(
-        &self,
+        &mut self,
         b: usize,
         out: &mut Writer,
         heads: &[Set],
-        detours: &mut Vec<(Vec<u16>, Label, Ins)>,
+        detours: &mut Vec<(Vec<u16>, Label, Span)>,
         labels: &mut Vec<usize>,
     ) {
         let (mut next, jump) = self.live_out(b);
-        let block = &self.blocks[b];
-        for i in (block.start..block.end).rev() {
-            let is_last = i + 1 == block.end;
-            let mut ins = self.draft.code[i].clone();
-            let live = self.step_back(&ins, &next, is_last.then_some(&jump));
+        let Block { start, end, next: goes_on, jump: jumps, .. } = self.blocks[b];
+        for i in (start..end).rev() {
+            let is_last = i + 1 == end;
+            let ext = std::mem::take(&mut self.code[i].ext);
+            let mut ins = Ins { ext, ..self.code[i] };
+            let mut live = next.clone();
+            self.step_back(&ins, &mut live, is_last.then_some(&jump));
 
             let (at_throw, after) =
                 self.settle(&mut ins, live.clone(), &next, is_last.then_some(&jump));
             // Edge to the jump target; where no other edge leads there, its drops stand at the
             // target's head.
-            if let (true, Some(label), Some(target)) = (is_last, ins.target, block.jump) {
+            if let (true, Some(label), Some(target)) = (is_last, ins.target, jumps) {
                 let dying = after.clone().minus(&jump);
                 if !dying.is_empty() {
                     // (A jump back may throw, so a handler's needs can die on its only way out.)
-                    if block.next.is_some() && self.blocks[target].predecessors == 1 {
+                    if goes_on.is_some() && self.blocks[target].predecessors == 1 {
                         debug_assert_eq!(heads[target], dying);
                     } else {
-                        detours.push((dying.iter().collect(), label, ins.clone()));
+                        detours.push((dying.iter().collect(), label, ins.span));
                         ins.target = Some(new_label(labels));
                     }
                 }
@@ -425,8 +456,9 @@ impl<'a> Pass<'a> {
             };
             if self.blocks[target].predecessors == 1 {
                 let (next, jump) = self.live_out(b);
-                let mut ins = self.draft.code[block.end - 1].clone();
-                let live = self.step_back(&ins, &next, Some(&jump));
+                let mut ins = self.code[block.end - 1].clone();
+                let mut live = next.clone();
+                self.step_back(&ins, &mut live, Some(&jump));
                 let (_, after) = self.settle(&mut ins, live, &next, Some(&jump));
                 heads[target] = after.minus(&jump);
             }
@@ -440,7 +472,7 @@ impl<'a> Pass<'a> {
         let registers = [ins.word.a, ins.word.b, ins.word.c];
         if ins.op == Op::CallMethod {
             let root = ins.ext[0].a;
-            let own = &ins.ext[2..2 + usize::from(ins.ext[0].flags)];
+            let own = &ins.ext[METHOD_WORDS..METHOD_WORDS + usize::from(ins.ext[0].flags)];
             let is_root = |w: &Word| w.step() == super::unit::Step::Index(root);
             let in_path = own.iter().any(is_root)
                 || places(ins.decoded()).any(|(r, path)| r.b == root || path.iter().any(is_root));
@@ -484,17 +516,24 @@ struct Writer {
     code: Vec<Ins>,
     owned: Vec<u32>,
     sets: Vec<Box<[u16]>>,
-    index: std::collections::HashMap<Set, u32>,
+    index: BTreeMap<Set, u32>,
+    /// The set that was asked for last, which is often asked for again.
+    last: Option<(Set, u32)>,
 }
 
 impl Writer {
     fn set(&mut self, set: &Set) -> u32 {
-        if let Some(&id) = self.index.get(set) {
-            return id;
+        if let Some((last, id)) = &self.last
+            && last == set
+        {
+            return *id;
         }
-        let id = self.sets.len() as u32;
-        self.sets.push(set.iter().collect());
-        self.index.insert(set.clone(), id);
+        let new = self.sets.len() as u32;
+        let id = *self.index.entry(set.clone()).or_insert(new);
+        if id == new {
+            self.sets.push(set.iter().collect());
+        }
+        self.last = Some((set.clone(), id));
         id
     }
 
@@ -517,7 +556,7 @@ impl Writer {
         block_start: Vec<usize>,
         block_at: &[u32],
         mut labels: Vec<usize>,
-        detours: Vec<(Vec<u16>, Label, Ins)>,
+        detours: Vec<(Vec<u16>, Label, Span)>,
     ) -> Owned {
         let total = self.code.len();
         self.code.reverse();
@@ -526,12 +565,12 @@ impl Writer {
         for at in &mut labels[..first_new] {
             *at = total - block_start[block_at[*at] as usize];
         }
-        for (i, (registers, label, ins)) in detours.into_iter().enumerate() {
+        for (i, (registers, label, span)) in detours.into_iter().enumerate() {
             labels[first_new + i] = self.code.len();
-            let empty = Set(Vec::new());
+            let empty = Set::new(0);
             let id = self.set(&empty);
             for register in registers {
-                self.code.push(drop_of(register, (ins.span, None)));
+                self.code.push(drop_of(register, (span, None)));
                 self.owned.push(id);
             }
             self.code.push(Ins {
@@ -539,7 +578,7 @@ impl Writer {
                 word: Word::wide(Op::Jump, 0, 0),
                 ext: Vec::new(),
                 target: Some(label),
-                span: ins.span,
+                span,
                 region: None,
             });
             self.owned.push(id);
@@ -592,11 +631,9 @@ fn remove_scalar_drops(mut owned: Owned, draft: &Draft<'_>) -> Owned {
                 true
             }
             Some(set) => {
-                let mut joined = set.clone();
-                joined.join(from);
-                let grew = joined != *set;
-                *set = joined;
-                grew
+                let before = set.clone();
+                set.join(from);
+                *set != before
             }
         }
     };
@@ -618,14 +655,15 @@ fn remove_scalar_drops(mut owned: Owned, draft: &Draft<'_>) -> Owned {
                 drop_needed[i] = true;
             }
             let scalar = is_scalar_result(ins.decoded(), |r| state.has(r));
-            let mut jump_state = state.clone();
+            // Where a jump leads nothing is written.
+            let mut jump_state = ins.target.map(|_| state.clone());
             visit_registers(
                 ins.decoded(),
                 |f| draft.captures[f as usize],
                 |r, access| match access {
                     Access::Take => {
                         state.remove(r);
-                        jump_state.remove(r);
+                        jump_state.iter_mut().for_each(|state| state.remove(r));
                     }
                     Access::Write | Access::WriteOnNext => {
                         let loop_state = ins.op == Op::IterStart
@@ -635,13 +673,13 @@ fn remove_scalar_drops(mut owned: Owned, draft: &Draft<'_>) -> Owned {
                     }
                     Access::Place if ins.op == Op::RangeLoopStart => {
                         state.remove(r);
-                        jump_state.remove(r);
+                        jump_state.iter_mut().for_each(|state| state.remove(r));
                     }
                     Access::Read | Access::Place => {}
                 },
             );
-            if let Some(at) = target(ins) {
-                let grew = merge(&mut heap_at[at], &jump_state);
+            if let (Some(at), Some(jump_state)) = (target(ins), &jump_state) {
+                let grew = merge(&mut heap_at[at], jump_state);
                 changed |= grew && at <= i;
             }
             if ins.op.effects().ends {
@@ -649,10 +687,9 @@ fn remove_scalar_drops(mut owned: Owned, draft: &Draft<'_>) -> Owned {
             }
         }
     }
-    let mut keep = (0..n).map(|i| owned.code[i].op != Op::Drop || drop_needed[i]);
+    let kept: Vec<bool> = (0..n).map(|i| owned.code[i].op != Op::Drop || drop_needed[i]).collect();
     let mut new_index = Vec::with_capacity(n + 1);
     let mut count = 0;
-    let kept: Vec<bool> = keep.by_ref().collect();
     for &k in &kept {
         new_index.push(count);
         count += usize::from(k);
@@ -671,9 +708,9 @@ fn remove_scalar_drops(mut owned: Owned, draft: &Draft<'_>) -> Owned {
 }
 
 /// The live map of assembled code, from the set of each instruction and where it starts.
-pub(crate) fn live_map(owned: &Owned, starts: &[u32]) -> LiveMap {
-    let mut map = LiveMap { runs: Vec::new(), sets: owned.sets.clone() };
-    for (&set, &pc) in owned.owned.iter().zip(starts) {
+pub(crate) fn live_map(owned: Owned, starts: &[u32]) -> LiveMap {
+    let mut map = LiveMap { runs: Vec::new(), sets: owned.sets };
+    for (set, &pc) in owned.owned.into_iter().zip(starts) {
         if map.runs.last().is_none_or(|&(_, last)| last != set) {
             map.runs.push((pc, set));
         }

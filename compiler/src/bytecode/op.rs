@@ -184,6 +184,8 @@ macro_rules! for_each_op {
             mul_const MulConst (W R K) 0 [throws kills arith];
             /// `a = b / constant` (a number)
             div_const DivConst (W R K) 0 [throws kills arith];
+            /// `a = b % constant` (a number)
+            rem_const RemConst (W R K) 0 [throws kills arith];
             /// `a = -b`
             neg Neg (W R None) 0 [throws kills arith];
             /// `a = ~b`
@@ -298,8 +300,8 @@ macro_rules! for_each_op {
 
             /// `a = b[c]`
             get_index GetIndex (W R R) 0 [throws];
-            /// `a = b.name`; the name is constant `c`.
-            get_field GetField (W R K) 0 [throws];
+            /// `a = b.name`; the extension word is the step.
+            get_field GetField (W R None) 1 [throws];
             /// `a = b.name`, or nil when `b` has no such key (`?.` on a map).
             get_field_opt GetFieldOpt (W R K) 0 [throws];
             /// `a = b[c .. c+1]`, consumed; an end that is nil is left out.
@@ -309,8 +311,8 @@ macro_rules! for_each_op {
             get_path GetPath (W R N) 0 [throws];
             /// `a[b] = c`, consumed.
             set_index SetIndex (X R M) 0 [throws];
-            /// `a.name = c`, consumed; the name is constant `b`.
-            set_field SetField (X K M) 0 [throws];
+            /// `a.name = c`, consumed; the extension word is the step.
+            set_field SetField (X None M) 1 [throws];
             /// Sets the end of the path of `c` steps from `a` to the consumed `b`.
             set_path SetPath (X M N) 0 [throws];
             /// `place op= b` (consumed) at the end of the path of `c` steps from `a`; the operator
@@ -330,7 +332,7 @@ macro_rules! for_each_op {
 
             /// Calls `b` with `c` arguments.
             call Call (W R N) 0 [throws];
-            /// Calls constant `b` (a function of the unit) with `c` arguments.
+            /// Calls constant `b` (a function of the unit or of a module) with `c` arguments.
             call_const CallConst (W K N) 0 [throws];
             /// Calls with `c` argument registers, of which the last ones are named: the extension
             /// word ([`Word::names`](super::Word::names)) has the list of names. With
@@ -339,10 +341,10 @@ macro_rules! for_each_op {
             /// Calls a method with `c` arguments, which stand from `a + FRAME + 1` on
             /// (`a + FRAME` is kept for the receiver). Extension words: 1: the receiver's root
             /// register (borrowed, dead after success with `KILL_B`; a place when it is a
-            /// variable), the number of path steps and [`Receiver`](super::Receiver); 2: the
-            /// method's name and the names of named arguments; then the path. `flags & SPREAD` as
+            /// variable), the number of path steps and [`Receiver`](super::Receiver); 2: kept for
+            /// the VM; 3: the method's name and the names of named arguments; then the path. `flags & SPREAD` as
             /// for `CallWith`.
-            call_method CallMethod (W None N) 2 [throws];
+            call_method CallMethod (W None N) 3 [throws];
             /// As `CallWith`, with places among the arguments: extension word 1 as there, word 2 is
             /// [`Word::places`](super::Word::places), then follows each place in the order of its
             /// argument: a word [`Word::place_root`](super::Word::place_root) and its path. The
@@ -409,7 +411,9 @@ macro_rules! define {
 
             /// Its operands `a`, `b`, `c`.
             pub fn operands(self) -> [Operand; 3] {
-                match self { $(Op::$variant => [Operand::$a, Operand::$b, Operand::$c]),* }
+                const OPERANDS: &[[Operand; 3]] =
+                    &[$([Operand::$a, Operand::$b, Operand::$c]),*];
+                OPERANDS[self as usize]
             }
 
             /// The number of extension words, without those of a path or of arms.
@@ -419,7 +423,8 @@ macro_rules! define {
 
             /// What it does besides its operands.
             pub fn effects(self) -> Effects {
-                match self { $(Op::$variant => Effects { $($flag: true,)* ..NO_EFFECTS }),* }
+                const EFFECTS: &[Effects] = &[$(Effects { $($flag: true,)* ..NO_EFFECTS }),*];
+                EFFECTS[self as usize]
             }
         }
     };
@@ -438,6 +443,10 @@ pub const KILL_B: u8 = 2;
 pub const KILL_C: u8 = 4;
 /// Flag of ranges and slices: the end belongs to them.
 pub const INCLUSIVE: u8 = 8;
+/// Flag of `AddImm`, `MulImm`, `AddConst` and `MulConst`: the immediate or constant is the left operand.
+pub const SWAPPED: u8 = 8;
+/// Flag of comparisons with an immediate: it is a float.
+pub const FLOAT: u8 = 8;
 /// Flag of `LoadConst`: the constant is a number, or as good as one: what is loaded need not be
 /// dropped.
 pub const NUMBER: u8 = 64;

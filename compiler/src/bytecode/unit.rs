@@ -57,7 +57,7 @@ impl Word {
     }
 
     /// Extension word 1 of `CallMethod`; `places` is how many places are among the arguments. The
-    /// receiver's path stands after word 2, the places after that.
+    /// receiver's path stands after word 3, the places after that.
     pub fn receiver(kind: Receiver, root: u16, steps: u8, places: u16) -> Self {
         Self { op: kind as u8, flags: steps, a: root, b: places, c: 0 }
     }
@@ -74,7 +74,12 @@ impl Word {
         Self { op: kind as u8, flags: steps, a: 0, b: root, c: argument }
     }
 
-    /// Extension word of `CallWith` and extension word 2 of `CallMethod`: the method's name
+    /// Extension word 2 of `CallMethod`: where the VM remembers what it called.
+    pub fn cache() -> Self {
+        Self { op: 0, flags: 0, a: 0, b: 0, c: 0 }
+    }
+
+    /// Extension word of `CallWith` and extension word 3 of `CallMethod`: the method's name
     /// (constant index, 0 for `CallWith`) and the constant index of the argument names.
     pub fn names(method: u32, names: Option<u16>) -> Self {
         Self {
@@ -105,6 +110,9 @@ impl Step {
     const INDEX: u8 = 0;
     const FIELD: u8 = 1;
 }
+
+/// How many extension words of `CallMethod` stand before the path of the receiver.
+pub const METHOD_WORDS: usize = 3;
 
 /// What stands before the dot of a method call: whether it may be changed, and if not, why.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

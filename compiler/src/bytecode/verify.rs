@@ -8,7 +8,8 @@
 use super::effects::{Access, Decoded, extension_len, jump_offset, places, visit_registers};
 use super::op::{KILL_A, KILL_B, KILL_C, Op, Operand};
 use super::unit::{
-    Arm, Constant, Function, Handler, MAX_PLACES, Receiver, Step, TypeBody, Unit, Word,
+    Arm, Constant, Function, Handler, MAX_PLACES, METHOD_WORDS, Receiver, Step, TypeBody, Unit,
+    Word,
 };
 
 /// What is wrong with a unit, and where.
@@ -337,9 +338,11 @@ fn killed(ins: Decoded<'_>) -> Vec<u16> {
 /// The path steps of an instruction.
 fn path_steps<'a>(ins: Decoded<'a>) -> impl Iterator<Item = Word> + 'a {
     let own: &[Word] = match ins.op {
-        Op::CallMethod => &ins.ext[2..2 + usize::from(ins.ext[0].flags)],
+        Op::CallMethod => &ins.ext[METHOD_WORDS..METHOD_WORDS + usize::from(ins.ext[0].flags)],
         Op::UpdatePath => &ins.ext[1..],
-        Op::GetPath
+        Op::GetField
+        | Op::SetField
+        | Op::GetPath
         | Op::SetPath
         | Op::PathVacant
         | Op::PlaceStart

@@ -134,7 +134,10 @@ impl<'a> Codegen<'a> {
                     self.func().short_constant(Constant::Function(index))
                 }
                 Resolved::Item(Item::Member { module, name }) => {
-                    self.file_function(&module, &name, args)
+                    self.member_function(&module, &name, args)
+                }
+                Resolved::Builtin if is_plain(args) => {
+                    self.func().short_constant(Constant::Builtin(name.clone()))
                 }
                 _ => None,
             };
@@ -322,6 +325,7 @@ impl<'a> Codegen<'a> {
                 place.steps.len() as u8,
                 layout.places.len() as u16,
             ),
+            Word::cache(),
             Word::names(method, layout.names),
         ];
         ext.extend_from_slice(&place.steps);
@@ -371,7 +375,7 @@ impl<'a> Codegen<'a> {
         let signature = self.member_signature(module, &name.name);
         let called = self.member_shown(module, &name.name);
         self.check_arguments(&called, signature.as_ref(), args, span);
-        let callee = match self.file_function(module, &name.name, args) {
+        let callee = match self.member_function(module, &name.name, args) {
             Some(k) => Callee::Constant(k),
             None => {
                 let reg = self.func().alloc();

@@ -111,7 +111,7 @@ impl<'a> Codegen<'a> {
                 let k = self.func().constant(constant);
                 self.func().push_wide(Op::LoadConst, dest, k);
             } else {
-                self.read_of_type(ty, Op::GetField, &name.name, dest);
+                self.read_of_type(ty, &name.name, dest);
             }
             return;
         }
@@ -127,7 +127,7 @@ impl<'a> Codegen<'a> {
                 let k = self.func().constant(Constant::Function(index));
                 self.func().push_wide(Op::LoadConst, dest, k);
             }
-            None => self.read_of_type(ty, Op::GetField, &name.name, dest),
+            None => self.read_of_type(ty, &name.name, dest),
         }
     }
 

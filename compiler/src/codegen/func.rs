@@ -10,7 +10,7 @@ use std::rc::Rc;
 use crate::ast;
 use crate::bytecode::liveness::{Draft, Ins, Label, Region};
 use crate::bytecode::op::Operand;
-use crate::bytecode::{Constant, Op, Parameter, Receiver, Step, Word, places_of};
+use crate::bytecode::{Constant, METHOD_WORDS, Op, Parameter, Receiver, Step, Word, places_of};
 use crate::source::Span;
 
 /// A register.
@@ -289,6 +289,11 @@ impl<'a> Func<'a> {
         self.push_ins(Word::abc(op, a, b, c), op, ext, None)
     }
 
+    /// `dest = object.name`, where the name is constant `name`.
+    pub(super) fn get_field(&mut self, dest: Reg, object: Reg, name: u32) {
+        self.push_ext(Op::GetField, dest, object, 0, vec![Word::step_field(name)]);
+    }
+
     /// The instruction pushed last.
     pub(super) fn last(&mut self) -> &mut Ins {
         let last = self.code.len() - 1;
@@ -478,7 +483,7 @@ fn map_registers(ins: &mut Ins, map: &impl Fn(Reg) -> Reg) {
         Op::CallMethod => {
             ins.ext[0].a = map(ins.ext[0].a);
             let steps = usize::from(ins.ext[0].flags);
-            let (path, places) = ins.ext[2..].split_at_mut(steps);
+            let (path, places) = ins.ext[METHOD_WORDS..].split_at_mut(steps);
             map_steps(path, map);
             map_places(places, map);
         }

@@ -280,15 +280,15 @@ impl<'a> Codegen<'a> {
         }
     }
 
-    /// The constant of a file's function, where a call with these arguments can name it directly.
-    pub(super) fn file_function(
+    /// The constant of a module's function, where a call with these arguments can name it directly.
+    pub(super) fn member_function(
         &mut self,
         module: &ModuleName,
         name: &str,
         args: &[ast::Arg],
     ) -> Option<u16> {
         let constant = self.member_constant(module, name)?;
-        if !is_plain(args) || !matches!(constant, Constant::Foreign { .. }) {
+        if !is_plain(args) || !self.has_member(module, name) {
             return None;
         }
         self.func().short_constant(constant)

@@ -6,6 +6,7 @@ use super::walk::may_write;
 use super::{Codegen, Dest};
 use crate::ast::{BinaryOp, Cond, Expr, ExprKind, LogicOp, PatternKind, TypePath, UnaryOp};
 use crate::bytecode::liveness::Label;
+use crate::bytecode::op::{FLOAT, SWAPPED};
 use crate::bytecode::{Constant, Op};
 
 /// The instruction of an operator on two registers, and whether its operands are swapped.
@@ -50,6 +51,7 @@ fn constant_op(op: BinaryOp) -> Option<Op> {
         BinaryOp::Sub => Some(Op::SubConst),
         BinaryOp::Mul => Some(Op::MulConst),
         BinaryOp::Div => Some(Op::DivConst),
+        BinaryOp::Mod => Some(Op::RemConst),
         _ => None,
     }
 }
@@ -66,11 +68,24 @@ pub(super) fn small_int(e: &Expr) -> Option<i16> {
     }
 }
 
+/// A float literal that is a small integer.
+fn small_float(e: &Expr) -> Option<i16> {
+    match &e.kind {
+        ExprKind::Float(f) if f.fract() == 0.0 && f.abs() <= f64::from(i16::MAX) => Some(*f as i16),
+        ExprKind::Paren(inner) => small_float(inner),
+        _ => None,
+    }
+}
+
 /// A numeric literal as a constant.
 fn number(e: &Expr) -> Option<Constant> {
     match &e.kind {
         ExprKind::Int(n) => i64::try_from(*n).ok().map(Constant::Int),
         ExprKind::Float(f) => Some(Constant::Float(*f)),
+        ExprKind::Unary { op: UnaryOp::Neg, operand } => match &operand.kind {
+            ExprKind::Float(f) => Some(Constant::Float(-f)),
+            _ => None,
+        },
         _ => None,
     }
 }
@@ -108,6 +123,14 @@ impl<'a> Codegen<'a> {
             self.func().span_now = span;
             self.produce(dest, |c, dest| {
                 c.func().push(const_op, dest, left, k);
+            });
+        } else if let (BinaryOp::Add | BinaryOp::Mul, Some(k)) = (op, number(left))
+            && let (Some(const_op), Some(k)) = (constant_op(op), self.func().short_constant(k))
+        {
+            let right = self.operand(right);
+            self.func().span_now = span;
+            self.produce(dest, |c, dest| {
+                c.func().push(const_op, dest, right, k).word.flags = SWAPPED;
             });
         } else {
             let left = self.operand_before(left, right);
@@ -257,7 +280,9 @@ impl<'a> Codegen<'a> {
         use BinaryOp as B;
         let top = self.func().top;
         let span = self.func().span_now;
-        if let Some(imm) = small_int(right) {
+        let ordered = !matches!(op, B::Eq | B::Ne);
+        let float = small_float(right).filter(|_| ordered);
+        if let Some(imm) = small_int(right).or(float) {
             let reg = self.operand(left);
             let op = match (op, when) {
                 (B::Lt, true) => Op::JumpLtImm,
@@ -273,6 +298,9 @@ impl<'a> Codegen<'a> {
             };
             self.func().span_now = whole.span;
             self.func().jump(op, reg, imm as u16, target);
+            if float.is_some() {
+                self.func().last().word.flags = FLOAT;
+            }
         } else {
             let constant = match &right.kind {
                 ExprKind::Str(text) => Some(Constant::Str(text.clone())),

@@ -349,7 +349,8 @@ impl<'a> Codegen<'a> {
         let base = self.func().alloc_n(FRAME + 2);
         self.load_key(key, base + FRAME + 1);
         let method = self.func().string("remove");
-        let ext = vec![Word::receiver(Receiver::Var, map, 0, 0), Word::names(method, None)];
+        let receiver = Word::receiver(Receiver::Var, map, 0, 0);
+        let ext = vec![receiver, Word::cache(), Word::names(method, None)];
         self.func().push_ext(Op::CallMethod, base, 0, 1, ext);
         self.func().top = top;
     }

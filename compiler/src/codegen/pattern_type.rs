@@ -6,8 +6,8 @@ use super::pattern::Bound;
 use super::type_names::Named;
 use super::{Code, Codegen};
 use crate::ast::{CtorArg, Pattern, PatternKind, TypePath};
+use crate::bytecode::Op;
 use crate::bytecode::liveness::Label;
-use crate::bytecode::{Constant, Op};
 use crate::source::Span;
 use crate::{ShapeBody, Signature};
 
@@ -31,13 +31,8 @@ impl<'a> Codegen<'a> {
         self.test_named(&named, value, holds);
         self.func().jump(Op::JumpIfNot, holds, 0, fail);
         for (field, pattern) in parts {
-            let Some(k) = self.func().short_constant(Constant::Str(field)) else {
-                self.too_many_constants(path.span);
-                return;
-            };
-            self.test_part(pattern, bound, fail, |c, part| {
-                c.func().push(Op::GetField, part, value, k);
-            });
+            let name = self.func().string(&field);
+            self.test_part(pattern, bound, fail, |c, part| c.func().get_field(part, value, name));
         }
     }
 

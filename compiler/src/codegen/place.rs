@@ -278,10 +278,7 @@ impl<'a> Codegen<'a> {
                 Step::Index(index) => {
                     self.func().push(Op::GetIndex, dest, place.root, index);
                 }
-                Step::Field(name) if name < u32::from(super::func::MAX_REGISTERS) => {
-                    self.func().push(Op::GetField, dest, place.root, name as u16);
-                }
-                Step::Field(_) => self.get_path(place, dest),
+                Step::Field(name) => self.func().get_field(dest, place.root, name),
             },
             _ => self.get_path(place, dest),
         }
@@ -383,11 +380,8 @@ impl<'a> Codegen<'a> {
         let ins = match place.steps[..] {
             [step] => match step.step() {
                 Step::Index(index) => self.func().push(Op::SetIndex, place.root, index, value),
-                Step::Field(name) if name < u32::from(super::func::MAX_REGISTERS) => {
-                    self.func().push(Op::SetField, place.root, name as u16, value)
-                }
                 Step::Field(_) => {
-                    self.func().push_ext(Op::SetPath, place.root, value, 1, place.steps.clone())
+                    self.func().push_ext(Op::SetField, place.root, 0, value, vec![step])
                 }
             },
             _ => self.func().push_ext(Op::SetPath, place.root, value, count, place.steps.clone()),

@@ -167,7 +167,7 @@ impl<'a> Codegen<'a> {
             Some(name) => {
                 let symbol = func.string(&name.name);
                 let receiver = Word::receiver(Receiver::Temporary, head, 0, 0);
-                let ext = vec![receiver, Word::names(symbol, names)];
+                let ext = vec![receiver, Word::cache(), Word::names(symbol, names)];
                 func.push_ext(Op::CallMethod, call, 0, layout.count, ext)
             }
             None => {

@@ -240,17 +240,27 @@ impl Codegen<'_> {
             return;
         }
         let ShapeBody::Enum(variants) = &ty.shape.body else { return };
-        self.read_of_type(ty, Op::GetVariant, &variants[variant].name, dest);
+        self.get_variant(ty, &variants[variant].name, dest);
     }
 
     /// What a type whose declaration is elsewhere has under a name.
-    pub(super) fn read_of_type(&mut self, ty: &KnownType, op: Op, name: &str, dest: Reg) {
+    pub(super) fn read_of_type(&mut self, ty: &KnownType, name: &str, dest: Reg) {
+        let top = self.func().top;
+        let reg = self.func().alloc();
+        self.load_type(ty, reg);
+        let name = self.func().string(name);
+        self.func().get_field(dest, reg, name);
+        self.func().top = top;
+    }
+
+    /// A variant, as a type, of an enum whose declaration is elsewhere.
+    fn get_variant(&mut self, ty: &KnownType, name: &str, dest: Reg) {
         let top = self.func().top;
         let reg = self.func().alloc();
         self.load_type(ty, reg);
         match self.func().short_constant(Constant::Str(name.into())) {
             Some(k) => {
-                self.func().push(op, dest, reg, k);
+                self.func().push(Op::GetVariant, dest, reg, k);
             }
             None => {
                 let span = self.func().span_now;

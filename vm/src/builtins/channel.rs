@@ -131,12 +131,18 @@ pub(crate) const METHODS: &[MethodDef] = &[
 ];
 
 /// The channel behind a value, or a `type` error.
+#[inline]
 pub(crate) fn channel_of(value: &Owned) -> Result<&ChannelHandle, Owned> {
-    match value.view() {
+    let handle = match value.view() {
         View::Channel(handle) => handle.downcast(),
         _ => None,
-    }
-    .ok_or_else(|| error(Kind::Type, format!("expected a channel, not {}", value.type_name())))
+    };
+    handle.ok_or_else(|| no_channel(value))
+}
+
+#[cold]
+fn no_channel(value: &Owned) -> Owned {
+    error(Kind::Type, format!("expected a channel, not {}", value.type_name()))
 }
 
 /// The next value of a channel, or nothing when it is closed and empty.

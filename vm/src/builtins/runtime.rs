@@ -7,7 +7,7 @@ use crate::{
     native::{Call, FunctionDef, NativeResult, Next},
     rc::Heap,
     sched::{LwpInfo, LwpState},
-    thread::{InCall, ThreadRef, Waiting},
+    thread::{Calling, InCall, ThreadRef, Waiting},
     value::{MapObject, Owned},
     vm::VmShared,
 };
@@ -86,7 +86,7 @@ fn state_of(state: LwpState) -> &'static str {
 
 /// The name of the call that a thread makes; it may have ended since its LWP was looked at.
 fn call_of(vm: &VmShared, thread: u64) -> Option<Arc<str>> {
-    match vm.registry.get(thread)?.calling.now()? {
+    match vm.registry.get(thread)?.calling()?.now()? {
         InCall::Asked(name) | InCall::Made(name) => Some(name),
     }
 }
@@ -100,8 +100,9 @@ enum Doing {
 
 impl Doing {
     fn of(thread: &ThreadRef) -> Self {
+        let calling = thread.calling().and_then(Calling::now);
         let waiting = || thread.wait.waiting().map(Self::Waiting);
-        thread.calling.now().map(Self::Calling).or_else(waiting).unwrap_or(Self::Running)
+        calling.map(Self::Calling).or_else(waiting).unwrap_or(Self::Running)
     }
 }
 

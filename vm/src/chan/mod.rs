@@ -38,13 +38,16 @@
 mod buffer;
 mod several;
 
-use std::fmt;
+use std::{
+    fmt,
+    ops::{Deref, DerefMut},
+};
 
 use buffer::Buffer;
 pub(crate) use several::Several;
 
 use crate::{
-    atomics::{Mutex, MutexGuard, Spot, sound},
+    atomics::{AtomicBool, Mutex, MutexGuard, Ordering, Spot, sound},
     thread::{Ticket, WaitQueue},
 };
 
@@ -135,8 +138,38 @@ pub(crate) struct After<W: Waiter> {
 pub(crate) struct Channel<W: Waiter> {
     /// Its number: the order in which locks are taken, and its name to people. Immutable.
     id: u64,
+    /// Something can be received. Written under the lock, a hint without it.
+    offers: AtomicBool,
     /// Any LWP, under the lock.
     state: Mutex<State<W>>,
+}
+
+/// A channel's state while it is locked.
+struct Locked<'a, W: Waiter> {
+    state: MutexGuard<'a, State<W>>,
+    offers: &'a AtomicBool,
+}
+
+impl<W: Waiter> Deref for Locked<'_, W> {
+    type Target = State<W>;
+
+    fn deref(&self) -> &State<W> {
+        &self.state
+    }
+}
+
+impl<W: Waiter> DerefMut for Locked<'_, W> {
+    fn deref_mut(&mut self) -> &mut State<W> {
+        &mut self.state
+    }
+}
+
+impl<W: Waiter> Drop for Locked<'_, W> {
+    fn drop(&mut self) {
+        let State { buffer, closed, senders, .. } = &*self.state;
+        // Relaxed: whoever must not miss anything looks under the lock.
+        self.offers.store(*closed || !buffer.is_empty() || !senders.is_empty(), Ordering::Relaxed);
+    }
 }
 
 /// What the lock guards.
@@ -157,7 +190,7 @@ impl<W: Waiter> Channel<W> {
             receivers: WaitQueue::new(),
             senders: WaitQueue::new(),
         };
-        Self { id, state: Mutex::new(state) }
+        Self { id, offers: AtomicBool::new(false), state: Mutex::new(state) }
     }
 
     /// Its number.
@@ -165,8 +198,19 @@ impl<W: Waiter> Channel<W> {
         self.id
     }
 
-    fn lock(&self) -> MutexGuard<'_, State<W>> {
-        self.state.lock()
+    fn lock(&self) -> Locked<'_, W> {
+        Locked { state: self.state.lock(), offers: &self.offers }
+    }
+
+    /// Does something seem to be there to be received, if only that the channel is closed? A hint.
+    pub(crate) fn offers(&self) -> bool {
+        // Relaxed: a hint.
+        self.offers.load(Ordering::Relaxed)
+    }
+
+    /// Takes an item if there is one now.
+    pub(crate) fn try_receive(&self, after: &mut After<W>) -> Take<W::Item> {
+        self.lock().take(after)
     }
 
     /// Receives, or begins to wait for an item. `begin` begins the caller's wait.

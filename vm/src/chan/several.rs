@@ -4,13 +4,13 @@
 //! ended by others. Each is locked once, however often it is named, and in the order of the channels'
 //! numbers: two who lock the same channels never have one each and wait for the other.
 
-use super::{Channel, State, Waiter};
-use crate::atomics::{MutexGuard, Spot, sound};
+use super::{Channel, Locked, State, Waiter};
+use crate::atomics::{Spot, sound};
 
 /// Some channels, locked.
 pub(crate) struct Several<'a, W: Waiter> {
     /// With their numbers; in their order.
-    locked: Vec<(u64, MutexGuard<'a, State<W>>)>,
+    locked: Vec<(u64, Locked<'a, W>)>,
 }
 
 impl<'a, W: Waiter> Several<'a, W> {

@@ -9,26 +9,25 @@ use std::{
     sync::Arc,
 };
 
-use lisle_compiler::{self as compiler, Compiled, Environment, Options, source::Source};
+use lisle_compiler::{self as compiler, Environment};
 
 use super::{
     Vm,
     host::{self, Host},
+    late::Late,
     library::{Docs, ModuleDocs},
     load::Loader,
     session::Names,
 };
 use crate::{
     convert::{BlockingFunction, HostFunction, IntoValue, within},
-    error::{Error, ErrorKind, PRELUDE},
-    link::{Globals, link},
-    methods::Method,
+    error::{Error, ErrorKind},
     model::Model,
     module::{Member, MemberValue, ModuleBuilder, blocking, quick},
     native::{NativeDef, Signature},
+    profile::Profiler,
     sched::{Config, Handoff},
-    thread::{End, ThreadOptions, ThreadRef},
-    value::{Owned, Shared, tag},
+    value::{Owned, Shared},
     vm::{VmOptions, VmShared},
 };
 
@@ -43,10 +42,12 @@ pub struct VmBuilder<V = Vm> {
     stdin: Option<Box<dyn Read + Send>>,
     args: Vec<String>,
     color: bool,
+    profile: bool,
     loader: Option<Box<dyn Loader>>,
     functions: Vec<Result<NativeDef, Error>>,
     modules: Vec<ModuleBuilder>,
     methods: Vec<Cow<'static, str>>,
+    late_methods: Vec<&'static str>,
     marker: PhantomData<fn() -> V>,
 }
 
@@ -62,10 +63,12 @@ impl<V: From<Vm>> VmBuilder<V> {
             stdin: None,
             args: Vec::new(),
             color: false,
+            profile: false,
             loader: None,
             functions: Vec::new(),
             modules: Vec::new(),
             methods: Vec::new(),
+            late_methods: Vec::new(),
             marker: PhantomData,
         }
     }
@@ -142,6 +145,37 @@ impl<V: From<Vm>> VmBuilder<V> {
         self
     }
 
+    /// Finds out what the VM's threads spend their time on, for [`Vm::profile`]. Scripts are slower
+    /// then.
+    ///
+    /// ```
+    /// use lisle_vm::Vm;
+    ///
+    /// # fn main() -> Result<(), lisle_vm::Error> {
+    /// let vm = Vm::builder().profile().build()?;
+    /// vm.load(
+    ///     "fn work() {
+    ///         var xs = [0] * 1000
+    ///         for i in 0..200 { let before = xs; xs[i] = before.len() }
+    ///     }",
+    /// )?;
+    /// let _: () = vm.call("work", ())?;
+    /// let profile = vm.profile();
+    /// // What was copied only because `before` had it too.
+    /// let copies = &profile.copies()[0];
+    /// assert_eq!((copies.times, copies.place.as_ref().map(|place| place.line())), (200, Some(3)));
+    /// // For tools that draw flame graphs: a line for each stack of calls, with microseconds.
+    /// let text = profile.folded();
+    /// assert!(text.lines().all(|line| line.contains(' ')));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn profile(mut self) -> Self {
+        self.profile = true;
+        self
+    }
+
     /// The most that the values of all scripts may take together, in bytes. An allocation past it
     /// is an error of kind `memory`.
     #[must_use]
@@ -207,6 +241,15 @@ impl<V: From<Vm>> VmBuilder<V> {
         self
     }
 
+    /// As [`methods`](Self::methods), but a function is compiled when a text first calls a method of
+    /// its name: what is wrong with it is found out only then. In the text stand functions and nothing
+    /// else, and a function does not call another one but as a method.
+    #[must_use]
+    pub fn late_methods(mut self, source: &'static str) -> Self {
+        self.late_methods.push(source);
+        self
+    }
+
     /// Starts the VM. Fails when a native's signature is wrong, methods do not compile, the model does
     /// not allow the number of LWPs, or the kernel refuses a thread.
     pub fn build(mut self) -> Result<V, Error> {
@@ -222,6 +265,12 @@ impl<V: From<Vm>> VmBuilder<V> {
         };
         let vm = VmShared::new(self.options, self.config)
             .map_err(|e| Error::new(ErrorKind::Io, e.to_string()).context("starting the VM"))?;
+        if self.profile {
+            let profiler = Profiler::start()
+                .map_err(|e| Error::new(ErrorKind::Io, e.to_string()).context("profiling"))?;
+            // Set once, here.
+            let _ = vm.profiler.set(profiler);
+        }
         let colored = self.color;
         let _ = vm.reporter.set(Box::new(move |_, thread, thrown| {
             host::report_failure(thread, thrown, colored);
@@ -242,6 +291,7 @@ impl<V: From<Vm>> VmBuilder<V> {
         let vm = host.shared();
         let mut docs = Docs::new();
         let mut scripts = Vec::new();
+        let mut late = Late::default();
         within(Some(vm), || {
             for function in self.functions {
                 let function = Arc::new(function?);
@@ -250,21 +300,21 @@ impl<V: From<Vm>> VmBuilder<V> {
             self.modules.into_iter().try_for_each(|mut module| {
                 docs.insert(module.name.as_ref().into(), ModuleDocs::new(&module));
                 scripts.extend(module.script.take().map(|text| (module.name.clone(), text)));
+                if let Some(text) = module.late_script.take() {
+                    late.add_script(module.name.clone(), text);
+                }
                 define_module(vm, module, &self.args)
             })
         })?;
-        for (module, text) in scripts {
-            let shown = |name: &str| Some(format!("{module}.{name}"));
-            for (name, function) in functions_of(vm, &environment(vm), &text, shown)? {
-                let Some(docs) = docs.get_mut(module.as_ref()) else { continue };
-                if docs.add(&name, function.as_owned()) {
-                    vm.define_member(&module, &name, function.into_owned());
-                }
-            }
+        for text in self.late_methods {
+            late.add_methods(vm, text);
         }
-        host.set_docs(docs);
-        let environment = host.set_environment(environment(vm));
-        self.methods.iter().try_for_each(|text| install_methods(vm, environment, text))?;
+        host.complete(docs, environment(vm));
+        for (module, text) in scripts {
+            late.script(&host, &module, &text)?.run()?;
+        }
+        self.methods.iter().try_for_each(|text| late.methods(&host, text)?.run())?;
+        host.set_late(late);
         let names = Arc::new(Names::new(vm));
         Ok(Vm { host, names }.into())
     }
@@ -330,67 +380,4 @@ fn signature(signature: &Signature) -> compiler::Signature {
         mutable: plain().map(|_| false).collect(),
         rest: signature.params().iter().any(|param| param.rest),
     }
-}
-
-/// Runs a text; gives its functions. `shown` says what messages call them.
-fn functions_of(
-    vm: &Arc<VmShared>,
-    environment: &Environment,
-    text: &str,
-    shown: impl Fn(&str) -> Option<String>,
-) -> Result<Vec<(Box<str>, Shared)>, Error> {
-    let source = Source::new(PRELUDE, text);
-    let Compiled { unit, diagnostics, .. } = compiler::compile(&source, &Options::new(environment));
-    let Some(mut unit) = unit else { return Err(Error::from_diagnostics(source, diagnostics)) };
-    let names: Vec<_> = unit.functions.iter().map(|function| function.name.clone()).collect();
-    for function in &mut unit.functions {
-        if let Some(shown) = shown(&function.name) {
-            function.name = shown.into();
-        }
-    }
-    let (thread, functions) = within(Some(vm), || {
-        let module = link(vm, &unit, Globals::new(false))
-            .map_err(|message| Error::new(ErrorKind::Syntax, message))?;
-        let value = |(i, name)| Some((name, Shared::new(module.function(i)?)));
-        let functions: Vec<_> = names.into_iter().enumerate().filter_map(value).collect();
-        let thread = ThreadRef::new(vm, ThreadOptions::default(), &module.main(), Vec::new())
-            .map_err(|refused| host::no_lwp(&refused))?;
-        Ok::<_, Error>((thread, functions))
-    })?;
-    thread.done.add_handle();
-    vm.scheduler().spawn(thread.clone());
-    let end = thread.done.wait_host(|| vm.exiting());
-    let _ = thread.done.drop_handle();
-    if let Some(End::Failed(thrown)) = end {
-        return Err(Error::from_thrown(thrown.to_owned(), Some(vm)));
-    }
-    Ok(functions)
-}
-
-/// Runs a text whose functions become methods. Those of one type come in place of those of all.
-fn install_methods(vm: &Arc<VmShared>, environment: &Environment, text: &str) -> Result<(), Error> {
-    /// What `elements` in a function's name stands for: all that is walked element by element.
-    const ELEMENTS: &[u64] = &[tag::LIST, tag::RANGE, tag::STR, tag::SET, tag::BYTES];
-    let types: Vec<_> = (tag::NIL..tag::END).map(tag::name).chain(["elements"]).collect();
-    let method = |name: &str| {
-        let of_type = |of_type: &&str| name.strip_prefix(of_type)?.strip_prefix('_');
-        types.iter().find_map(of_type).map(str::to_owned)
-    };
-    let functions = functions_of(vm, environment, text, method)?;
-    let entries = |prefix: &str| -> Vec<_> {
-        let of_type = |(name, function): &(Box<str>, Shared)| {
-            let method = name.strip_prefix(prefix)?.strip_prefix('_')?;
-            Some((vm.symbols.intern(method), Method::Script(function.clone())))
-        };
-        functions.iter().filter_map(of_type).collect()
-    };
-    let shared = entries("elements");
-    ELEMENTS.iter().for_each(|&tag| vm.methods.extend(tag, &shared));
-    for tag in tag::NIL..tag::END {
-        let own = entries(tag::name(tag));
-        if !own.is_empty() {
-            vm.methods.extend(tag, &own);
-        }
-    }
-    Ok(())
 }

@@ -13,7 +13,8 @@ pub(super) fn about(host: &Host, names: &Names, name: &str) -> Result<String, St
     if let Some(text) = within(Some(host.shared()), || defined(names, name)) {
         return Ok(text);
     }
-    let library = library(host.shared(), host.docs());
+    host.need_all();
+    let library = library(host.shared(), &host.docs());
     built_in(&library, name).ok_or_else(|| {
         let hint = did_you_mean(name, everything(&library).iter().map(String::as_str));
         format!("nothing is known about `{name}`{hint}\n")

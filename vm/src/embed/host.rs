@@ -13,23 +13,25 @@
 
 use std::{
     fmt,
-    sync::{Arc, OnceLock, Weak},
+    sync::{Arc, Weak},
 };
 
 use lisle_compiler::{
     Environment,
+    bytecode::Unit,
     diagnostics::{self, Diagnostic},
     source::Source,
 };
 
 use super::{
     color,
+    late::Late,
     library::Docs,
     load::{self, Loader},
     not_utf8,
 };
 use crate::{
-    atomics::Mutex,
+    atomics::{Mutex, MutexGuard},
     convert::{Arguments, Value, within},
     error::{Error, ErrorKind, MAIN},
     link::Globals,
@@ -51,10 +53,13 @@ pub(super) struct WeakHost(Weak<Inner>);
 
 struct Inner {
     vm: Arc<VmShared>,
-    /// What exists besides a text. Immutable once the VM is built.
-    environment: OnceLock<Environment>,
-    /// What modules say of themselves. Immutable once the VM is built.
-    docs: OnceLock<Docs>,
+    /// What exists besides a text. Under the lock; more of it when late texts are compiled.
+    environment: Mutex<Arc<Environment>>,
+    /// What modules say of themselves. Under the lock, like the environment.
+    docs: Mutex<Docs>,
+    /// What was not needed yet. The lock is held while it is compiled, so that whoever needs it too
+    /// waits for that.
+    late: Mutex<Late>,
     /// Reports show terminal colours. Immutable.
     color: bool,
     /// Where modules come from. Immutable.
@@ -104,27 +109,62 @@ impl Host {
         let users = Mutex::new(Users { handles: 1, waiting: 0, running: 0, hold });
         Self(Arc::new(Inner {
             vm,
-            environment: OnceLock::new(),
-            docs: OnceLock::new(),
+            environment: Mutex::default(),
+            docs: Mutex::default(),
+            late: Mutex::default(),
             color,
             loader,
             users,
         }))
     }
 
-    /// Says what modules say of themselves.
-    pub(super) fn set_docs(&self, docs: Docs) {
-        // Set once: a VM is built once.
-        let _ = self.0.docs.set(docs);
+    /// Says what modules say of themselves, and what exists besides a text.
+    pub(super) fn complete(&self, docs: Docs, environment: Environment) {
+        *self.0.docs.lock() = docs;
+        *self.0.environment.lock() = Arc::new(environment);
     }
 
-    pub(super) fn docs(&self) -> &Docs {
-        self.0.docs.get_or_init(Docs::new)
+    /// Says what is compiled when it is needed.
+    pub(super) fn set_late(&self, late: Late) {
+        *self.0.late.lock() = late;
     }
 
-    /// Says what exists besides a text.
-    pub(super) fn set_environment(&self, environment: Environment) -> &Environment {
-        self.0.environment.get_or_init(|| environment)
+    pub(super) fn docs(&self) -> MutexGuard<'_, Docs> {
+        self.0.docs.lock()
+    }
+
+    /// Adds functions to a module that say what they do; the others are their helpers.
+    pub(super) fn add_members(&self, module: &str, functions: Vec<(Box<str>, Shared)>) {
+        let mut environment = self.0.environment.lock();
+        let members = Arc::make_mut(&mut environment).modules.get_mut(module);
+        if let (Some(docs), Some(members)) = (self.docs().get_mut(module), members) {
+            for (name, function) in functions {
+                if docs.add(&name, function.as_owned()) {
+                    within(Some(&self.0.vm), || {
+                        self.0.vm.define_member(module, &name, function.into_owned());
+                    });
+                    members.insert(name, None);
+                }
+            }
+        }
+    }
+
+    /// What a text that is about to be compiled may name.
+    pub(super) fn need_before(&self, text: &str) -> Result<(), Error> {
+        self.0.late.lock().before(self, text)
+    }
+
+    /// What code calls that is about to be linked.
+    pub(super) fn need_for(&self, unit: &Unit) -> Result<(), Error> {
+        self.0.late.lock().called(self, unit)
+    }
+
+    /// All that there is, to tell about it.
+    pub(super) fn need_all(&self) {
+        let done = self.0.late.lock().all(self);
+        if let Err(error) = done {
+            self.report(&error);
+        }
     }
 
     /// Where modules come from.
@@ -140,8 +180,9 @@ impl Host {
         &self.0.vm
     }
 
-    pub(super) fn environment(&self) -> &Environment {
-        self.0.environment.get_or_init(Environment::default)
+    /// What exists besides a text.
+    pub(super) fn environment(&self) -> Arc<Environment> {
+        self.0.environment.lock().clone()
     }
 
     pub(super) fn guard(&self) -> Guard {
@@ -404,7 +445,7 @@ fn failure(thread: &ThreadRef, thrown: &Shared) -> Error {
     let vm = thread.vm();
     within(Some(vm), || {
         // Where a value that is no error was thrown is kept by its thread.
-        let trace = thread.thrown_at.get().map_or(&[][..], |trace| trace);
+        let trace = thread.thrown_at();
         Error::from_thrown_with(thrown.to_owned(), trace, Some(thread.name()), Some(vm))
     })
 }

@@ -200,7 +200,7 @@ pub(super) fn library(vm: &VmShared, docs: &Docs) -> Library {
     functions.sort();
     let types = TYPES.iter().map(|of_type| {
         let methods = of_type.tags.first().into_iter().flat_map(|&tag| {
-            vm.methods.symbols(tag).filter_map(move |symbol| {
+            vm.methods.symbols(tag).into_iter().filter_map(move |symbol| {
                 match vm.methods.find(tag, symbol)? {
                     Method::Native(native) => Some(of_native(native)),
                     Method::Script(function) => {

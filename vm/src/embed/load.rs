@@ -8,6 +8,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use lisle_compiler::{
     Interface, Options, Session,
+    bytecode::Unit,
     diagnostics::Diagnostic,
     graph::{self, Built, FileModule, Library, Refusal},
     source::Source,
@@ -18,9 +19,8 @@ use crate::{
     atomics::MutexGuard,
     convert::within,
     error::{Error, ErrorKind},
-    link::{Globals, link},
+    link::{Globals, Module, link},
     value::Shared,
-    vm::VmShared,
 };
 
 /// Where scripts' `import "./path"` finds modules: files, or whatever the host keeps them in. A VM
@@ -102,6 +102,7 @@ pub(super) fn prepare(
     globals: Arc<Globals>,
 ) -> Result<Prepared, Error> {
     let vm = host.shared();
+    host.need_before(source.text())?;
     let mut library = HostLibrary { host, loading: None };
     let Built { mut compiled, modules, mut findings } = build(source, session, &mut library);
     let own = std::mem::take(&mut compiled.diagnostics);
@@ -116,16 +117,20 @@ pub(super) fn prepare(
     for (source, list) in &findings {
         host.warn(source, list);
     }
-    let linked = within(Some(vm), || {
-        modules.into_iter().try_for_each(|module| enter(vm, module))?;
-        link(vm, &unit, globals).map(|module| Shared::new(module.main()))
-    });
-    let main = linked.map_err(|message| Error::new(ErrorKind::Syntax, message))?;
+    for FileModule { name, interface, unit } in modules {
+        let linked = ready(host, &unit, Globals::new(false))?;
+        within(Some(vm), || vm.files.enter(name, interface, linked));
+    }
+    let linked = ready(host, &unit, globals)?;
+    let main = within(Some(vm), || Shared::new(linked.main()));
     Ok(Prepared { main, session: compiled.session })
 }
 
 /// What there is to say about a text and the modules it imports. Nothing is entered.
 pub(super) fn findings(host: &Host, source: &Source) -> Vec<(Source, Vec<Diagnostic>)> {
+    if let Err(error) = host.need_before(source.text()) {
+        host.report(&error);
+    }
     let mut library = HostLibrary { host, loading: None };
     let Built { compiled, mut findings, .. } = build(source, None, &mut library);
     findings.push((source.clone(), compiled.diagnostics));
@@ -135,15 +140,18 @@ pub(super) fn findings(host: &Host, source: &Source) -> Vec<(Source, Vec<Diagnos
 fn build(source: &Source, session: Option<&Session>, library: &mut HostLibrary<'_>) -> Built {
     let host = library.host;
     let modules: BTreeMap<_, _> = host.shared().files.interfaces().into_iter().collect();
-    let options = Options { session, modules: &modules, ..Options::new(host.environment()) };
+    let environment = host.environment();
+    let options = Options { session, modules: &modules, ..Options::new(&environment) };
     let name = host.loader().and_then(|loader| loader.module_of(source.name()));
     graph::compile(source, name.as_deref(), &options, library)
 }
 
-fn enter(vm: &VmShared, module: FileModule) -> Result<(), String> {
-    let linked = link(vm, &module.unit, Globals::new(false))?;
-    vm.files.enter(module.name, module.interface, linked);
-    Ok(())
+/// Links code; what it calls is there.
+fn ready<'a>(host: &'a Host, unit: &Unit, globals: Arc<Globals>) -> Result<&'a Module, Error> {
+    host.need_for(unit)?;
+    let vm = host.shared();
+    let linked = within(Some(vm), || link(vm, unit, globals));
+    linked.map_err(|message| Error::new(ErrorKind::Syntax, message))
 }
 
 /// The host's loader, as the compiler sees it.
@@ -173,7 +181,12 @@ impl Library for HostLibrary<'_> {
     fn read(&mut self, module: &str) -> Result<Source, Refusal> {
         let refused = |message| Refusal { message, candidates: Vec::new() };
         let loader = self.host.loader().ok_or_else(|| refused("no loader".to_owned()))?;
-        let text = loader.load(module).map_err(|error| refused(error.message().to_owned()))?;
+        let load = || {
+            let text = loader.load(module)?;
+            self.host.need_before(&text)?;
+            Ok::<_, Error>(text)
+        };
+        let text = load().map_err(|error| refused(error.message().to_owned()))?;
         Ok(Source::new(loader.shown(module), text))
     }
 }

@@ -16,7 +16,8 @@ use super::method::Found;
 use super::operators::{self, Asked, ask};
 use super::{arith, places};
 use crate::{
-    link::{LinkedStep, Word, step},
+    link::{CodeWord, LinkedStep, STEP_FIELD, Word, step},
+    rc::class,
     value::{self, Kind, Operator, Owned, Raw, View, error},
 };
 
@@ -35,11 +36,33 @@ impl RawStep {
     }
 }
 
-/// A step of a path.
-pub(super) fn raw_step(m: &Machine<'_>, word: Word) -> RawStep {
+/// A step of a path from `container` on.
+pub(super) fn raw_step(m: &Machine<'_>, word: &CodeWord, container: &Owned) -> RawStep {
+    remember(m, word, container);
+    plain_step(m, word.get())
+}
+
+/// A step of a path, whatever it starts from.
+pub(super) fn plain_step(m: &Machine<'_>, word: Word) -> RawStep {
     match step(word) {
         LinkedStep::Index(register) => RawStep { field: false, key: m.raw(register) },
         LinkedStep::Field(name) => RawStep { field: true, key: m.constant(name as usize) },
+    }
+}
+
+/// Remembers where a field stands in records of the class of `container`, for the loop. A step that
+/// meets records of several classes remembers one of them: were it each time the last one, the word
+/// would be written all the time.
+fn remember(m: &Machine<'_>, word: &CodeWord, container: &Owned) {
+    let known = word.get();
+    if known.op != STEP_FIELD || (known.c != 0 && m.fuel & 15 != 0) {
+        return;
+    }
+    if let Some(record) = container.as_record()
+        && record.info().class() >= class::FIRST
+        && let Some(slot) = record.field_index(m.constant_value(known.b.into()))
+    {
+        word.remember_field(record.info().class(), slot);
     }
 }
 
@@ -70,7 +93,7 @@ impl Walked {
 }
 
 /// What a path leads to, without counting as far as it goes through containers.
-pub(super) fn walk(m: &Machine<'_>, root: &Owned, words: &[Word]) -> Result<Walked, Owned> {
+pub(super) fn walk(m: &Machine<'_>, root: &Owned, words: &[CodeWord]) -> Result<Walked, Owned> {
     walk_from(m, Found::Ref(root), words, 0)
 }
 
@@ -78,13 +101,13 @@ pub(super) fn walk(m: &Machine<'_>, root: &Owned, words: &[Word]) -> Result<Walk
 pub(super) fn walk_from(
     m: &Machine<'_>,
     mut place: Found,
-    words: &[Word],
+    words: &[CodeWord],
     next: usize,
 ) -> Result<Walked, Owned> {
-    for (i, &word) in words.iter().enumerate().skip(next) {
-        let raw = raw_step(m, word);
-        let step = raw.step();
+    for (i, word) in words.iter().enumerate().skip(next) {
         let container = place.get();
+        let raw = raw_step(m, word, container);
+        let step = raw.step();
         if let (Some(function), value::Step::Index(key)) =
             (operators::own(container, Operator::Index), step)
         {
@@ -114,15 +137,15 @@ pub(super) fn walk_from(
 pub(super) fn walk_mut(
     m: &mut Machine<'_>,
     root: u16,
-    words: &[Word],
+    words: &[CodeWord],
     flags: u8,
 ) -> Result<*mut Owned, Owned> {
     let (mut place, from) = places::start(m, root, words, flags)?;
-    for &word in &words[from..] {
-        let raw = raw_step(m, word);
+    for word in &words[from..] {
         // SAFETY: the root is a place of this instruction or the value of a cell, and each further
         // place is part of what the one before holds alone.
-        place = value::slot_mut(unsafe { &mut *place }, raw.step())?;
+        let container = unsafe { &mut *place };
+        place = value::slot_mut(container, raw_step(m, word, container).step())?;
     }
     Ok(place)
 }
@@ -141,9 +164,11 @@ pub(super) fn get_index(m: &mut Machine<'_>) -> Step {
 /// `a = b.name`
 pub(super) fn get_field(m: &mut Machine<'_>) -> Step {
     let word = m.word();
-    let value = value::field_get(m.get(word.b), m.constant_value(word.c as usize))?;
+    let object = m.get(word.b);
+    let raw = raw_step(m, &m.words(1, 1)[0], object);
+    let value = value::path_get(object, [raw.step()])?;
     m.put(word.a, value);
-    m.next(1)
+    m.next(2)
 }
 
 /// `a = b.name`, or nil when the map `b` has no such key.
@@ -222,9 +247,11 @@ pub(super) fn set_field(m: &mut Machine<'_>) -> Step {
     let word = m.word();
     let value = m.take(word.c);
     changed(m, word.a)?;
-    let name = m.constant_value(word.b as usize);
-    value::field_set(m.place(word.a), name, value)?;
-    m.next(1)
+    let raw = raw_step(m, &m.words(1, 1)[0], m.get(word.a));
+    if let value::Step::Field(name) = raw.step() {
+        value::field_set(m.place(word.a), name, value)?;
+    }
+    m.next(2)
 }
 
 /// Sets the end of a path.
@@ -234,21 +261,21 @@ pub(super) fn set_path(m: &mut Machine<'_>) -> Step {
     let value = m.take(word.b);
     let words = m.words(1, count);
     let (place, from) = places::start(m, word.a, words, word.flags)?;
-    let Some((&last, before)) = words[from..].split_last() else {
+    let Some((last, before)) = words[from..].split_last() else {
         // SAFETY: the register is a place, or it is the value of a cell that may be written.
         let old = std::mem::replace(unsafe { &mut *place }, value);
         drop(old);
         return m.next(1 + count);
     };
     let mut place = place;
-    for &word in before {
-        let raw = raw_step(m, word);
+    for word in before {
         // SAFETY: as in `walk_mut`.
-        place = value::slot_mut(unsafe { &mut *place }, raw.step())?;
+        let container = unsafe { &mut *place };
+        place = value::slot_mut(container, raw_step(m, word, container).step())?;
     }
-    let raw = raw_step(m, last);
     // SAFETY: as in `walk_mut`.
     let place = unsafe { &mut *place };
+    let raw = raw_step(m, last, place);
     match raw.step() {
         value::Step::Index(key) => value::index_set(place, key, value)?,
         value::Step::Field(name) => value::field_set(place, name, value)?,
@@ -263,8 +290,8 @@ pub(super) fn update_path(m: &mut Machine<'_>) -> Step {
     let operand = m.take(word.b);
     let operator = Op::from_code(m.extension(1).op).expect("verified code has known operators");
     let words = m.words(2, count);
-    if let Some((&last, before)) = words.split_last()
-        && matches!(step(last), LinkedStep::Index(_))
+    if let Some((last, before)) = words.split_last()
+        && matches!(step(last.get()), LinkedStep::Index(_))
     {
         let container = walk(m, m.get(word.a), before)?.no_question()?;
         if container.get().as_bytes().is_some() {
@@ -290,15 +317,15 @@ pub(super) fn update_path(m: &mut Machine<'_>) -> Step {
 /// `bytes[i] op= operand`: a byte is no place, so it is read and set.
 fn update_byte(
     m: &mut Machine<'_>,
-    before: &[Word],
-    last: Word,
+    before: &[CodeWord],
+    last: &CodeWord,
     (operator, operand): (Op, &Owned),
 ) -> Step {
     let word = m.word();
     let place = walk_mut(m, word.a, before, word.flags)?;
-    let raw = raw_step(m, last);
     // SAFETY: as in `walk_mut`.
     let bytes = unsafe { &mut *place };
+    let raw = raw_step(m, last, bytes);
     match raw.step() {
         value::Step::Index(key) => {
             let old = value::index_get(bytes, key)?;
@@ -328,9 +355,9 @@ pub(super) fn path_vacant(m: &mut Machine<'_>) -> Step {
     let words = m.words(1, count);
     let vacant = match words.split_last() {
         None => m.get(word.a).is_nil(),
-        Some((&last, before)) => {
+        Some((last, before)) => {
             let container = walk(m, m.get(word.a), before)?.no_question()?;
-            value::vacant(container.get(), raw_step(m, last).step())?
+            value::vacant(container.get(), raw_step(m, last, container.get()).step())?
         }
     };
     m.put(word.b, Owned::bool(vacant));

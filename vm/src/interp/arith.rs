@@ -4,7 +4,7 @@
 
 use lisle_compiler::bytecode::{
     Op,
-    op::{KILL_B, KILL_C},
+    op::{FLOAT, KILL_B, KILL_C, SWAPPED},
 };
 
 use super::machine::{Machine, Step};
@@ -25,7 +25,7 @@ pub(super) fn operation(op: Op) -> Operation {
         Op::Mul | Op::MulImm | Op::MulConst => ops::mul,
         Op::Div | Op::DivConst => ops::div,
         Op::FloorDiv | Op::FloorDivImm => ops::floor_div,
-        Op::Rem | Op::RemImm => ops::rem,
+        Op::Rem | Op::RemImm | Op::RemConst => ops::rem,
         Op::Pow => ops::pow,
         Op::BitAnd => ops::bit_and,
         Op::BitOr => ops::bit_or,
@@ -76,11 +76,15 @@ pub(super) fn immediate(m: &mut Machine<'_>, operation: Operation) -> Step {
 
 /// `a = b op constant`
 pub(super) fn with_constant(m: &mut Machine<'_>, operation: Operation) -> Step {
+    let word = m.word();
+    if word.flags & SWAPPED != 0 {
+        let value = operation(m.constant_value(word.c as usize), m.get(word.b))?;
+        return finish(m, word, value);
+    }
     let right = |m: &Machine<'_>| m.constant_value(m.word().c as usize).clone();
     if let Some(asked) = operators::binary(m, right) {
         return asked;
     }
-    let word = m.word();
     let value = operation(m.get(word.b), m.constant_value(word.c as usize))?;
     finish(m, word, value)
 }
@@ -164,7 +168,12 @@ pub(super) fn jump_immediate(
     expected: bool,
 ) -> Step {
     let word = m.word();
-    let holds = holds(m.get(word.a), &Owned::int(word.b.cast_signed().into()))?;
+    let immediate = word.b.cast_signed();
+    let immediate = match word.flags & FLOAT {
+        0 => Owned::int(immediate.into()),
+        _ => Owned::float(immediate.into()),
+    };
+    let holds = holds(m.get(word.a), &immediate)?;
     m.kill(word);
     jump_if(m, holds == expected, word.c.cast_signed().into())
 }

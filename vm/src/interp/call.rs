@@ -11,7 +11,7 @@ use crate::{
     link::{LINK, Proto, SLOT},
     native::{NativeDef, Param},
     rc,
-    thread::{Frames, Then},
+    thread::{Frames, Slots, Stopped, Then},
     value::{Kind, Owned, Raw, View, error, tag},
 };
 
@@ -85,12 +85,12 @@ pub(super) fn start(m: &mut Machine<'_>) -> Step {
     let count = m.state().start_args();
     let given = Given::plain(m.word().a, count);
     let callee = m.raw(0);
-    let mask = match m.state().pending.last().map(|pending| &pending.then) {
-        Some(Then::Called(called)) => called.places,
-        _ => 0,
+    let place = match m.state().pending.last().map(|pending| &pending.then) {
+        Some(Then::Called(called)) => called.place,
+        _ => false,
     };
-    if mask != 0 && changes(callee) {
-        return places::start_called(m, callee, given, mask);
+    if place && changes(callee) {
+        return places::start_called(m, callee, given);
     }
     call_value(m, callee, given)
 }
@@ -144,7 +144,7 @@ pub(super) fn safepoint(m: &mut Machine<'_>, given: Given<'_>) -> Step {
         Err(Exit::Throw(_)) => drop_arguments(m, given),
         Err(Exit::Stop(_)) => {
             let first = m.slot_of(m.reg(given.args));
-            m.state().held = Some((first, given.count));
+            m.state().stopped = Stopped::Call(Slots::new(first, given.count));
         }
     }
     result
@@ -213,8 +213,8 @@ pub(super) fn call_native(
     receiver: Receiver,
     given: Given<'_>,
 ) -> Step {
-    if let Some(pending) = m.take_pending() {
-        return native::run(m, native, receiver, (pending.args, pending.count), pending.then);
+    if let Some((arguments, then)) = m.take_begun() {
+        return native::run(m, native, receiver, arguments, then);
     }
     m.fuel -= 1;
     let params = native.signature.params();

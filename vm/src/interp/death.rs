@@ -55,12 +55,12 @@ pub(super) fn let_go(m: &mut Machine<'_>, error: &Owned) {
 /// What goes on in a native when the function it has called has ended.
 fn take_resume(then: &mut Then) -> Option<Resume> {
     let Then::Called(called) = then else { return None };
-    let Called { then: after, back, .. } = &mut **called;
+    let Called { then: after, back, .. } = called;
     let nothing = After::Native(Box::new(|_, outcome| outcome.map(Next::Return)));
     match std::mem::replace(after, nothing) {
         After::Native(resume) => Some(resume),
-        After::NativePlaces(resume) => {
-            let back = std::mem::take(back);
+        After::NativePlace(resume) => {
+            let back = back.take();
             Some(Box::new(move |call, outcome| resume(call, outcome, back)))
         }
         After::Instruction(_) => None,

@@ -9,9 +9,8 @@ use crate::{link::SLOT, thread::Then};
 /// all that the function has.
 pub(super) fn import(m: &mut Machine<'_>) -> Step {
     let native = m.thread.vm().files.import();
-    if let Some(pending) = m.take_pending() {
-        let arguments = (pending.args, pending.count);
-        return native::run(m, native, Receiver::None, arguments, pending.then);
+    if let Some((arguments, then)) = m.take_begun() {
+        return native::run(m, native, Receiver::None, arguments, then);
     }
     let name = m.constant_value(m.word().b as usize).clone();
     let register = m.proto().registers() * SLOT;

@@ -181,15 +181,15 @@ fn iter_record(m: &mut Machine<'_>) -> Step {
     // Room first: what is moved out must come back.
     native::make_room(m, first, 1)?;
     let walked = if method.self_mutable { m.take(word.a) } else { m.get(word.a).clone() };
-    let mask = u32::from(method.self_mutable);
-    operators::ask_at(m, function, vec![walked], Asked::Next, (first, 0), mask)
+    operators::ask_at(m, function, vec![walked], Asked::Next, (first, 0), method.self_mutable)
 }
 
 /// Goes on with what `next` gave.
-pub(super) fn asked(m: &mut Machine<'_>, outcome: Result<Owned, Owned>, back: Vec<Owned>) -> Step {
+pub(super) fn asked(m: &mut Machine<'_>, outcome: Result<Owned, Owned>, back: Owned) -> Step {
     let register = m.word().a;
-    if let Some(walked) = back.into_iter().next() {
-        *m.place(register) = walked;
+    // Nil where the struct was only read.
+    if !back.is_nil() {
+        *m.place(register) = back;
     }
     deliver(m, outcome?)
 }

@@ -15,7 +15,7 @@ use lisle_compiler::bytecode::op::{KILL_A, KILL_B, KILL_C};
 use lisle_compiler::bytecode::Word;
 
 use crate::{
-    link::{Module, Proto, SLOT},
+    link::{CodeWord, Module, Proto, SLOT},
     native::Cx,
     sched::Outcome,
     thread::{Place, ThreadRef, ThreadState},
@@ -77,9 +77,9 @@ impl<'a> Machine<'a> {
     }
 
     /// The words from `i` on, `count` of them.
-    pub(super) fn words(&self, i: usize, count: usize) -> &'a [Word] {
+    pub(super) fn words(&self, i: usize, count: usize) -> &'a [CodeWord] {
         // SAFETY: as above; code lives as long as the VM, which outlives the slice.
-        unsafe { std::slice::from_raw_parts(self.pc.add(i), count) }
+        unsafe { std::slice::from_raw_parts(self.pc.add(i).cast(), count) }
     }
 
     /// Goes on with the instruction `length` words further.

@@ -5,7 +5,7 @@
 use std::{any::Any, sync::Arc};
 
 use lisle_compiler::bytecode::{
-    self, MAX_PLACES,
+    self, MAX_PLACES, METHOD_WORDS,
     Receiver::{Temporary, Var},
     op::{KILL_B, SPREAD},
 };
@@ -17,15 +17,15 @@ use super::native::Receiver;
 use super::operators::{Asked, ask_at};
 use super::places::{self, Operand, Operands, call as call_with_places, receiver};
 use super::records::{self, Static};
-use super::{code, names};
+use super::{code, names, proto_of_closure};
 use crate::{
-    link::{LINK, SLOT, STEP_INDEX, Word},
+    link::{CodeWord, KnownMethod, LINK, SLOT, STEP_INDEX, Word},
     methods::Method,
     native::{MethodMap, MethodTable, NativeDef},
-    rc::Heap,
+    rc::{self, Heap, class},
     symbols::Symbol,
     thread::Then,
-    value::{Kind, Owned, Raw, View, cell_access, error},
+    value::{Kind, Owned, Raw, View, cell_access, error, tag},
 };
 
 /// The parts of a method call.
@@ -34,7 +34,7 @@ struct MethodCall<'a> {
     word: Word,
     root: u16,
     kind: bytecode::Receiver,
-    steps: &'a [Word],
+    steps: &'a [CodeWord],
     symbol: Symbol,
     names: &'a [Box<str>],
     /// The words of the places among the arguments.
@@ -78,9 +78,7 @@ pub(super) struct Again {
 impl Again {
     pub(super) fn receiver(&self) -> Receiver {
         match (&self.found, self.receiver) {
-            (Some(Found::Temp(value)), Receiver::Kept(_, register)) if self.made => {
-                Receiver::Kept(value, register)
-            }
+            (Some(Found::Temp(value)), Receiver::Kept(_)) if self.made => Receiver::Kept(value),
             (Some(Found::Temp(value)), _) => Receiver::Ref(value),
             (_, receiver) => receiver,
         }
@@ -88,17 +86,17 @@ impl Again {
 }
 
 fn decode<'a>(m: &Machine<'a>) -> MethodCall<'a> {
-    let (word, first, second) = (m.word(), m.extension(1), m.extension(2));
+    let (word, first, name) = (m.word(), m.extension(1), m.extension(METHOD_WORDS));
     let kind = bytecode::Receiver::from_code(first.op).expect("verified code has known receivers");
-    let detail = second.wide_u32();
-    let (symbol, names): (_, &[Box<str>]) = if second.flags == 0 {
+    let detail = name.wide_u32();
+    let (symbol, names): (_, &[Box<str>]) = if name.flags == 0 {
         (Symbol(detail), &[])
     } else {
         let proto = m.proto();
         let site = proto.sites[detail as usize];
         (site.symbol, &proto.names[site.names as usize])
     };
-    let steps = m.words(3, first.flags as usize);
+    let steps = m.words(1 + METHOD_WORDS, first.flags as usize);
     let places = if first.b == 0 { 0 } else { Operands::of(m, None, 0).length() };
     MethodCall { word, root: first.a, kind, steps, symbol, names, places }
 }
@@ -146,7 +144,7 @@ fn receiver_walked(
             let given = call.given(1);
             let first = m.slot_of(m.reg(given.args));
             let own = (first, given.count);
-            ask_at(m, function, args, Asked::Path(next), own, 0).or_else(|exit| match exit {
+            ask_at(m, function, args, Asked::Path(next), own, false).or_else(|exit| match exit {
                 Exit::Throw(error) => fail(m, call, error),
                 stop @ Exit::Stop(_) => Err(stop),
             })
@@ -161,6 +159,7 @@ fn go(m: &mut Machine<'_>, call: &MethodCall<'_>, found: &Found, made: bool) -> 
         Ok(method) => method,
         Err(error) => return fail(m, call, error),
     };
+    remember(m, found.get(), &method);
     match method {
         Callee::Native { native, inside } => {
             let given = call.given(1);
@@ -224,6 +223,35 @@ fn go(m: &mut Machine<'_>, call: &MethodCall<'_>, found: &Found, made: bool) -> 
     }
 }
 
+/// Remembers the method of the receiver's own class, for the loop. As with fields, one of several.
+fn remember(m: &Machine<'_>, receiver: &Owned, method: &Callee) {
+    let word = &m.words(2, 1)[0];
+    if receiver.is_nil() || (!word.is_vacant() && m.fuel & 15 != 0) {
+        return;
+    }
+    let class = rc::class_of_value(receiver);
+    let known = match *method {
+        Callee::Native { native, inside: None } if has_fixed_methods(class) => {
+            KnownMethod::native(native)
+        }
+        Callee::Script { function, enters: false, .. } if class >= class::FIRST => {
+            // SAFETY: functions of types are immortal, and so is their code.
+            let proto = unsafe { &*proto_of_closure(function) };
+            debug_assert!(proto.function.same(function), "functions of types capture nothing");
+            KnownMethod::script(proto)
+        }
+        _ => return,
+    };
+    word.remember_method(class, known);
+}
+
+/// All values of this class have the same methods, for good. (Channels and threads have those of
+/// their tag.)
+fn has_fixed_methods(class: u16) -> bool {
+    let tag = u64::from(class);
+    class >= class::FIRST || !matches!(tag, tag::TYPE | tag::RECORD | tag::HANDLE)
+}
+
 /// Lets go of a receiver's root that is read for the last time: the callee has what it needs.
 fn drop_dying_root(m: &mut Machine<'_>, call: &MethodCall<'_>) {
     if call.word.flags & KILL_B != 0 && !handler_reads(m, call.root) {
@@ -241,7 +269,7 @@ impl<'a> MethodCall<'a> {
             hidden: 1 - skip,
             names: self.names,
             spread: self.word.flags & SPREAD != 0,
-            length: 3 + self.steps.len() + self.places,
+            length: 1 + METHOD_WORDS + self.steps.len() + self.places,
         }
     }
 }
@@ -392,27 +420,24 @@ fn receiver_for(
     mutating: bool,
     (made, enters): (bool, bool),
 ) -> Result<Receiver, Owned> {
-    let last = (call.word.flags & KILL_B != 0).then_some(call.root);
     if mutating && made {
         return Err(not_changeable(m, &MethodCall { kind: Temporary, ..*call }));
     }
     if mutating {
         let receiver = receiver(m, enters);
         check_changeable(m, call, receiver)?;
-        return Ok(Receiver::Place(places::reach_receiver(m, receiver)?, last));
+        return Ok(Receiver::Place(places::reach_receiver(m, receiver)?));
     }
     // What a function that the native calls may change is not found a second time.
-    let fields = call.steps.iter().any(|step| step.op != STEP_INDEX);
+    let fields = call.steps.iter().any(|step| step.get().op != STEP_INDEX);
     let in_cell = enters || (fields && Heap::has_cells());
-    Ok(match (found, last) {
-        _ if made || in_cell => Receiver::Kept(found.get(), last),
-        (Found::Temp(value), None) => Receiver::Ref(value),
-        (Found::Temp(value), Some(register)) => Receiver::RefOfLast(value, register),
-        (&Found::Ref(value), None) => Receiver::Ref(value),
-        (&Found::Ref(_), Some(register)) if call.steps.is_empty() && !enters => {
-            Receiver::Last(m.reg(register).cast(), register)
+    let dies = call.word.flags & KILL_B != 0;
+    Ok(match found {
+        _ if made || in_cell => Receiver::Kept(found.get()),
+        Found::Ref(_) if dies && call.steps.is_empty() && !enters => {
+            Receiver::Last(m.reg(call.root).cast())
         }
-        (&Found::Ref(value), Some(register)) => Receiver::RefOfLast(value, register),
+        _ => Receiver::Ref(found.get()),
     })
 }
 
@@ -437,6 +462,15 @@ pub(super) fn receiver_again(
 ) -> Result<Again, Owned> {
     match m.word().op {
         code::CallMethod => {
+            let (word, first) = (m.word(), m.extension(1));
+            let in_register = first.flags == 0 && kept.is_none() && !native.mutating;
+            if in_register && m.get(first.a).as_cell().is_none() {
+                let register = m.reg(first.a).cast();
+                let dies = word.flags & KILL_B != 0;
+                let receiver =
+                    if dies { Receiver::Last(register) } else { Receiver::Ref(register) };
+                return Ok(Again { receiver, found: None, made: false });
+            }
             let call = decode(m);
             let made = kept.is_some();
             let mut found = match kept {
@@ -521,8 +555,12 @@ fn unknown(m: &Machine<'_>, receiver: &Owned, call: &MethodCall<'_>) -> Owned {
         let known: Vec<Arc<str>> = methods.map(|method| Arc::from(&*method.name)).collect();
         return names::unknown_method(receiver, &name, &known);
     }
-    let mut known: Vec<_> =
-        vm.methods.symbols(receiver.tag()).map(|symbol| vm.symbols.name(symbol)).collect();
+    let mut known: Vec<_> = vm
+        .methods
+        .symbols(receiver.tag())
+        .into_iter()
+        .map(|symbol| vm.symbols.name(symbol))
+        .collect();
     if let Some(methods) = own_methods(receiver) {
         if let Some(table) = methods.downcast_ref::<MethodTable>() {
             known.extend(table.names().map(Arc::from));

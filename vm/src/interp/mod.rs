@@ -42,8 +42,10 @@ mod names;
 mod native;
 mod operators;
 mod places;
+mod quick;
 mod records;
 mod run;
+mod sample;
 mod slow;
 #[cfg(all(test, not(loom)))]
 mod tests;
@@ -63,22 +65,28 @@ pub(crate) use run::{entry, is_running, registers_of};
 pub(crate) use unwind::abandon;
 
 use crate::{
-    link::{Cell, DIRECT, LINK, Proto, SLOT, STEP_INDEX, Word},
+    link::{Cell, CodeWord, DIRECT, LINK, PLAIN, Proto, SLOT, STEP_FIELD, STEP_INDEX, Word},
     rc,
     sched::Outcome,
+    thread::{Handed, Place},
     value::{
-        Closure, ListObject, Owned, Raw,
-        tag::{ABSENT, FALSE, FLOAT, FUNCTION, HEAP, INT, LIST, NIL, TRUE},
+        Closure, ListObject, Owned, Raw, RecordObject,
+        tag::{ABSENT, FALSE, FLOAT, FUNCTION, HEAP, INT, LIST, NIL, RECORD, TRUE},
     },
 };
-use lisle_compiler::bytecode::op::{INCLUSIVE, KILL_A, PAIR};
+use lisle_compiler::bytecode::{
+    METHOD_WORDS, Receiver,
+    op::{INCLUSIVE, KILL_A, KILL_B, PAIR, READ_ROOT},
+};
 use machine::Machine;
 
-/// Runs a thread until its slice ends.
+/// Runs a thread until its slice ends. `PROFILED`: it looks before each instruction whether a sample
+/// is due; this loop is compiled twice, so that the other one pays nothing.
 #[inline(never)]
-fn execute(m: &mut Machine<'_>) -> Outcome {
+fn execute<const PROFILED: bool>(m: &mut Machine<'_>) -> Outcome {
     let (mut pc, mut base, mut constants, mut fuel) = (m.pc, m.base, m.constants, m.fuel);
     let mut limit = m.limit;
+    let (clock, mut seen) = if PROFILED { sample::start(m) } else { (None, 0) };
 
     /// The address of a register.
     macro_rules! reg {
@@ -158,6 +166,20 @@ fn execute(m: &mut Machine<'_>) -> Outcome {
             }
         }};
     }
+    /// `a = b % c` on two ints.
+    macro_rules! remainder {
+        ($w:expr, $q:expr) => {{
+            let (p, q): (*mut Raw, *const Raw) = (reg!($w.b), $q);
+            if (*p).tag == INT && (*q).tag == INT {
+                let (x, y) = ((*p).as_i64(), (*q).as_i64());
+                // 0 and -1 are not ordinary.
+                if (y as u64).wrapping_add(1) > 1 {
+                    store(reg!($w.a), Raw::int(floor_rem(x, y)));
+                    next!();
+                }
+            }
+        }};
+    }
     /// `a = b op c` on two ints.
     macro_rules! bits {
         ($w:expr, $x:ident, $y:ident, $result:expr) => {{
@@ -231,15 +253,54 @@ fn execute(m: &mut Machine<'_>) -> Outcome {
             let proto: *const Proto = $proto;
             let new = base.add((*pc).a as usize + LINK);
             if fuel > 0 && new.wrapping_add((*proto).frame) <= limit {
-                fuel -= 1;
-                store(new.sub(LINK).cast(), Raw { tag: FUNCTION, bits: $closure });
-                let back = Raw { tag: pc.add(1).addr() as u64, bits: constants.addr() as u64 };
-                store(new.sub(SLOT).cast(), back);
-                base = new;
-                constants = (*proto).constants;
-                pc = (*proto).code;
-                continue;
+                push_frame!($closure, proto, new, 1);
             }
+        }};
+    }
+    /// Enters a function whose arguments are in place, from an instruction of so many words.
+    macro_rules! push_frame {
+        ($closure:expr, $proto:ident, $new:ident, $length:expr) => {{
+            fuel -= 1;
+            store($new.sub(LINK).cast(), Raw { tag: FUNCTION, bits: $closure });
+            let back = pc.add($length).addr() as u64;
+            store($new.sub(SLOT).cast(), Raw { tag: back, bits: constants.addr() as u64 });
+            base = $new;
+            constants = (*$proto).constants;
+            pc = (*$proto).code;
+            continue;
+        }};
+    }
+    /// Notes that the frame at `$new` has places of the instruction at hand, if that takes no call.
+    macro_rules! hand_over {
+        ($new:ident, $hidden:expr, $receiver:expr) => {{
+            let state = &mut *m.state;
+            let at = $new.addr() - state.stack.start().addr();
+            let handed = &mut state.handed;
+            let room = handed.len() < handed.capacity();
+            if room {
+                let (base, hidden, receiver, cells) = (at, $hidden, $receiver, Vec::new());
+                let entry = Handed { base, pc, hidden, receiver, cells, plain: true };
+                handed.as_mut_ptr().add(handed.len()).write(entry);
+                handed.set_len(handed.len() + 1);
+            }
+            room
+        }};
+    }
+    /// Done outside by `$step`, with the state in the machine meanwhile.
+    macro_rules! outside {
+        ($step:expr) => {{
+            (m.pc, m.base, m.constants, m.fuel) = (pc, base, constants, fuel);
+            let from = if PROFILED { m.save() } else { Place::ENDED };
+            let outcome = $step;
+            if PROFILED && outcome != Some(Outcome::Done) {
+                sample::after(m, from);
+                seen = sample::seen();
+            }
+            if let Some(outcome) = outcome {
+                return outcome;
+            }
+            (pc, base, constants, fuel) = (m.pc, m.base, m.constants, m.fuel);
+            limit = m.limit;
         }};
     }
     /// Returns a value to the caller.
@@ -277,6 +338,11 @@ fn execute(m: &mut Machine<'_>) -> Outcome {
     }
 
     'run: loop {
+        if PROFILED && clock.is_some_and(|clock| clock.ticks() != seen) {
+            (m.pc, m.base, m.constants) = (pc, base, constants);
+            sample::take(m);
+            seen = sample::seen();
+        }
         // SAFETY: the module's text.
         unsafe {
             // The operands are read where they are used: the less stands here, the more of the
@@ -354,23 +420,14 @@ fn execute(m: &mut Machine<'_>) -> Outcome {
                     let (p, q) = (reg!((*pc).b), reg!((*pc).c));
                     if (*p).tag == INT && (*q).tag == INT {
                         let (x, y) = ((*p).as_i64(), (*q).as_i64());
-                        // 0 and -1 are not ordinary.
                         if (y as u64).wrapping_add(1) > 1 {
                             store(reg!((*pc).a), Raw::int(floor_div(x, y)));
                             next!();
                         }
                     }
                 }
-                code::Rem => {
-                    let (p, q) = (reg!((*pc).b), reg!((*pc).c));
-                    if (*p).tag == INT && (*q).tag == INT {
-                        let (x, y) = ((*p).as_i64(), (*q).as_i64());
-                        if (y as u64).wrapping_add(1) > 1 {
-                            store(reg!((*pc).a), Raw::int(floor_rem(x, y)));
-                            next!();
-                        }
-                    }
-                }
+                code::Rem => remainder!((*pc), reg!((*pc).c)),
+                code::RemConst => remainder!((*pc), constants.add((*pc).c as usize)),
                 code::FloorDivImm => {
                     let p = reg!((*pc).b);
                     let y = i64::from((*pc).c.cast_signed());
@@ -614,11 +671,33 @@ fn execute(m: &mut Machine<'_>) -> Outcome {
                     }
                 }
 
+                code::GetField => {
+                    if let Some(slot) = field_slot(reg!((*pc).b), step_at(pc, 1)) {
+                        let value = load(slot);
+                        if try_retain(value) {
+                            store(reg!((*pc).a), value);
+                            pc = pc.add(2);
+                            continue;
+                        }
+                    }
+                }
+                code::SetField => {
+                    let p: *mut Raw = reg!((*pc).a);
+                    if (*pc).flags & READ_ROOT == 0
+                        && let Some(slot) = field_slot(p, step_at(pc, 1))
+                        && rc::is_unique(*p)
+                        && try_release(load(slot))
+                    {
+                        store(slot, load(reg!((*pc).c)));
+                        pc = pc.add(2);
+                        continue;
+                    }
+                }
                 code::GetPath => {
                     let mut p: *const Raw = reg!((*pc).b);
                     let last = (*pc).c as usize;
                     for i in 1..=last {
-                        match list_slot(p, base, *pc.add(i)) {
+                        match slot(p, base, step_at(pc, i)) {
                             Some(slot) => p = slot,
                             None => break,
                         }
@@ -636,11 +715,11 @@ fn execute(m: &mut Machine<'_>) -> Outcome {
                     let mut p: *mut Raw = reg!((*pc).a);
                     let last = (*pc).c as usize;
                     for i in 1..=last {
-                        match own_list_slot(p, base, *pc.add(i)) {
+                        match own_slot(p, base, step_at(pc, i), (*pc).flags) {
                             Some(slot) => p = slot,
                             None => break,
                         }
-                        if i == last && (*p).tag < HEAP {
+                        if i == last && try_release(load(p)) {
                             store(p, load(reg!((*pc).b)));
                             pc = pc.add(last + 1);
                             continue 'run;
@@ -652,7 +731,7 @@ fn execute(m: &mut Machine<'_>) -> Outcome {
                     let operator = (*pc.add(1)).op;
                     let last = (*pc).c as usize;
                     for i in 1..=last {
-                        match own_list_slot(p, base, *pc.add(1 + i)) {
+                        match own_slot(p, base, step_at(pc, 1 + i), (*pc).flags) {
                             Some(slot) => p = slot,
                             None => break,
                         }
@@ -686,7 +765,7 @@ fn execute(m: &mut Machine<'_>) -> Outcome {
                         let at = (*q).bits;
                         if at < list.len() as u64 {
                             let slot = list.items().add(at as usize);
-                            if (*slot).tag < HEAP {
+                            if try_release(load(slot)) {
                                 store(slot, load(reg!((*pc).c)));
                                 next!();
                             }
@@ -706,6 +785,125 @@ fn execute(m: &mut Machine<'_>) -> Outcome {
                 CALL_DIRECT => {
                     let direct = constants.add((*pc).b as usize);
                     enter!((*direct).tag, with_exposed_provenance((*direct).bits as usize));
+                }
+                code::CallMethod => {
+                    let (word, first) = (*pc, *pc.add(1));
+                    if word.flags & PLAIN != 0 {
+                        let root = reg!(first.a);
+                        if first.flags == 0
+                            && (*root).tag >= HEAP
+                            && let cache = &*pc.add(2).cast::<CodeWord>()
+                            && let Some(known) = cache.method(rc::class_of(*root))
+                            && let Some(proto) = known.as_script()
+                            && (*proto).arity == u32::from(word.c) + 1
+                            && fuel > 0
+                            && let new = base.add(word.a as usize + LINK)
+                            && new.wrapping_add((*proto).frame) <= limit
+                        {
+                            let receiver = load(root);
+                            if (*proto).places == 0 {
+                                let moves = word.flags & KILL_B != 0;
+                                if moves || try_retain(receiver) {
+                                    if moves {
+                                        // It is still owned here when the method throws.
+                                        store(root, Raw::NIL);
+                                    }
+                                    store(new.cast(), receiver);
+                                    let function = (*proto).function.bits;
+                                    push_frame!(function, proto, new, 1 + METHOD_WORDS);
+                                }
+                            } else if (*proto).places == 1
+                                && first.op == Receiver::Var as u8
+                                && word.flags & KILL_B == 0
+                                && hand_over!(new, 1, Some(false))
+                            {
+                                store(new.cast(), receiver);
+                                store(root, Raw::NIL);
+                                let function = (*proto).function.bits;
+                                push_frame!(function, proto, new, 1 + METHOD_WORDS);
+                            }
+                        }
+                        outside!(quick::call_method(m));
+                        continue;
+                    }
+                }
+                code::CallPlaces => {
+                    let (word, callee) = (*pc, load(reg!((*pc).b)));
+                    if word.flags & PLAIN != 0 && callee.tag == FUNCTION {
+                        let proto = proto_of_closure(callee);
+                        let new = base.add(word.a as usize + LINK);
+                        let count = (*pc.add(2)).b as usize;
+                        let mut places = 0;
+                        for i in 0..count {
+                            places |= 1 << (*pc.add(3 + i)).c;
+                        }
+                        if (*proto).arity == u32::from(word.c)
+                            && (*proto).places == places
+                            && fuel > 0
+                            && new.wrapping_add((*proto).frame) <= limit
+                            && hand_over!(new, 0, None)
+                        {
+                            for i in 0..count {
+                                let place = *pc.add(3 + i);
+                                let root = reg!(place.b);
+                                store(new.add(place.c as usize * SLOT).cast(), load(root));
+                                store(root, Raw::NIL);
+                            }
+                            push_frame!(callee.bits, proto, new, 3 + count);
+                        }
+                    }
+                }
+                code::PlaceTake => {
+                    let word = *pc;
+                    if let Some(list) = own_place(pc, base, reg!(word.b))
+                        && let Some(element) = own_element(list, reg!(word.a), word.flags)
+                    {
+                        store(reg!(word.a).add(1), load(element));
+                        store(element, Raw::NIL);
+                        pc = pc.add(1 + word.c as usize);
+                        continue;
+                    }
+                }
+                code::PlaceBack => {
+                    let word = *pc;
+                    // A turn that has an entry of its own had a cell on its way.
+                    let state = &*m.state;
+                    let at = base.addr() - state.stack.start().addr();
+                    if state.handed.last().is_none_or(|last| last.plain || last.base != at)
+                        && let Some(list) = own_place(pc, base, reg!(word.b))
+                        && let Some(element) = own_element(list, reg!(word.a), word.flags)
+                        && (*element).tag < HEAP
+                    {
+                        store(element, load(reg!(word.a).add(1)));
+                        pc = pc.add(1 + word.c as usize);
+                        continue;
+                    }
+                }
+                code::RetPlaces => {
+                    let handed = &mut (*m.state).handed;
+                    if let Some(last) = handed.last()
+                        && last.plain
+                    {
+                        let (at, value) = (last.pc, load(reg!((*pc).a)));
+                        handed.set_len(handed.len() - 1);
+                        let link = base.sub(SLOT).cast::<Raw>();
+                        let back: *const Word = with_exposed_provenance((*link).tag as usize);
+                        constants = with_exposed_provenance((*link).bits as usize);
+                        let (callee, result) = (base, base.sub(LINK));
+                        base = result.sub((*back.sub(1)).a as usize);
+                        if (*at).op == code::CallMethod {
+                            store(reg!((*at.add(1)).a), load(callee.cast()));
+                        } else {
+                            for i in 0..(*at.add(2)).b as usize {
+                                let place = *at.add(3 + i);
+                                let parameter = callee.add(place.c as usize * SLOT);
+                                store(reg!(place.b), load(parameter.cast()));
+                            }
+                        }
+                        store(result.cast(), value);
+                        pc = back;
+                        continue;
+                    }
                 }
                 code::Ret => leave!(load(reg!((*pc).a))),
                 code::RetNil => leave!(Raw::NIL),
@@ -731,13 +929,10 @@ fn execute(m: &mut Machine<'_>) -> Outcome {
                 code::CallConst => outside::<{ code::CallConst }>(),
                 code::Concat => outside::<{ code::Concat }>(),
                 code::Format => outside::<{ code::Format }>(),
-                code::GetField => outside::<{ code::GetField }>(),
                 code::GetFieldOpt => outside::<{ code::GetFieldOpt }>(),
                 code::Slice => outside::<{ code::Slice }>(),
-                code::SetField => outside::<{ code::SetField }>(),
                 code::PathVacant => outside::<{ code::PathVacant }>(),
                 code::CallWith => outside::<{ code::CallWith }>(),
-                code::CallMethod => outside::<{ code::CallMethod }>(),
                 code::Spawn => outside::<{ code::Spawn }>(),
                 code::GetForeign => outside::<{ code::GetForeign }>(),
                 code::Import => outside::<{ code::Import }>(),
@@ -747,10 +942,6 @@ fn execute(m: &mut Machine<'_>) -> Outcome {
                 code::MatchMap => outside::<{ code::MatchMap }>(),
                 code::NewRecord => outside::<{ code::NewRecord }>(),
                 code::PlaceStart => outside::<{ code::PlaceStart }>(),
-                code::PlaceTake => outside::<{ code::PlaceTake }>(),
-                code::PlaceBack => outside::<{ code::PlaceBack }>(),
-                code::CallPlaces => outside::<{ code::CallPlaces }>(),
-                code::RetPlaces => outside::<{ code::RetPlaces }>(),
                 code::MatchError => outside::<{ code::MatchError }>(),
                 code::Throw => outside::<{ code::Throw }>(),
                 code::Rethrow => outside::<{ code::Rethrow }>(),
@@ -765,21 +956,56 @@ fn execute(m: &mut Machine<'_>) -> Outcome {
                 _ => unreachable_unchecked(),
             }
         }
-        (m.pc, m.base, m.constants, m.fuel) = (pc, base, constants, fuel);
-        if let Some(outcome) = slow::step(m) {
-            return outcome;
-        }
-        (pc, base, constants, fuel) = (m.pc, m.base, m.constants, m.fuel);
-        limit = m.limit;
+        outside!(slow::step(m));
     }
 }
 
-/// The element of a list that a step of a path leads to.
+/// Word `i` of the instruction, a step of a path.
 #[inline(always)]
-unsafe fn list_slot(list: *const Raw, base: *mut u8, step: Word) -> Option<*mut Raw> {
+unsafe fn step_at(pc: *const Word, i: usize) -> Word {
+    // SAFETY: verified code has all words of its instructions.
+    unsafe { (*pc.add(i).cast::<CodeWord>()).get() }
+}
+
+/// The part of a value that a step of a path leads to.
+#[inline(always)]
+unsafe fn slot(value: *const Raw, base: *mut u8, step: Word) -> Option<*mut Raw> {
     // SAFETY: the caller has a value, and a step whose register is in the frame.
     unsafe {
-        if step.op != STEP_INDEX || (*list).tag != LIST {
+        if step.op == STEP_INDEX { list_slot(value, base, step) } else { field_slot(value, step) }
+    }
+}
+
+/// The same in a value that nobody else has; `flags` are those of the instruction.
+#[inline(always)]
+unsafe fn own_slot(value: *mut Raw, base: *mut u8, step: Word, flags: u8) -> Option<*mut Raw> {
+    // SAFETY: as in `slot`; only objects have counts, and no other value has parts.
+    unsafe {
+        let slot = slot(value, base, step)?;
+        (flags & READ_ROOT == 0 && rc::is_unique(*value)).then_some(slot)
+    }
+}
+
+/// The field of a record that a step leads to, where the step remembers the record's class.
+#[inline(always)]
+unsafe fn field_slot(record: *const Raw, step: Word) -> Option<*mut Raw> {
+    // SAFETY: the caller has a value. A step remembers classes of records only, and slots that
+    // these have.
+    unsafe {
+        if (*record).tag != RECORD || rc::class_of(*record) != step.c || step.op != STEP_FIELD {
+            return None;
+        }
+        let record = rc::body::<RecordObject>(*record);
+        Some(record.fields_ptr().add(usize::from(step.flags)))
+    }
+}
+
+/// The element of a list that an index leads to.
+#[inline(always)]
+unsafe fn list_slot(list: *const Raw, base: *mut u8, step: Word) -> Option<*mut Raw> {
+    // SAFETY: as in `slot`.
+    unsafe {
+        if (*list).tag != LIST {
             return None;
         }
         let index = base.add(step.b as usize).cast::<Raw>();
@@ -789,15 +1015,30 @@ unsafe fn list_slot(list: *const Raw, base: *mut u8, step: Word) -> Option<*mut 
     }
 }
 
-/// The same in a list that nobody else has.
+/// What the path of an instruction leads to, in values that nobody else has. Its length is in `c`,
+/// and its steps follow.
 #[inline(always)]
-unsafe fn own_list_slot(list: *mut Raw, base: *mut u8, step: Word) -> Option<*mut Raw> {
-    // SAFETY: as in `list_slot`; only objects have counts.
+unsafe fn own_place(pc: *const Word, base: *mut u8, root: *mut Raw) -> Option<*mut Raw> {
+    let mut place = root;
+    // SAFETY: as in `slot` and `step_at`.
     unsafe {
-        if (*list).tag != LIST || !rc::is_unique(*list) {
+        for i in 1..=(*pc).c as usize {
+            place = own_slot(place, base, step_at(pc, i), (*pc).flags)?;
+        }
+    }
+    Some(place)
+}
+
+/// The element at a position of a list that nobody else has; `flags` are those of the instruction.
+#[inline(always)]
+unsafe fn own_element(list: *const Raw, position: *const Raw, flags: u8) -> Option<*mut Raw> {
+    // SAFETY: as in `slot`.
+    unsafe {
+        if (*list).tag != LIST || flags & READ_ROOT != 0 || !rc::is_unique(*list) {
             return None;
         }
-        list_slot(list, base, step)
+        let (list, at) = (rc::body::<ListObject>(*list), (*position).bits);
+        (at < list.len() as u64).then(|| list.items().add(at as usize))
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
-use lisle_compiler::bytecode::MAX_PLACES;
+use lisle_compiler::bytecode::{METHOD_WORDS, op::KILL_B};
 
 use super::machine::{Exit, Machine, Step};
 use super::run::callback;
@@ -17,27 +17,26 @@ use crate::{
     native::{Call, Cx, NativeDef, NativeResult, NativeRun, Next, ReceiverSlot, Resume},
     sched::Outcome,
     thread::{
-        After, Blocked, Called, ENTRY_ARGS, ENTRY_CALLEE, ENTRY_RESULT, Pending, Place, Then,
+        After, Blocked, Called, Delivery, ENTRY_ARGS, ENTRY_CALLEE, ENTRY_RESULT, Pending, Place,
+        Slots, Stopped, Then,
     },
     value::{ErrorObject, Owned},
 };
 
-/// What a native finds before the dot. A register is one that is dead when the call has succeeded.
+/// What a native finds before the dot. Where that is the last use of a register, it dies when the
+/// call has succeeded: see `finish`.
 #[derive(Clone, Copy)]
 pub(super) enum Receiver {
     /// It is no method.
     None,
     /// A value that it may only read.
     Ref(*const Owned),
-    /// A part of what the register holds: it may only be read.
-    RefOfLast(*const Owned, u16),
-    /// The value in the register, which the native may take.
-    Last(*mut Owned, u16),
-    /// A value that the `[]` of a type has made for this call, and the root of the path there if
-    /// that dies.
-    Kept(*const Owned, Option<u16>),
+    /// The value in a register that dies, which the native may take.
+    Last(*mut Owned),
+    /// A value that the `[]` of a type has made for this call.
+    Kept(*const Owned),
     /// A place that it changes.
-    Place(*mut Owned, Option<u16>),
+    Place(*mut Owned),
 }
 
 /// What came of running a native.
@@ -74,9 +73,29 @@ pub(super) fn run(
         }
     });
     match answer(m, native, receiver, (first, count), result)? {
-        Answer::Value(value) => finish(m, receiver, value),
+        Answer::Value(value) => finish(m, value),
         Answer::Called => Ok(()),
     }
+}
+
+/// The thread was parked in the current instruction and runs again. What a channel has delivered is the
+/// instruction's result: the operation that parked has nothing more to say, and is not called again.
+#[inline]
+pub(super) fn deliver(m: &mut Machine<'_>) {
+    let whole = |delivery| match delivery {
+        Delivery::Received { value, .. } => Ok(value.into_owned()),
+        Delivery::Sent { .. } => Ok(Owned::NIL),
+        other => Err(other),
+    };
+    if matches!(m.state().stopped, Stopped::Inside) {
+        return;
+    }
+    let Some(value) = m.thread.wait.end_as(whole) else { return };
+    if let Some(((first, count), _)) = m.take_begun() {
+        drop_arguments(m, first, count);
+    }
+    let Ok(()) = finish(m, value) else { unreachable!("an instruction that has its result ends") };
+    m.account();
 }
 
 /// A function that a native called has returned: goes on with the native.
@@ -91,12 +110,10 @@ pub(super) fn resume_returned(m: &mut Machine<'_>) -> Step {
 pub(super) fn resume(m: &mut Machine<'_>, pending: Pending, outcome: Result<Owned, Owned>) -> Step {
     m.restore(pending.place);
     let Then::Called(called) = pending.then else { unreachable!("it called a function") };
-    let Called { then, back, .. } = *called;
-    let run: Resume = match then {
-        After::Instruction(asked) => return operators::resume(m, *asked, outcome, back),
-        After::Native(resume) => resume,
-        After::NativePlaces(resume) => Box::new(move |call, outcome| resume(call, outcome, back)),
-    };
+    let Called { then, back, .. } = called;
+    if let After::Instruction(asked) = then {
+        return operators::resume(m, *asked, outcome, back);
+    }
     let (first, count) = (pending.args, pending.count);
     // SAFETY: what refers to the native is in a register of the caller or lives as long as the VM.
     let native = unsafe { &*pending.native };
@@ -108,9 +125,13 @@ pub(super) fn resume(m: &mut Machine<'_>, pending: Pending, outcome: Result<Owne
         }
     };
     let receiver = again.receiver();
-    let result = with_call(m, receiver, first, count, |call| run(call, outcome));
+    let result = with_call(m, receiver, first, count, |call| match then {
+        After::Native(resume) => resume(call, outcome),
+        After::NativePlace(resume) => resume(call, outcome, back),
+        After::Instruction(_) => unreachable!("that was an instruction"),
+    });
     match answer(m, native, receiver, (first, count), result)? {
-        Answer::Value(value) => finish(m, receiver, value),
+        Answer::Value(value) => finish(m, value),
         Answer::Called => Ok(()),
     }
 }
@@ -144,11 +165,9 @@ fn with_call<R>(
     let receiver = unsafe {
         match receiver {
             Receiver::None => ReceiverSlot::None,
-            Receiver::Ref(value) | Receiver::RefOfLast(value, _) | Receiver::Kept(value, _) => {
-                ReceiverSlot::Borrowed(&*value)
-            }
-            Receiver::Last(value, _) => ReceiverSlot::Last(&mut *value),
-            Receiver::Place(value, _) => ReceiverSlot::Place(&mut *value),
+            Receiver::Ref(value) | Receiver::Kept(value) => ReceiverSlot::Borrowed(&*value),
+            Receiver::Last(value) => ReceiverSlot::Last(&mut *value),
+            Receiver::Place(value) => ReceiverSlot::Place(&mut *value),
         }
     };
     // SAFETY: the context outlives the call. Its lifetime is made shorter, and nobody can put
@@ -207,89 +226,84 @@ fn answer(
     let pending = |then| {
         let receiver = match receiver {
             // SAFETY: the value is kept until the native's answer has been dealt with.
-            Receiver::Kept(value, _) => Some(unsafe { (*value).clone() }),
+            Receiver::Kept(value) => Some(unsafe { (*value).clone() }),
             _ => None,
         };
         Pending { native, place, args: first, count, receiver, then }
     };
-    let called = match result {
+    match result {
         Ok(Next::Return(value)) => {
             drop_arguments(m, first, count);
-            return Ok(Answer::Value(value));
+            Ok(Answer::Value(value))
         }
-        Ok(Next::Yield) => {
-            m.state().pending.push(pending(Then::Again));
-            return Err(Exit::Stop(Outcome::Yielded));
+        Ok(next @ (Next::Yield | Next::Park)) => {
+            if matches!(receiver, Receiver::Kept(..)) {
+                m.state().pending.push(pending(Then::Again));
+            } else {
+                m.state().stopped = Stopped::Native(Slots::new(first, count));
+            }
+            let parks = matches!(next, Next::Park);
+            Err(Exit::Stop(if parks { Outcome::Parked } else { Outcome::Yielded }))
         }
         Ok(Next::Later(go_on)) => {
             m.state().pending.push(pending(Then::Later(go_on)));
-            return Err(Exit::Stop(Outcome::Yielded));
-        }
-        Ok(Next::Park) => {
-            m.state().pending.push(pending(Then::Again));
-            return Err(Exit::Stop(Outcome::Parked));
+            Err(Exit::Stop(Outcome::Yielded))
         }
         Ok(Next::Block(handoff, work)) => {
             // SAFETY: whatever refers to the native keeps it until the call has ended.
-            m.thread.calling.ask(&unsafe { &*native }.label);
+            m.thread.ask_call(&unsafe { &*native }.label);
             m.state().pending.push(pending(Then::Blocked(Blocked::Ready(work))));
-            return Err(Exit::Stop(Outcome::Blocking(handoff)));
+            Err(Exit::Stop(Outcome::Blocking(handoff)))
+        }
+        Ok(Next::Call(function, arguments, resume)) => {
+            let args = arguments.len();
+            if let Err(error) = make_room(m, first + count, args) {
+                drop_arguments(m, first, count);
+                return Err(Exit::Throw(error));
+            }
+            let then = After::Native(resume);
+            let called = Called { then, args, place: false, back: Owned::NIL };
+            push_call(m, pending(Then::Called(called)), function, arguments);
+            call::start(m).map(|()| Answer::Called)
+        }
+        Ok(Next::CallPlace(function, value, resume)) => {
+            if let Err(error) = make_room(m, first + count, 1) {
+                let run = |call: &mut Call<'_>| resume(call, Err(error), value);
+                let result = with_call(m, receiver, first, count, run);
+                // SAFETY: whatever refers to the native keeps it until the call has ended.
+                return answer(m, unsafe { &*native }, receiver, (first, count), result);
+            }
+            let back = places::unchanged(&function, &value);
+            let called = Called { then: After::NativePlace(resume), args: 1, place: true, back };
+            push_call(m, pending(Then::Called(called)), function, [value]);
+            call::start(m).map(|()| Answer::Called)
         }
         Err(value) => {
             drop_arguments(m, first, count);
-            return Err(Exit::Throw(value));
+            Err(Exit::Throw(value))
         }
-        Ok(Next::Call(function, arguments, resume)) => {
-            (function, arguments, 0, After::Native(resume))
-        }
-        Ok(Next::CallPlaces(function, arguments, mask, resume)) => {
-            (function, arguments, mask, After::NativePlaces(resume))
-        }
-    };
-    let (function, arguments, places, then) = called;
-    let args = arguments.len();
-    if let Err(error) = make_room(m, first + count, args) {
-        if let After::NativePlaces(resume) = then {
-            let bits = arguments.into_iter().enumerate().take(MAX_PLACES);
-            let back = bits.filter(|(i, _)| places >> i & 1 != 0).map(|(_, value)| value).collect();
-            let run = |call: &mut Call<'_>| resume(call, Err(error), back);
-            let result = with_call(m, receiver, first, count, run);
-            // SAFETY: whatever refers to the native keeps it until the call has ended.
-            return answer(m, unsafe { &*native }, receiver, (first, count), result);
-        }
-        drop_arguments(m, first, count);
-        return Err(Exit::Throw(error));
     }
-    let back = places::unchanged(&function, &arguments, places);
-    push_call(m, first + count, function, arguments);
-    m.state().pending.push(pending(Then::Called(Box::new(Called { then, args, places, back }))));
-    let base = (first + count) * SLOT;
-    m.restore(Place { pc: callback(), base, constants: std::ptr::null() });
-    Ok(Answer::Called)
 }
 
 /// Ends the instruction that called a native.
-fn finish(m: &mut Machine<'_>, receiver: Receiver, value: Owned) -> Step {
+fn finish(m: &mut Machine<'_>, value: Owned) -> Step {
     let word = m.word();
-    match word.op {
+    let length = match word.op {
         code::IterNext => return iter::deliver(m, value),
         code::Import => return m.next(1),
-        _ => {}
-    }
-    match receiver {
-        Receiver::Last(_, register)
-        | Receiver::RefOfLast(_, register)
-        | Receiver::Kept(_, Some(register))
-        | Receiver::Place(_, Some(register)) => drop(m.take(register)),
-        Receiver::None | Receiver::Ref(_) | Receiver::Kept(_, None) | Receiver::Place(_, None) => {}
-    }
-    m.put(word.a, value);
-    m.next(match word.op {
         code::CallWith => 2,
-        // Natives get no places.
-        code::CallMethod => 3 + m.extension(1).flags as usize,
+        code::CallMethod => {
+            let first = m.extension(1);
+            if word.flags & KILL_B != 0 {
+                drop(m.take(first.a));
+            }
+            // Natives get no places.
+            1 + METHOD_WORDS + first.flags as usize
+        }
         _ => 1,
-    })
+    };
+    m.put(word.a, value);
+    m.next(length)
 }
 
 /// Makes room for a function and `count` arguments that are called from slot `slot` on.
@@ -299,13 +313,22 @@ pub(super) fn make_room(m: &mut Machine<'_>, slot: usize, count: usize) -> Resul
     if end > m.state().stack.bytes() { call::grow(m, end - base) } else { Ok(()) }
 }
 
-/// Puts a function and its arguments where a call from a native has them. There is room.
-pub(super) fn push_call(m: &mut Machine<'_>, slot: usize, function: Owned, arguments: Vec<Owned>) {
+/// Goes to where a function is called for a native or an instruction, which `pending` is. There is
+/// room.
+pub(super) fn push_call(
+    m: &mut Machine<'_>,
+    pending: Pending,
+    function: Owned,
+    arguments: impl IntoIterator<Item = Owned>,
+) {
+    let slot = pending.called();
     let start = m.state().stack.start();
     m.put_at(start.wrapping_add(slot + ENTRY_CALLEE), function);
     for (i, argument) in arguments.into_iter().enumerate() {
         m.put_at(start.wrapping_add(slot + ENTRY_ARGS + i), argument);
     }
+    m.state().pending.push(pending);
+    m.restore(Place { pc: callback(), base: slot * SLOT, constants: std::ptr::null() });
 }
 
 /// The bound arguments from slot `first` on.

@@ -22,12 +22,12 @@ use super::access;
 use super::machine::{Machine, Step};
 use super::method::{self, handler_reads};
 use super::native::{make_room, push_call};
-use super::run::callback;
+use super::places::unchanged;
 use super::{arith, code, data, iter};
 use crate::{
-    link::{SLOT, Word},
+    link::Word,
     native::check_text,
-    thread::{After, Called, Pending, Place, Then},
+    thread::{After, Called, Pending, Then},
     value::{Comparison, Less, Operator, Owned, Verdict, ops},
 };
 
@@ -62,35 +62,32 @@ impl std::fmt::Debug for Asked {
 pub(super) fn ask(m: &mut Machine<'_>, function: Owned, args: Vec<Owned>, asked: Asked) -> Step {
     let base = m.base;
     let first = m.slot_of(base.cast()) + m.proto().registers();
-    ask_at(m, function, args, asked, (first, 0), 0)
+    ask_at(m, function, args, asked, (first, 0), false)
 }
 
-/// The same, where the instruction has arguments of its own from a slot on, so many of them; `mask`
-/// says which arguments of the function come back.
+/// The same, where the instruction has arguments of its own from a slot on, so many of them; the first
+/// argument of the function may be a `place`.
 pub(super) fn ask_at(
     m: &mut Machine<'_>,
     function: Owned,
     arguments: Vec<Owned>,
     asked: Asked,
     (first, count): (usize, usize),
-    places: u32,
+    place: bool,
 ) -> Step {
-    let place = m.save();
     let args = arguments.len();
-    let back = super::places::unchanged(&function, &arguments, places);
     make_room(m, first + count, args)?;
-    push_call(m, first + count, function, arguments);
-    let called = Called { then: After::Instruction(Box::new(asked)), args, places, back };
-    m.state().pending.push(Pending {
+    let back = if place { unchanged(&function, &arguments[0]) } else { Owned::NIL };
+    let called = Called { then: After::Instruction(Box::new(asked)), args, place, back };
+    let pending = Pending {
         native: std::ptr::null(),
-        place,
+        place: m.save(),
         args: first,
         count,
         receiver: None,
-        then: Then::Called(Box::new(called)),
-    });
-    let base = (first + count) * SLOT;
-    m.restore(Place { pc: callback(), base, constants: std::ptr::null() });
+        then: Then::Called(called),
+    };
+    push_call(m, pending, function, arguments);
     Ok(())
 }
 
@@ -99,7 +96,7 @@ pub(super) fn resume(
     m: &mut Machine<'_>,
     asked: Asked,
     outcome: Result<Owned, Owned>,
-    back: Vec<Owned>,
+    back: Owned,
 ) -> Step {
     match asked {
         Asked::Value if m.word().op == code::UpdatePath => access::updated(m, outcome?),
@@ -141,7 +138,7 @@ fn operator_of(op: Op) -> Option<Operator> {
         Op::Mul | Op::MulImm | Op::MulConst => Operator::Mul,
         Op::Div | Op::DivConst => Operator::Div,
         Op::FloorDiv | Op::FloorDivImm => Operator::FloorDiv,
-        Op::Rem | Op::RemImm => Operator::Mod,
+        Op::Rem | Op::RemImm | Op::RemConst => Operator::Mod,
         Op::Pow => Operator::Pow,
         Op::Neg => Operator::Neg,
         Op::GetIndex => Operator::Index,

@@ -29,20 +29,20 @@
 #![expect(unsafe_code, reason = "values are moved between places and registers by address")]
 
 use lisle_compiler::bytecode::{
-    self, MAX_PLACES,
+    self, MAX_PLACES, METHOD_WORDS,
     op::{KILL_B, READ_ROOT},
 };
 
-use super::access::{raw_step, walk, walk_mut};
+use super::access::{plain_step, raw_step, walk, walk_mut};
 use super::call::{
     Given, bind_arguments, check_count, drop_arguments, enter, make_room, reserve, safepoint,
 };
 use super::machine::{Exit, Machine, Step};
 use super::{code, proto_of_closure};
 use crate::{
-    link::{Proto, SLOT, Word},
+    link::{CodeWord, Proto, SLOT},
     rc::Heap,
-    thread::{Handed, InUse, Then, caller},
+    thread::{Handed, InUse, Slots, Stopped, Then, caller},
     value::{self, Kind, Owned, Raw, View, cell_access, error},
 };
 
@@ -51,7 +51,7 @@ use crate::{
 pub(super) struct Operand<'a> {
     pub(super) kind: bytecode::Receiver,
     pub(super) root: u16,
-    pub(super) steps: &'a [Word],
+    pub(super) steps: &'a [CodeWord],
     /// Which parameter gets it.
     pub(super) param: usize,
     /// The value is what a cell at the end of the path stands for.
@@ -66,7 +66,7 @@ pub(super) struct Operands<'a> {
     /// The parameters before the first argument.
     pub(super) hidden: usize,
     /// The words of the others.
-    words: &'a [Word],
+    words: &'a [CodeWord],
 }
 
 impl<'a> Operands<'a> {
@@ -74,7 +74,10 @@ impl<'a> Operands<'a> {
     pub(super) fn of(m: &Machine<'a>, receiver: Option<Operand<'a>>, hidden: usize) -> Self {
         let (start, count) = match m.word().op {
             code::CallPlaces => (3, m.extension(2).b),
-            _ => (3 + usize::from(m.extension(1).flags), m.extension(1).b),
+            _ => {
+                let receiver = m.extension(1);
+                (1 + METHOD_WORDS + usize::from(receiver.flags), receiver.b)
+            }
         };
         let mut length = 0;
         for _ in 0..count {
@@ -88,6 +91,7 @@ impl<'a> Operands<'a> {
         let mut words = self.words;
         let arguments = std::iter::from_fn(move || {
             let (root, rest) = words.split_first()?;
+            let root = root.get();
             let (steps, rest) = rest.split_at(usize::from(root.flags));
             words = rest;
             let kind =
@@ -178,7 +182,8 @@ pub(super) fn call(
             enter(m, callee, given);
             let base = m.save().base;
             let receiver = operands.receiver.map(|receiver| receiver.enters);
-            m.state().handed.push(Handed { base, pc, hidden: operands.hidden, receiver, cells });
+            let hidden = operands.hidden;
+            m.state().handed.push(Handed { base, pc, hidden, receiver, cells, plain: false });
             Ok(())
         }
         Err(error) => {
@@ -351,11 +356,11 @@ fn reach(
         }
     };
     note(place);
-    for &word in &operand.steps[from..] {
-        let raw = raw_step(m, word);
+    for word in &operand.steps[from..] {
         // SAFETY: it starts from a register or the value of a cell of this thread, and each further
         // place is part of what the one before holds alone.
-        place = value::slot_mut(unsafe { &mut *place }, raw.step())?;
+        let container = unsafe { &mut *place };
+        place = value::slot_mut(container, raw_step(m, word, container).step())?;
         note(place);
     }
     Ok(Reached { end: place, cell })
@@ -405,12 +410,12 @@ pub(super) fn last_cell(
 pub(super) fn cell_on_way(
     m: &Machine<'_>,
     root: u16,
-    words: &[Word],
+    words: &[CodeWord],
 ) -> Result<Option<(Owned, usize)>, Owned> {
     if !Heap::has_cells() {
         return Ok(None);
     }
-    let raws: Vec<_> = words.iter().map(|&word| raw_step(m, word)).collect();
+    let raws: Vec<_> = words.iter().map(|word| plain_step(m, word.get())).collect();
     let steps: Vec<_> = raws.iter().map(|raw| raw.step()).collect();
     value::last_cell(m.get(root), &steps)
 }
@@ -420,7 +425,7 @@ pub(super) fn cell_on_way(
 pub(super) fn start(
     m: &mut Machine<'_>,
     root: u16,
-    words: &[Word],
+    words: &[CodeWord],
     flags: u8,
 ) -> Result<(*mut Owned, usize), Owned> {
     match cell_on_way(m, root, words)? {
@@ -468,8 +473,6 @@ pub(super) fn ret_places(m: &mut Machine<'_>) -> Step {
 /// Leaves the machine at the last word of the caller's instruction.
 pub(super) fn leave(m: &mut Machine<'_>, mask: u32) -> Option<u16> {
     let base = m.save().base;
-    let bits = (0..MAX_PLACES).filter(|i| mask >> i & 1 != 0);
-    let mut values: Vec<(usize, Owned)> = bits.map(|i| (i, m.take((i * SLOT) as u16))).collect();
     let handed = loop {
         let handed = m.state().handed.pop().expect("the frame has an entry");
         // When the program is ended from inside, turns of loops are left open.
@@ -479,17 +482,17 @@ pub(super) fn leave(m: &mut Machine<'_>, mask: u32) -> Option<u16> {
     };
     debug_assert_eq!(handed.base, base, "frames and entries are in the same order");
     let start = m.state().stack.start().cast();
-    // SAFETY: the frame is that of a script function.
-    m.restore(unsafe { caller(start, base) });
     if handed.pc.is_null() {
-        if let Some(Then::Called(called)) = m.state().pending.last_mut().map(|p| &mut p.then) {
-            for (i, value) in values {
-                let rank = (called.places & ((1 << i) - 1)).count_ones() as usize;
-                called.back[rank] = value;
-            }
-        }
+        let value = if mask & 1 == 0 { Owned::NIL } else { m.take(0) };
+        // SAFETY: the frame is that of a script function.
+        m.restore(unsafe { caller(start, base) });
+        give_back(m, value);
         return None;
     }
+    let bits = (0..MAX_PLACES).filter(|i| mask >> i & 1 != 0);
+    let mut values: Vec<(usize, Owned)> = bits.map(|i| (i, m.take((i * SLOT) as u16))).collect();
+    // SAFETY: as above.
+    m.restore(unsafe { caller(start, base) });
     let last = std::mem::replace(&mut m.pc, handed.pc);
     free(&handed.cells);
     let receiver = handed.receiver.map(|enters| receiver(m, enters));
@@ -515,7 +518,7 @@ pub(super) fn leave(m: &mut Machine<'_>, mask: u32) -> Option<u16> {
 pub(super) fn receiver<'a>(m: &Machine<'a>, enters: bool) -> Operand<'a> {
     let first = m.extension(1);
     let kind = bytecode::Receiver::from_code(first.op).expect("verified code has known receivers");
-    let steps = m.words(3, usize::from(first.flags));
+    let steps = m.words(1 + METHOD_WORDS, usize::from(first.flags));
     Operand { kind, root: first.a, steps, param: 0, enters }
 }
 
@@ -533,30 +536,36 @@ fn walk_back(
         }
         None => (m.reg(operand.root).cast(), 0),
     };
-    for &word in &operand.steps[from..] {
-        let raw = raw_step(m, word);
+    for word in &operand.steps[from..] {
         // SAFETY: as in `reach`.
-        place = value::slot_mut(unsafe { &mut *place }, raw.step()).ok()?;
+        let container = unsafe { &mut *place };
+        place = value::slot_mut(container, raw_step(m, word, container).step()).ok()?;
     }
     Some(place)
 }
 
-/// What the places among the arguments of a native's call come back as, as far as that is known: those
-/// that the function does not change come back as they are.
-pub(super) fn unchanged(function: &Owned, arguments: &[Owned], mask: u32) -> Vec<Owned> {
-    let changed = super::proto_of_function(function).map_or(0, |proto| proto.places);
-    let bits = (0..MAX_PLACES.min(arguments.len())).filter(|i| mask >> i & 1 != 0);
-    bits.map(|i| if changed >> i & 1 == 0 { arguments[i].clone() } else { Owned::NIL }).collect()
+/// What the place among the arguments of a native's call comes back as, as far as that is known: one
+/// that the function does not change comes back as it is.
+pub(super) fn unchanged(function: &Owned, argument: &Owned) -> Owned {
+    let changed = super::proto_of_function(function).is_some_and(|proto| proto.places & 1 != 0);
+    if changed { Owned::NIL } else { argument.clone() }
 }
 
-/// Starts a function with `mut` parameters that a native or an operator has called with the places in
-/// `mask`.
-pub(super) fn start_called(m: &mut Machine<'_>, callee: Raw, given: Given<'_>, mask: u32) -> Step {
+/// Gives the place that a native or an operator has handed over back to it.
+fn give_back(m: &mut Machine<'_>, value: Owned) {
+    if let Some(Then::Called(called)) = m.state().pending.last_mut().map(|p| &mut p.then) {
+        called.back = value;
+    }
+}
+
+/// Starts a function with `mut` parameters that a native or an operator has called with its first
+/// argument a place.
+pub(super) fn start_called(m: &mut Machine<'_>, callee: Raw, given: Given<'_>) -> Step {
     // SAFETY: the callee stands below its arguments until the call has ended.
     let proto: &Proto = unsafe { &*proto_of_closure(callee) };
     let bytes = proto.frame.max((proto.params.len() + given.count) * SLOT);
     let ready = check_count(proto, given.count)
-        .and_then(|()| require(proto, mask, given.count))
+        .and_then(|()| require(proto, 1, given.count))
         .map_err(Exit::Throw)
         .and_then(|()| m.safepoint())
         .and_then(|()| make_room(m, given, bytes).map_err(Exit::Throw));
@@ -564,11 +573,11 @@ pub(super) fn start_called(m: &mut Machine<'_>, callee: Raw, given: Given<'_>, m
         Ok(()) => {}
         Err(Exit::Stop(outcome)) => {
             let first = m.slot_of(m.reg(given.args));
-            m.state().held = Some((first, given.count));
+            m.state().stopped = Stopped::Call(Slots::new(first, given.count));
             return Err(Exit::Stop(outcome));
         }
         Err(Exit::Throw(error)) => {
-            rescue(m, given, proto.places & mask);
+            rescue(m, given, proto.places & 1 != 0);
             return Err(Exit::Throw(error));
         }
     }
@@ -576,21 +585,18 @@ pub(super) fn start_called(m: &mut Machine<'_>, callee: Raw, given: Given<'_>, m
     enter(m, callee, given);
     let base = m.save().base;
     let pc = std::ptr::null();
-    m.state().handed.push(Handed { base, pc, hidden: 0, receiver: None, cells: Vec::new() });
+    let (hidden, receiver, cells) = (0, None, Vec::new());
+    m.state().handed.push(Handed { base, pc, hidden, receiver, cells, plain: false });
     Ok(())
 }
 
-/// Gives the places back of a call that does not happen, and drops the other arguments.
-fn rescue(m: &mut Machine<'_>, given: Given<'_>, changed: u32) {
-    let arguments = m.take_all(given.args, given.count);
-    let Some(Then::Called(called)) = m.state().pending.last_mut().map(|p| &mut p.then) else {
-        return;
-    };
-    for (i, argument) in arguments.into_iter().enumerate().take(MAX_PLACES) {
-        if changed >> i & 1 != 0 {
-            let rank = (called.places & ((1 << i) - 1)).count_ones() as usize;
-            called.back[rank] = argument;
-        }
+/// Gives the place back of a call that does not happen, if it is `changed`, and drops the other
+/// arguments.
+fn rescue(m: &mut Machine<'_>, given: Given<'_>, changed: bool) {
+    let mut arguments = m.take_all(given.args, given.count);
+    if changed && let Some(first) = arguments.first_mut() {
+        let place = first.take();
+        give_back(m, place);
     }
 }
 
@@ -619,7 +625,8 @@ pub(super) fn place_take(m: &mut Machine<'_>) -> Step {
         begin_use(&cell, line)?;
         let (base, pc) = (m.save().base, m.pc);
         let cells = vec![InUse { place: 0, cell, from }];
-        m.state().handed.push(Handed { base, pc, hidden: 0, receiver: None, cells });
+        let (hidden, receiver) = (0, None);
+        m.state().handed.push(Handed { base, pc, hidden, receiver, cells, plain: false });
     }
     m.put_at(m.reg_after(word.a, 1), value);
     m.next(1 + words.len())
@@ -631,10 +638,11 @@ pub(super) fn place_back(m: &mut Machine<'_>) -> Step {
     let value = m.take_at(m.reg_after(word.a, 1));
     let steps = m.words(1, word.c as usize);
     let base = m.save().base;
-    let turn = m.state().handed.pop_if(|handed| {
+    let is_this = m.state().handed.last().is_some_and(|handed| {
         // SAFETY: as in `is_turn`.
         handed.base == base && is_turn(handed) && unsafe { (*handed.pc).a } == word.a
     });
+    let turn = if is_this { m.state().handed.pop() } else { None };
     if let Some(turn) = &turn {
         free(&turn.cells);
     }

@@ -15,8 +15,8 @@ use crate::{
     sched::{Context, Outcome, ParkWord, Runnable},
     scope, spawn,
     thread::{
-        Blocked, ENTRY_ARGS, ENTRY_CALLEE, ENTRY_RESULT, Pending, Place, Stack, Then, ThreadRef,
-        ThreadState, cancel, record_trace,
+        Blocked, ENTRY_ARGS, ENTRY_CALLEE, ENTRY_RESULT, Pending, Place, Stack, Stopped, Then,
+        ThreadRef, ThreadState, cancel, record_trace,
     },
     value::{ErrorObject, Kind, Owned, View, error, uncatchable},
 };
@@ -104,19 +104,20 @@ impl Runnable for ThreadRef {
             unreachable!("a thread that blocks has a call to make")
         };
         let native = *native;
+        let calling = self.calling().expect("it has asked for the call");
         if stops {
             // It may have waited long for its turn. The request lands when the thread goes on.
             *blocked = Blocked::Ended(Box::new(|call| {
                 Err(call.interruption().unwrap_or_else(scope::cancellation))
             }));
-            self.calling.end();
+            calling.end();
             RUNNING.set(false);
             return;
         }
         let Blocked::Ready(work) = std::mem::replace(blocked, Blocked::Running) else {
             unreachable!("a call is made once")
         };
-        self.calling.begin();
+        calling.begin();
         // Unwind safe: what the closure has is its own.
         let finish = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
             // SAFETY: what refers to the native is in a register of the caller, which stands still,
@@ -125,7 +126,7 @@ impl Runnable for ThreadRef {
             let text = native::panic_text(&*panic);
             Box::new(move |_| Err(native::panicked(&name, &text)))
         });
-        self.calling.end();
+        calling.end();
         *blocked = Blocked::Ended(finish);
         RUNNING.set(false);
     }
@@ -178,8 +179,13 @@ fn slice(
         return kill(&mut m);
     }
     let outcome = if rc::free_dead(FREED) {
-        m.state().held = None;
-        execute(&mut m)
+        if let Stopped::Call(_) = m.state().stopped {
+            // The instruction finds its arguments by itself.
+            m.state().stopped = Stopped::Before;
+        }
+        native::deliver(&mut m);
+        let profiled = m.vm().profiler.get().is_some();
+        if profiled { execute::<true>(&mut m) } else { execute::<false>(&mut m) }
     } else {
         Outcome::Yielded
     };
@@ -253,7 +259,7 @@ impl<'a> Machine<'a> {
         let frame = proto_of(self.constants).map_or(0, Proto::registers);
         let state = self.state();
         let called = state.pending.iter().map(|pending| pending.called() + ENTRY_ARGS);
-        let held = state.held.map_or(0, |(first, count)| first + count);
+        let held = state.stopped.slots().map_or(0, |slots| slots.range().end + ENTRY_ARGS);
         let used = called.chain([held, place.base / SLOT + frame]).max().unwrap_or(slots);
         if used < slots / 8 {
             state.stack.resize(slots / 4);
@@ -323,15 +329,41 @@ impl<'a> Machine<'a> {
         Err(Exit::Throw(uncatchable(Kind::Fuel, "the fuel is used up")))
     }
 
-    /// The native call that the current instruction has begun, if it has.
-    pub(super) fn take_pending(&mut self) -> Option<Pending> {
+    /// True when the current instruction may have begun the call of a native.
+    pub(super) fn may_have_begun(&mut self) -> bool {
+        let here = self.save();
+        let state = self.state();
+        matches!(state.stopped, Stopped::Native(_))
+            || state.pending.last().is_some_and(|last| last.place == here)
+    }
+
+    /// The native call that the current instruction has begun, if it has: its arguments, and how it
+    /// goes on.
+    #[inline]
+    pub(super) fn take_begun(&mut self) -> Option<((usize, usize), Then)> {
+        let state = self.state();
+        if let Stopped::Native(_) = state.stopped {
+            return self.take_parked();
+        }
+        if state.pending.is_empty() { None } else { self.take_pending() }
+    }
+
+    fn take_parked(&mut self) -> Option<((usize, usize), Then)> {
+        let here = self.save();
+        let state = self.state();
+        // What the native was called on is found anew, so another call may be made instead.
+        let slots = std::mem::take(&mut state.stopped).slots().filter(|_| state.place == here)?;
+        Some((slots.parts(), Then::Again))
+    }
+
+    fn take_pending(&mut self) -> Option<((usize, usize), Then)> {
         let place = self.save();
         let pending = &mut self.state().pending;
         let last = pending.last()?;
         if last.place != place || matches!(last.then, Then::Called(..)) {
             return None;
         }
-        pending.pop()
+        pending.pop().map(|pending| ((pending.args, pending.count), pending.then))
     }
 }
 
@@ -354,10 +386,9 @@ pub(super) fn ended(m: &mut Machine<'_>, outcome: Result<Owned, Owned>) -> Outco
     if let (Err(value), Some(thrown)) = (&outcome, state.thrown.take())
         && thrown.value.same(value.as_raw())
     {
-        // Set once: a thread ends once.
-        let _ = thread.thrown_at.set(thrown.trace.into());
+        thread.set_thrown_at(thrown.trace);
     }
-    state.stack = Stack::new(0);
+    state.stack = Stack::none();
     m.limit = m.state().stack.end().cast();
     spawn::finish(m.context(), thread, outcome);
     Outcome::Done
@@ -394,5 +425,6 @@ fn broken(
     let _ = catch_unwind(AssertUnwindSafe(|| death::let_go(&mut m, &error)));
     std::mem::take(&mut m.state().pending).into_iter().for_each(std::mem::forget);
     std::mem::take(&mut m.state().handed).into_iter().for_each(std::mem::forget);
+    m.state().stopped = Stopped::Before;
     ended(&mut m, Err(error))
 }

@@ -19,7 +19,14 @@ use crate::{
 #[cold]
 #[inline(never)]
 pub(super) fn step(m: &mut Machine<'_>) -> Option<Outcome> {
-    let outcome = match operate(m) {
+    let step = operate(m);
+    settle(m, step)
+}
+
+/// Takes note of how an instruction ended. Gives an outcome when the slice ends.
+#[inline]
+pub(super) fn settle(m: &mut Machine<'_>, step: Step) -> Option<Outcome> {
+    let outcome = match step {
         Ok(()) => None,
         Err(Exit::Stop(outcome)) => Some(outcome),
         Err(Exit::Throw(value)) => unwind::throw(m, value),
@@ -70,7 +77,7 @@ fn operate(m: &mut Machine<'_>) -> Step {
         Op::AddImm | Op::SubImm | Op::MulImm | Op::FloorDivImm | Op::RemImm => {
             arith::immediate(m, operation(op))
         }
-        Op::AddConst | Op::SubConst | Op::MulConst | Op::DivConst => {
+        Op::AddConst | Op::SubConst | Op::MulConst | Op::DivConst | Op::RemConst => {
             arith::with_constant(m, operation(op))
         }
         Op::Neg => arith::unary(m, ops::neg),

@@ -9,14 +9,14 @@ use lisle_compiler::bytecode::Arm;
 use super::iter;
 use super::machine::{Exit, Machine, Step};
 use crate::{
-    builtins::channel::{channel_of, receive},
+    builtins::channel::{ChannelHandle, channel_of, receive},
     link::LINK,
     sched::Outcome,
     scope,
     select::{self, Chosen},
-    thread::ThreadOptions,
+    thread::{Stopped, ThreadOptions},
     value::Owned,
-    waiting::{Progress, Waits},
+    waiting::{Progress, Waits, duration},
 };
 
 impl<'a> Machine<'a> {
@@ -31,11 +31,12 @@ impl<'a> Machine<'a> {
 
     /// Is the current instruction the one that the thread was parked in? Asked once.
     fn was_parked(&mut self) -> bool {
-        std::mem::take(&mut self.state().parked_here)
+        let stopped = std::mem::take(&mut self.state().stopped);
+        matches!(stopped, Stopped::Inside)
     }
 
     fn park<T>(&mut self) -> Step<T> {
-        self.state().parked_here = true;
+        self.state().stopped = Stopped::Inside;
         Err(Exit::Stop(Outcome::Parked))
     }
 }
@@ -99,6 +100,17 @@ pub(super) fn select(m: &mut Machine<'_>) -> Step {
     let count = word.c as usize;
     let progress: Progress<Chosen> = if m.was_parked() {
         select::resume(&mut m.waits())?
+    } else if let Some(chosen) = receive_at_once(m, count) {
+        for word in m.words(1, count) {
+            let word = word.get();
+            if word.op != Arm::Else as u8 {
+                drop(m.take(word.a));
+            }
+            if word.flags & 1 != 0 {
+                drop(m.take(word.c));
+            }
+        }
+        Progress::Done(chosen)
     } else {
         let arms = arms(m, count);
         select::start(&mut m.waits(), arms)?
@@ -113,11 +125,45 @@ pub(super) fn select(m: &mut Machine<'_>) -> Step {
     }
 }
 
+/// The most arms that are tried where they stand.
+const FEW: usize = 16;
+
+/// Receives by an arm that is ready, if all arms that are on receive from channels, or are an `else` or
+/// an `after`, and nothing is wrong with any. Nothing is consumed: the other ways to select look at the
+/// arms again.
+fn receive_at_once(m: &mut Machine<'_>, count: usize) -> Option<Chosen> {
+    let words = m.words(1, count);
+    let mut channels: [Option<(usize, &ChannelHandle)>; FEW] = [None; FEW];
+    let mut filled = 0;
+    for (index, word) in words.iter().enumerate() {
+        let word = word.get();
+        if word.flags & 1 != 0 && !m.get(word.c).truthy() {
+            continue;
+        }
+        match Arm::from_code(word.op).expect("verified code has known arms") {
+            Arm::Recv => {
+                // SAFETY: the register keeps the channel until it is consumed.
+                let subject = unsafe { &*m.reg(word.a).cast::<Owned>() };
+                let handle = channel_of(subject).ok().filter(|handle| handle.ticks().is_none())?;
+                if handle.channel().offers() {
+                    *channels.get_mut(filled)? = Some((index, handle));
+                    filled += 1;
+                }
+            }
+            Arm::Else => {}
+            Arm::After => drop(duration(m.get(word.a)).ok()?),
+            Arm::Send | Arm::Join => return None,
+        }
+    }
+    select::receive_at_once(&mut m.waits(), &mut channels[..filled])
+}
+
 /// The arms that are on; all their registers are consumed.
 fn arms(m: &mut Machine<'_>, count: usize) -> Vec<select::Arm> {
     let words = m.words(1, count);
     let mut arms = Vec::with_capacity(count);
     for (index, word) in words.iter().enumerate() {
+        let word = word.get();
         let kind = Arm::from_code(word.op).expect("verified code has known arms");
         let subject = if kind == Arm::Else { Owned::NIL } else { m.take(word.a) };
         let value = if kind == Arm::Send { m.take(word.b) } else { Owned::NIL };

@@ -115,8 +115,8 @@ pub(crate) fn abandon(state: &mut ThreadState) {
         }
     }
     dying.push(crate::thread::ENTRY_CALLEE);
-    if let Some((first, count)) = state.held.take() {
-        dying.extend(first..first + count);
+    if let Some(slots) = std::mem::take(&mut state.stopped).slots() {
+        dying.extend(slots.range());
     } else if entry_owns_args && state.pending.is_empty() {
         let count = state.start_args();
         dying.extend(crate::thread::ENTRY_ARGS..crate::thread::ENTRY_ARGS + count);

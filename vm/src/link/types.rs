@@ -159,7 +159,7 @@ fn add(
         takes_self: declared.takes_self,
         self_mutable: declared.takes_self && proto.places & 1 != 0,
     };
-    behaviour.methods.insert(vm.symbols.intern(&declared.name), method);
+    behaviour.add_method(vm.symbols.intern(&declared.name), method);
     Ok(())
 }
 

@@ -37,8 +37,9 @@ const GRANULE: i64 = 16 * 1024;
 #[derive(Debug)]
 pub(crate) struct SharedHeap {
     /// Bytes of shared and immortal objects. Any LWP; only a sum, so relaxed.
+    #[cfg(test)]
     bytes: AtomicI64,
-    /// `bytes` and what the heaps have announced. Any LWP; only a sum, so relaxed.
+    /// Bytes of shared and immortal objects, and what the heaps have announced. Any LWP; only a sum, so relaxed.
     total: AtomicI64,
     /// The most that `total` may be. Any LWP; a late reader only notices a change later.
     limit: AtomicI64,
@@ -51,6 +52,7 @@ impl SharedHeap {
     /// Accounts for one VM; `None` is no limit.
     pub(crate) fn new(limit: Option<u64>) -> Arc<Self> {
         Arc::new(Self {
+            #[cfg(test)]
             bytes: AtomicI64::new(0),
             total: AtomicI64::new(0),
             limit: AtomicI64::new(to_limit(limit)),
@@ -70,6 +72,7 @@ impl SharedHeap {
     }
 
     fn add(&self, bytes: i64) {
+        #[cfg(test)]
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
         self.total.fetch_add(bytes, Ordering::Relaxed);
     }
@@ -334,7 +337,9 @@ impl Drop for Heap {
             super::join_dead(self.dead.replace(std::ptr::null_mut()));
             super::free_dead(usize::MAX);
         }
-        self.vm.total.fetch_sub(self.reserved.get(), Ordering::Relaxed);
+        if self.reserved.get() != 0 {
+            self.vm.total.fetch_sub(self.reserved.get(), Ordering::Relaxed);
+        }
         if self.bytes.get() != 0 {
             self.vm.add(self.bytes.get());
         }

@@ -48,8 +48,10 @@
 
 #[cfg(test)]
 pub mod check;
+pub(crate) mod class;
+mod copies;
 mod heap;
-mod pool;
+pub(crate) mod pool;
 #[cfg(test)]
 mod tests;
 
@@ -64,6 +66,7 @@ use crate::value::{
     NativeObject, Owned, RangeObject, Raw, RecordObject, SetObject, StrObject, TypeObject, tag,
 };
 
+pub(crate) use copies::{LargeCopy, take_copies, watch_copies};
 use heap::LOCAL;
 pub(crate) use heap::Slice;
 #[cfg(test)]
@@ -90,6 +93,8 @@ pub(crate) struct Header {
     kind: u8,
     /// [`HOLDS_CELLS`] or 0. Written before the object is shared, by its owner.
     flags: Cell<u8>,
+    /// Which fields and methods it has: see [`class`]. Immutable.
+    class: u16,
 }
 
 /// In the flags of an object that is no longer local: a cell may be reachable from it.
@@ -150,21 +155,17 @@ impl<T> Object<T> {
 
 /// Makes an object with one local reference, which the caller owns.
 pub(crate) fn allocate<T: Body>(body: T) -> Raw {
-    allocate_as(T::TAG, 1, body)
+    // SAFETY: the whole body is written.
+    unsafe { allocate_in_place(|at: *mut T| at.write(body)) }
 }
 
 /// Makes a shared object with one reference, which the caller owns.
-pub(crate) fn allocate_shared<T: Body>(kind: u64, body: T) -> Raw {
+pub(crate) fn allocate_shared<T: Body>(kind: u64, class: u16, body: T) -> Raw {
     debug_assert!(matches!(kind, tag::CHANNEL | tag::THREAD | tag::HANDLE | tag::CELL));
-    let raw = allocate_as(kind, -1, body);
+    // SAFETY: the whole body is written.
+    let raw = unsafe { allocate_with(kind, class, -1, 0, |at: *mut T| at.write(body)) };
     heap::to_vm(size_of::<Object<T>>());
     raw
-}
-
-#[inline]
-fn allocate_as<T: Body>(kind: u64, count: i32, body: T) -> Raw {
-    // SAFETY: the whole body is written.
-    unsafe { allocate_with(kind, count, 0, |at: *mut T| at.write(body)) }
 }
 
 /// Makes an object with one local reference, which the caller owns; `init` writes the body where
@@ -176,18 +177,22 @@ fn allocate_as<T: Body>(kind: u64, count: i32, body: T) -> Raw {
 #[inline]
 pub(crate) unsafe fn allocate_in_place<T: Body>(init: impl FnOnce(*mut T)) -> Raw {
     // SAFETY: the caller's promise.
-    unsafe { allocate_with(T::TAG, 1, 0, init) }
+    unsafe { allocate_with(T::TAG, T::TAG as u16, 1, 0, init) }
 }
 
-/// As [`allocate_in_place`], with so many bytes behind the body.
+/// As [`allocate_in_place`], with a class and so many bytes behind the body.
 ///
 /// # Safety
 /// `init` writes a whole body and what stands behind it, as [`Body::trailing`] says, and does not
 /// panic.
 #[inline]
-pub(crate) unsafe fn allocate_trailing<T: Body>(trailing: usize, init: impl FnOnce(*mut T)) -> Raw {
+pub(crate) unsafe fn allocate_trailing<T: Body>(
+    class: u16,
+    trailing: usize,
+    init: impl FnOnce(*mut T),
+) -> Raw {
     // SAFETY: the caller's promise.
-    unsafe { allocate_with(T::TAG, 1, trailing, init) }
+    unsafe { allocate_with(T::TAG, class, 1, trailing, init) }
 }
 
 /// # Safety
@@ -195,13 +200,15 @@ pub(crate) unsafe fn allocate_trailing<T: Body>(trailing: usize, init: impl FnOn
 #[inline]
 unsafe fn allocate_with<T: Body>(
     kind: u64,
+    class: u16,
     count: i32,
     trailing: usize,
     init: impl FnOnce(*mut T),
 ) -> Raw {
     let layout = Object::<T>::layout(trailing);
     let pointer = pool::allocate(layout).cast::<Object<T>>().as_ptr();
-    let header = Header { count: AtomicI32::new(count), kind: kind as u8, flags: Cell::new(0) };
+    let header =
+        Header { count: AtomicI32::new(count), kind: kind as u8, flags: Cell::new(0), class };
     // SAFETY: fresh memory of the type's size and alignment.
     unsafe { (&raw mut (*pointer).header).write(header) };
     // SAFETY: as above.
@@ -230,6 +237,25 @@ pub(crate) unsafe fn body<'a, T: Body>(raw: Raw) -> &'a T {
 pub(crate) unsafe fn body_mut<'a, T: Body>(raw: Raw) -> &'a mut T {
     // SAFETY: the caller's promise.
     unsafe { &mut (*raw.pointer::<Object<T>>()).body }
+}
+
+/// The class of a live object.
+///
+/// # Safety
+/// `raw` refers to a live object.
+#[inline(always)]
+pub(crate) unsafe fn class_of(raw: Raw) -> u16 {
+    // SAFETY: the caller's promise; headers come first in every object, and this field never
+    // changes.
+    unsafe { (*raw.pointer::<Header>()).class }
+}
+
+/// The class of a value: of an object its own, of anything else the tag of its type.
+#[inline(always)]
+pub(crate) fn class_of_value(value: &Owned) -> u16 {
+    let raw = value.as_raw();
+    // SAFETY: a value keeps its object alive.
+    if raw.is_heap() { unsafe { class_of(raw) } } else { tag::of_type(raw.tag) as u16 }
 }
 
 /// The count word of a live object.
@@ -409,7 +435,10 @@ unsafe fn make_unique_cold(raw: &mut Raw) {
         }
     };
     // SAFETY: just made.
-    heap::copied(unsafe { bytes(copy) });
+    let size = unsafe { bytes(copy) };
+    heap::copied(size);
+    // SAFETY: as above, and nobody changes it meanwhile.
+    copies::note(unsafe { Owned::borrow_raw(&copy) }, size);
     // SAFETY: the caller's reference, which is replaced.
     unsafe { release_object(*raw) };
     *raw = copy;
@@ -439,15 +468,16 @@ unsafe fn share_as(raw: Raw, flags: u8) {
     let mut work = Vec::new();
     let mut steps = Steps::new();
     // SAFETY: the caller's promise; children of a live object are live.
-    unsafe { mark_shared(raw, flags, &mut moved, &mut work) };
-    while let Some(object) = work.pop() {
+    let mut next = unsafe { mark_shared(raw, flags, &mut moved) };
+    while let Some(object) = next {
         steps.turn();
         // SAFETY: as above.
         unsafe {
             visit_children(object, &mut |child| {
-                mark_shared(child.as_raw(), flags, &mut moved, &mut work);
+                work.extend(mark_shared(child.as_raw(), flags, &mut moved));
             });
         }
+        next = work.pop();
     }
     heap::to_vm(moved);
     // The marking went over about so much.
@@ -499,10 +529,10 @@ pub(crate) unsafe fn holds_cell(raw: Raw) -> bool {
     false
 }
 
-/// Marks one object if it is local, and notes it if it has children to mark.
-unsafe fn mark_shared(raw: Raw, flags: u8, moved: &mut usize, work: &mut Vec<Raw>) {
+/// Marks one object if it is local; gives it back if it has children to mark.
+unsafe fn mark_shared(raw: Raw, flags: u8, moved: &mut usize) -> Option<Raw> {
     if !raw.is_heap() {
-        return;
+        return None;
     }
     // SAFETY: the caller has a live object.
     let count = unsafe { count(raw) };
@@ -515,9 +545,10 @@ unsafe fn mark_shared(raw: Raw, flags: u8, moved: &mut usize, work: &mut Vec<Raw
         // SAFETY: as above.
         *moved += unsafe { bytes(raw) };
         if !matches!(raw.tag, tag::STR | tag::RANGE | tag::BYTES | tag::TYPE) {
-            work.push(raw);
+            return Some(raw);
         }
     }
+    None
 }
 
 /// The objects that live as long as their VM: see [`make_immortal`].

@@ -1,8 +1,8 @@
-//! Memory of small objects: free lists of each kernel thread, one a size class.
+//! Memory of small objects, and of threads: free lists of each kernel thread, one a size class.
 //!
-//! An object freed on an LWP is the next one made there. What a list holds beyond [`KEEP`]
-//! objects goes back to the allocator, as does everything when the kernel thread ends. An object
-//! may be freed on another LWP than it was made on: each is an allocation of its own.
+//! A block freed on an LWP is the next one made there. What a list holds beyond [`keep`] blocks goes
+//! back to the allocator, as does everything when the kernel thread ends. A block may be freed on
+//! another LWP than it was made on: each is an allocation of its own.
 
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::cell::Cell;
@@ -13,11 +13,24 @@ const STEP: usize = 16;
 /// Allocators keep a word of their own beside each block, and blocks aligned: what is odd by a word
 /// leaves them no gap. Objects are, with a header of a word and bodies of pairs of words.
 const ODD: usize = 8;
-/// Number of classes: objects up to `STEP * CLASSES + ODD` bytes.
-const CLASSES: usize = 8;
-/// The most objects that a free list keeps. None under stress, so that a checker of the allocator
-/// sees the end of every object.
-const KEEP: u32 = if cfg!(lisle_zeal) { 0 } else { 4096 };
+/// Number of classes.
+const CLASSES: usize = 32;
+/// The largest block that comes from a list, in bytes.
+pub(crate) const LARGEST: usize = STEP * CLASSES + ODD;
+
+/// The most blocks that the free list of a class keeps: 4,096, or half a megabyte of them. None
+/// under stress, so that a checker of the allocator sees the end of every object.
+#[inline(always)]
+const fn keep(class: usize) -> u32 {
+    let most = (512 * 1024 / ((class + 1) * STEP + ODD)) as u32;
+    if cfg!(lisle_zeal) {
+        0
+    } else if most < 4096 {
+        most
+    } else {
+        4096
+    }
+}
 
 struct List {
     /// The first free block, whose first word is the address of the next.
@@ -86,10 +99,9 @@ fn take(list: &List) -> Option<NonNull<u8>> {
     Some(first)
 }
 
-/// Memory for an object. `layout` has an alignment of at most 16 and is larger than
-/// [`ODD`].
+/// Memory for a block. `layout` has an alignment of at most 16 and is larger than [`ODD`].
 #[inline(always)]
-pub(super) fn allocate(layout: Layout) -> NonNull<u8> {
+pub(crate) fn allocate(layout: Layout) -> NonNull<u8> {
     debug_assert!(layout.align() <= STEP && layout.size() > ODD);
     let class = class_of(layout.size());
     if class < CLASSES
@@ -115,13 +127,13 @@ fn fresh(layout: Layout) -> NonNull<u8> {
 /// # Safety
 /// `block` came from [`allocate`] with the same layout, and is not used any more.
 #[inline(always)]
-pub(super) unsafe fn free(block: NonNull<u8>, layout: Layout) {
+pub(crate) unsafe fn free(block: NonNull<u8>, layout: Layout) {
     let class = class_of(layout.size());
     if class < CLASSES {
         LISTS.with(|lists| {
             let list = &lists.lists[class];
             let len = list.len.get();
-            if len < KEEP && lists.swept.get() {
+            if len < keep(class) && lists.swept.get() {
                 // SAFETY: the block is free and has room for an address.
                 unsafe { block.cast::<*mut u8>().write(list.first.get()) };
                 list.first.set(block.as_ptr());

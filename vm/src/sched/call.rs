@@ -59,15 +59,17 @@ impl<'a, R: Runnable> Lwp<'a, R> {
                 let number = seat.processor;
                 self.tell_timers(&mut seat);
                 self.published().in_call(caller, Some(number));
+                let queued = seat.held.has_queued();
                 let away = seat.held.enter();
                 // From here on the queue and the slot may be emptied by others, and the processor
-                // may be taken. The monitor must be awake for that, and whoever let the slot's
-                // thread wait for this LWP did not wake anybody.
+                // may be taken. The monitor must be awake for that, and whoever let a thread wait
+                // for this LWP, in the slot or in the queue, did not wake anybody.
                 let must_wake = shared.monitor.note_call();
                 if must_wake {
                     shared.monitor.ring();
                 }
-                if processor.slot.look().is_some() && shared.idle.counts().wants_wake() {
+                if (queued || processor.slot.look().is_some()) && shared.idle.counts().wants_wake()
+                {
                     shared.wake_one();
                 }
                 thread.call();

@@ -11,10 +11,16 @@
 //! 2. Only the queue's own end is pushed to, so who is in it moves on with each thread it serves.
 //! 3. After [`INJECTOR_EVERY`](super::processor::INJECTOR_EVERY) threads from the queue as many come
 //!    from the injector to its end. So who is in the injector moves on as fast as the queue does.
-//! 4. A queue longer than [`QUEUE_MAX`](super::processor::QUEUE_MAX) takes no more.
+//! 4. A queue longer than [`QUEUE_MAX`](super::processor::QUEUE_MAX) takes no more. What comes goes to
+//!    the end of the injector; new threads go on the processor's *stack*.
 //! 5. In the queue's turn, when that is empty, a batch comes from the injector.
 //! 6. With all four lines empty the processor takes a batch from the injector, then what is due by
 //!    the clock, then what it can steal.
+//!
+//! 7. As long as there is something in the stack, the slot and then its newest thread go before the
+//!    queue, until they have used a slice's worth of fuel
+//!    ([`STACK_FUEL`](super::processor::STACK_FUEL)); then the queue serves one thread, and the oldest of
+//!    the stack goes to its end.
 //!
 //! So nobody waits for ever. With `N` threads that can run, on one processor, one of them in
 //!
@@ -25,7 +31,8 @@
 //! | the queue | 4 slices for each before it, and 4: 4 `N` |
 //! | the injector | 4 (`N` + [`WAIT_MAX`](super::processor::WAIT_MAX)) slices |
 //!
-//! and where nobody jumps, the fours are ones. `WAIT_MAX` is the wait for rule 3 and the length to
+//! and where nobody jumps, the fours are ones. Beside a stack a four is one slice and a slice's worth of
+//! fuel, in at most 250 slices. `WAIT_MAX` is the wait for rule 3 and the length to
 //! which a queue grows meanwhile. More processors take their parts of the returners, of the calls
 //! and of the injector, and steal from queues when they have nothing else, so they only add.
 //!
@@ -273,7 +280,9 @@ impl<'a, R: Runnable> Lwp<'a, R> {
         let mut filling: Option<(usize, Filling)> = None;
         for victim in (first..count).chain(0..first).filter(|&v| v != seat.processor) {
             let processor = &shared.processors[victim];
-            if let Some(thread) = processor.thief.steal(&mut seat.held.queue) {
+            let queue = &mut seat.held.queue;
+            let stolen = processor.thief.steal(queue);
+            if let Some(thread) = stolen.or_else(|| processor.stack_thief.steal(queue)) {
                 return Some(thread);
             }
             if let Some(seen) = processor.slot.look() {

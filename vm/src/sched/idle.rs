@@ -13,6 +13,14 @@
 //! - *Park rule.* P1 stop searching and put the processor on the idle list (the word changes).
 //!   P2 `fence(SeqCst)`. P3 scan everything. P4 sleep on a token that remembers.
 //!
+//! - *Late wake rule.* What threads of a processor put in its queue waits until the owner has its next
+//!   thread, before each slice. Then the owner reads the word; if something is left in the queue, nobody
+//!   searches and a processor is idle, it wakes one LWP. So a thread that starts another and waits for
+//!   it wakes nobody, and one that starts a thousand wakes once. No fence is needed: this look
+//!   comes again with each slice, an owner that makes a call looks once more after the fence
+//!   of that ([`super::monitor`]), and one that goes idle scans. What is made ready goes by the same rule;
+//!   the fence is in what comes from outside.
+//!
 //! Of the two fences one comes first in their total order. If it is W2, then P3 sees the push. If
 //! it is P2, then W3 sees the word as P1 left it, and wakes. Release and acquire alone allow both
 //! to miss, and so does a fence on one side only.
@@ -32,7 +40,8 @@
 //! there like all others; only they are in none of the lists, and what depends on how many LWPs can be
 //! had for a processor does not count them.
 //!
-//! Rejected: waking an LWP for each push (they would fight over one thread); waking the one whose
+//! Rejected: waking an LWP for each push (they would fight over one thread, and the spawner, which most
+//! often waits next, paid a kernel wake-up each time); waking the one whose
 //! processor got the push (nobody is there to run a queue whose owner is in a call); a word with
 //! the whole list in it (no room for the numbers, and going idle is slow anyway).
 

@@ -24,6 +24,10 @@ use super::run::{Context, Outcome, Runnable, Time};
 use super::{Scheduler, Shared};
 use crate::atomics::{Condvar, Mutex, Ordering, Spot, sound, thread};
 
+/// The shortest sleep of an LWP that waits for a timer: with a timer every few microseconds it would
+/// do little else than lie down and get up.
+const NAP: Duration = Duration::from_micros(50);
+
 /// How many calls a thread may make in one slice while others wait for its processor.
 const CALLS_PER_SLICE: u32 = 32;
 
@@ -322,6 +326,7 @@ impl<'a, R: Runnable> Lwp<'a, R> {
             }
             next = match lwp.find(&mut seat) {
                 Some(work) => {
+                    shared.share(&seat.held);
                     lwp.tell_timers(&mut seat);
                     let back = match work.thread.bound_to() {
                         None => lwp.work(seat, work),
@@ -491,7 +496,7 @@ impl<'a, R: Runnable> Lwp<'a, R> {
             }
             let until = if deadline > now { deadline.min(exit_at) } else { exit_at };
             // One that is too old to stay but the last of all sleeps until there is something.
-            let limit = (until > now).then(|| until.since(now));
+            let limit = (until > now).then(|| until.since(now).max(NAP));
             let (mail, news) = self.sleep(limit);
             if news
                 && mail.processor.is_none()

@@ -55,9 +55,9 @@
 //!
 //! # What is promised
 //!
-//! - *Work conservation*: no LWP sleeps with an idle processor while a thread waits in a queue. A
-//!   thread in a next-slot whose owner runs is the exception: it waits for the end of the slice,
-//!   unless a searcher comes by.
+//! - *Work conservation*: no LWP sleeps with an idle processor while a thread waits in a queue, but
+//!   for the rest of the slice in which another thread has put it there. A thread in a next-slot
+//!   whose owner runs waits for the end of each slice, unless a searcher comes by.
 //! - *Fairness*: a thread that can run does so within a number of slices in proportion to how many
 //!   can; see [`find`] for the order and the bound, `docs/scheduler.md` for what a slice is.
 //! - *Virtual time* moves with what threads do ([`timer`]): none of them stops the clock.

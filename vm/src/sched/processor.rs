@@ -9,6 +9,12 @@
 //! a queue that is long takes no more, and what comes goes to the end of the injector; for as many
 //! threads as a queue has served it gets as many from the injector, at its end. Rejected: giving
 //! half of a long queue to the injector (the half that is about to run, again and again).
+//!
+//! *New threads beside a long queue* go on a stack, and the newest runs first. Where each thread starts
+//! more of them, a queue would have all of a generation alive before the first of them ends: a tree of
+//! a million would need the memory of a million. From the stack its branches are finished one
+//! by one. What is in the queue meanwhile waits for no more than a slice's worth of fuel each time
+//! ([`STACK_FUEL`]); then it has its turn, and the oldest of the stack goes to the queue's end.
 
 use super::Shared;
 use super::chooser::Chooser;
@@ -34,9 +40,19 @@ pub(super) const INJECTOR_EVERY: u32 = 61;
 pub(super) const WAIT_MAX: usize =
     2 * INJECTOR_EVERY as usize + QUEUE_MAX + LENGTH_LOOK_MASK as usize + 1;
 
+/// What threads from the stack, and those that they make ready, may use before the queue has its turn.
+/// As a slice of the interpreter.
+pub(super) const STACK_FUEL: u64 = 10_000;
+/// What a slice counts at least.
+const SLICE_FUEL: u64 = 40;
+
 /// What only the owner touches.
 pub(super) struct Core<R> {
     pub(super) queue: Local<R>,
+    /// New threads that the queue had no room for.
+    pub(super) stack: Local<R>,
+    /// The fuel used since the queue had its turn, as far as there was something in the stack.
+    stack_used: u64,
     /// The choices of the threads that run here.
     pub(super) chooser: Chooser,
     /// The choices made in looking for work: how often that happens depends on time, and must not
@@ -86,8 +102,10 @@ pub(super) struct Processor<R> {
     pub(super) owned: Owned<Core<R>>,
     /// Filled by the owner, emptied by anyone.
     pub(super) slot: NextSlot<R>,
-    /// Any LWP.
+    /// Of the queue. Any LWP.
     pub(super) thief: Thief<R>,
+    /// Of the stack. Any LWP.
+    pub(super) stack_thief: Thief<R>,
     /// Any LWP, and the monitor.
     pub(super) timers: Timers<R>,
     pub(super) counts: Counts,
@@ -96,10 +114,12 @@ pub(super) struct Processor<R> {
 impl<R: Runnable> Processor<R> {
     pub(super) fn new(mut chooser: Chooser) -> Self {
         let route = Chooser::new(chooser.next_u64());
-        let queue = Local::new();
-        let thief = queue.thief();
+        let (queue, stack) = (Local::queue(), Local::stack());
+        let (thief, stack_thief) = (queue.thief(), stack.thief());
         let core = Core {
             queue,
+            stack,
+            stack_used: 0,
             chooser,
             route,
             served: 0,
@@ -113,6 +133,7 @@ impl<R: Runnable> Processor<R> {
             owned: Owned::new(core),
             slot: NextSlot::new(),
             thief,
+            stack_thief,
             timers: Timers::new(),
             counts: Counts::default(),
         }
@@ -127,6 +148,7 @@ impl<R: Runnable> Processor<R> {
     /// next-slot is its owner's to run as long as the owner does run threads.
     pub(super) fn can_be_robbed(&self) -> bool {
         !self.thief.is_empty()
+            || !self.stack_thief.is_empty()
             || self.slot.look().is_some() && !matches!(self.owned.look(), Ownership::Running(_))
     }
 
@@ -143,16 +165,60 @@ impl<R: Runnable> Processor<R> {
     }
 }
 
+impl<R> Core<R> {
+    /// Is there a thread in the queue or the stack?
+    #[inline]
+    pub(super) fn has_queued(&self) -> bool {
+        self.queue.len() != 0 || self.stack.len() != 0
+    }
+
+    /// Now and then a push looks how long the queue is.
+    #[inline]
+    fn count_push(&mut self) {
+        self.pushes = self.pushes.wrapping_add(1);
+        if self.pushes & LENGTH_LOOK_MASK == 0 {
+            self.long = self.queue.len() > QUEUE_MAX;
+        }
+    }
+
+    /// A slice has used so much fuel.
+    #[inline]
+    pub(super) fn used(&mut self, fuel: u64) {
+        self.stack_used = self.stack_used.saturating_add(fuel);
+    }
+}
+
 impl<R: Runnable> Shared<R> {
     /// The next thread of the processor's own.
     #[inline]
     pub(super) fn next_local(&self, core: &mut Core<R>, processor: usize, turn: Turn) -> Option<R> {
+        if core.stack.len() != 0
+            && let Some(thread) = self.next_stacked(core, processor)
+        {
+            return Some(thread);
+        }
         let slot = &self.processors[processor].slot;
         if turn == Turn::Queue {
             self.next_queued(core).or_else(|| self.next_common(core)).or_else(|| slot.take())
         } else {
             slot.take().or_else(|| self.next_queued(core))
         }
+    }
+
+    /// The next thread while there is something in the stack; `None` when it is the queue's turn.
+    #[cold]
+    fn next_stacked(&self, core: &mut Core<R>, processor: usize) -> Option<R> {
+        let processor = &self.processors[processor];
+        if core.stack_used < STACK_FUEL {
+            core.used(SLICE_FUEL);
+            return processor.slot.take().or_else(|| core.stack.pop());
+        }
+        core.stack_used = 0;
+        let next = self.next_queued(core);
+        if let Some(oldest) = processor.stack_thief.steal_one() {
+            core.queue.push(oldest);
+        }
+        next
     }
 
     #[inline]
@@ -198,29 +264,41 @@ impl<R: Runnable> Shared<R> {
         } else {
             core.queue.push(thread);
         }
-        core.pushes = core.pushes.wrapping_add(1);
-        if core.pushes & LENGTH_LOOK_MASK == 0 {
-            core.long = core.queue.len() > QUEUE_MAX;
+        core.count_push();
+    }
+
+    /// Queues a new thread, or lays it on the stack.
+    #[inline]
+    pub(super) fn push_new(&self, core: &mut Core<R>, thread: R) {
+        let Some(thread) = self.send_home(thread) else { return };
+        if core.long {
+            core.stack.push(thread);
+        } else {
+            core.queue.push(thread);
+        }
+        core.count_push();
+    }
+
+    /// Queues a thread. Nobody is woken for it yet: see [`Shared::share`].
+    #[inline]
+    pub(super) fn push_local(&self, core: &mut Core<R>, thread: R) {
+        if let Some(thread) = self.send_home(thread) {
+            self.enqueue(core, thread);
         }
     }
 
-    /// Queues a thread, and wakes an LWP for it if one idles.
-    #[inline]
-    pub(super) fn push_local(&self, core: &mut Core<R>, thread: R) {
-        let Some(thread) = self.send_home(thread) else { return };
-        self.enqueue(core, thread);
-        self.wake_rule();
-    }
-
-    /// Queues a thread that gave up the rest of its slice. Its LWP is about to look at this queue,
-    /// so a wake-up that is missed here costs a slice of parallelism at most and the fence of the
-    /// wake rule can be spared; and nobody is woken for a thread that is alone.
+    /// Queues a thread that gave up the rest of its slice.
     #[inline]
     pub(super) fn push_yielded(&self, core: &mut Core<R>, thread: R) {
         self.enqueue(core, thread);
         core.time_passed = true;
-        if self.idle.counts().wants_wake() && (core.long || core.queue.len() > 1) {
-            self.wake_rule();
+    }
+
+    /// The late wake rule: see [`super::idle`]. To be called when the owner has its next thread.
+    #[inline]
+    pub(super) fn share(&self, core: &Core<R>) {
+        if self.idle.counts().wants_wake() && core.has_queued() {
+            self.wake_one();
         }
     }
 
@@ -232,8 +310,7 @@ impl<R: Runnable> Shared<R> {
             Ready::Queue => {
                 let processor = &self.processors[processor];
                 processor.counts.wakes.bump();
-                // The first thread in an empty slot wakes nobody: most often its waker parks next,
-                // and it runs here with what it needs in the cache.
+                // Most often its waker parks next, and it runs here with what it needs in the cache.
                 if let Some(other) = processor.slot.fill(thread) {
                     self.push_local(core, other);
                 }

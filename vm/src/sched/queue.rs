@@ -1,7 +1,7 @@
 //! The run queues: crossbeam's deque behind three roles.
 //!
-//! [`Local`] is a processor's own end: first in, first out, and nobody else pushes. [`Thief`] is
-//! what others see of it. [`Injector`] takes from anybody. Elements are one-word handles, because a
+//! [`Local`] is a processor's own end, and nobody else pushes: of a queue, first in, first out, or of
+//! a stack. [`Thief`] is what others see of it, who always take the oldest. [`Injector`] takes from anybody. Elements are one-word handles, because a
 //! steal that fails has copied its element in vain.
 //!
 //! The deque's `push` ends in a release, which is not enough against a sleeper's last look: whoever
@@ -26,8 +26,12 @@ mod real {
     pub(in super::super) struct Local<R>(deque::Worker<R>);
 
     impl<R> Local<R> {
-        pub(in super::super) fn new() -> Self {
+        pub(in super::super) fn queue() -> Self {
             Self(deque::Worker::new_fifo())
+        }
+
+        pub(in super::super) fn stack() -> Self {
+            Self(deque::Worker::new_lifo())
         }
 
         pub(in super::super) fn thief(&self) -> Thief<R> {
@@ -61,6 +65,11 @@ mod real {
         /// Moves up to half of the victim's threads to `to` and returns one of them.
         pub(in super::super) fn steal(&self, to: &mut Local<R>) -> Option<R> {
             until_settled(|| self.0.steal_batch_and_pop(&to.0))
+        }
+
+        /// Takes the oldest.
+        pub(in super::super) fn steal_one(&self) -> Option<R> {
+            until_settled(|| self.0.steal())
         }
     }
 
@@ -132,8 +141,12 @@ mod model {
         }
 
         fn pop(&self) -> Option<R> {
+            self.take(VecDeque::pop_front)
+        }
+
+        fn take(&self, one: impl FnOnce(&mut VecDeque<R>) -> Option<R>) -> Option<R> {
             let mut list = self.list.lock();
-            let thread = list.pop_front();
+            let thread = one(&mut list);
             self.length.store(list.len(), Ordering::Release);
             thread
         }
@@ -144,27 +157,34 @@ mod model {
     }
 
     #[derive(Debug)]
-    pub(in super::super) struct Local<R>(Arc<Listed<R>>);
+    pub(in super::super) struct Local<R> {
+        listed: Arc<Listed<R>>,
+        is_stack: bool,
+    }
 
     impl<R> Local<R> {
-        pub(in super::super) fn new() -> Self {
-            Self(Arc::new(Listed::new()))
+        pub(in super::super) fn queue() -> Self {
+            Self { listed: Arc::new(Listed::new()), is_stack: false }
+        }
+
+        pub(in super::super) fn stack() -> Self {
+            Self { is_stack: true, ..Self::queue() }
         }
 
         pub(in super::super) fn thief(&self) -> Thief<R> {
-            Thief(self.0.clone())
+            Thief(self.listed.clone())
         }
 
         pub(in super::super) fn push(&mut self, thread: R) {
-            self.0.push(thread);
+            self.listed.push(thread);
         }
 
         pub(in super::super) fn pop(&mut self) -> Option<R> {
-            self.0.pop()
+            if self.is_stack { self.listed.take(VecDeque::pop_back) } else { self.listed.pop() }
         }
 
         pub(in super::super) fn len(&self) -> usize {
-            self.0.length.load(Ordering::Acquire)
+            self.listed.length.load(Ordering::Acquire)
         }
     }
 
@@ -177,6 +197,10 @@ mod model {
         }
 
         pub(in super::super) fn steal(&self, _to: &mut Local<R>) -> Option<R> {
+            self.0.pop()
+        }
+
+        pub(in super::super) fn steal_one(&self) -> Option<R> {
             self.0.pop()
         }
     }

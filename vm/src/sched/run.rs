@@ -128,7 +128,7 @@ impl<R: Runnable> Context<'_, R> {
     pub fn spawn(&mut self, thread: R) {
         let shared = &*self.scheduler.shared;
         shared.processors[self.processor].counts.spawned.bump();
-        shared.push_local(self.core, thread);
+        shared.push_new(self.core, thread);
     }
 
     /// Makes a parked thread ready: it runs next on this processor, unless it is the
@@ -154,6 +154,7 @@ impl<R: Runnable> Context<'_, R> {
     /// thread that can go on for ever uses some in each slice, and says so at the end of it.
     #[inline]
     pub fn used(&mut self, fuel: u64) {
+        self.core.used(fuel);
         self.scheduler.shared.clock.pass(fuel);
     }
 

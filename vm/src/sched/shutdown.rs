@@ -54,7 +54,7 @@ impl<R: Runnable> Shared<R> {
             && let Some(mut held) = processor.owned.adopt(NOBODY)
         {
             drop(held.handed.take());
-            while let Some(thread) = held.queue.pop() {
+            while let Some(thread) = held.queue.pop().or_else(|| held.stack.pop()) {
                 drop(thread);
             }
             held.stop();

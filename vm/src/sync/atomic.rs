@@ -51,6 +51,10 @@ impl Handle for AtomicHandle {
         &METHODS
     }
 
+    fn class(&self) -> u16 {
+        METHODS.class()
+    }
+
     fn display(&self) -> String {
         // Relaxed: for people.
         format!("<atomic {}>", self.value.load(Ordering::Relaxed))

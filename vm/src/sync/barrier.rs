@@ -88,6 +88,10 @@ impl Handle for BarrierHandle {
     fn methods(&self) -> &dyn std::any::Any {
         &METHODS
     }
+
+    fn class(&self) -> u16 {
+        METHODS.class()
+    }
 }
 
 pub(super) fn barrier(call: &mut Call<'_>) -> NativeResult {

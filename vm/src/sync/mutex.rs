@@ -5,7 +5,7 @@
 //! - At most one thread holds the mutex. Who changes the value holds it, or does it in one step
 //!   while nobody does.
 //! - While nobody holds it and no woken thread is on its way to it, no wait in the queue is open.
-//! - A waiter is passed over at most once: see below.
+//! - The first waiter is passed over for a limited time: see below.
 //! - A value that may be half changed, or is lost, is *spoilt*: nobody gets it. Everybody who asks is
 //!   told why, until `set` brings a new one. That happens when a thread dies while it holds the mutex
 //!   (see `interp::death`), and when a function leaves something in it that cannot be shared.
@@ -14,18 +14,29 @@
 //!
 //! A release frees the mutex and wakes the first waiter, which tries again like any other. So a
 //! thread that goes on after a release may take it once more in the same slice, and a short
-//! critical section costs no switch, however many threads want it. A waiter that finds it taken
-//! again goes back to the *front*, and the next release hands the mutex to it (it holds it from the
-//! moment it is woken).
+//! critical section costs no switch, however many threads want it.
 //!
-//! Rejected: handing over always. Once two threads wait, each turn then costs a park and a switch.
+//! 1. One waiter at a time is *coming*: woken, and not there yet. While one is, a release wakes nobody.
+//! 2. One that comes in vain waits again, as the *first*, and is woken by the next release.
+//! 3. When that happens to it for longer than [`PATIENCE`], it is handed the mutex: it holds it from the
+//!    moment it is woken. So whoever is at the front gets the mutex a little later at most, and all
+//!    others move on behind it.
+//!
+//! Rejected: handing over always, or after one pass. With two LWPs a waiter that was woken is
+//! passed over again and again by a thread that runs, and each turn that is handed over costs a park
+//! and a switch: thirty times what the section itself does. Waking somebody at each release: all
+//! wake up for nothing.
 
-use std::sync::{Arc, OnceLock, Weak};
+use std::{
+    sync::{Arc, OnceLock, Weak},
+    time::Duration,
+};
 
 use super::{Contended, Sleeper, contended::Held, of};
 use crate::{
     atomics::{self, Spot, sound},
     native::{Call, MethodDef, MethodTable, NativeResult, Next},
+    sched::Time,
     thread::{Delivery, Memo, ThreadRef, Ticket, WaitQueue, WaitReason, WaitToken},
     value::{Handle, Kind, Owned, Shared, error},
     waiting::{Progress, Waits},
@@ -38,28 +49,36 @@ struct Lock<W, T> {
     state: atomics::Mutex<State<W, T>>,
 }
 
+/// How long a waiter is passed over before it is handed the mutex.
+const PATIENCE: Duration = Duration::from_millis(1);
+
 #[derive(Debug)]
 struct State<W, T> {
     value: T,
     /// The number of the thread that holds it.
     holder: Option<u64>,
-    waiters: WaitQueue<Entry<W>>,
+    /// Who was woken and has not come yet.
+    coming: Option<Coming>,
+    /// Who has come in vain, and since when it comes.
+    first: Option<(W, Time)>,
+    waiters: WaitQueue<W>,
 }
 
-#[derive(Debug)]
-struct Entry<W> {
-    waiter: W,
-    /// It was passed over once.
-    passed_over: bool,
+/// A waiter on its way.
+#[derive(Clone, Copy, Debug)]
+struct Coming {
+    id: u64,
+    /// When it first came in vain.
+    since: Option<Time>,
 }
 
 /// What came of trying to hold the mutex.
 #[derive(Debug, PartialEq, Eq)]
-enum Acquired {
-    /// The caller holds it.
-    Held,
-    /// The caller is in the queue.
-    Waiting(Ticket),
+enum Acquired<R = ()> {
+    /// The caller holds it; what it did first.
+    Held(R),
+    /// The caller is in the queue; or waits as the first, without a ticket.
+    Waiting(Option<Ticket>),
     /// The caller holds it already.
     Twice,
     /// The wait did not begin.
@@ -75,28 +94,39 @@ enum Turn {
 
 impl<W: Sleeper, T> Lock<W, T> {
     fn new(value: T) -> Self {
-        let state = State { value, holder: None, waiters: WaitQueue::new() };
-        Self { state: atomics::Mutex::new(state) }
+        let (holder, coming, first, waiters) = (None, None, None, WaitQueue::new());
+        Self { state: atomics::Mutex::new(State { value, holder, coming, first, waiters }) }
     }
 
-    /// Takes the mutex, or enters the queue.
-    fn acquire(&self, me: u64, turn: Turn, begin: impl FnOnce() -> Option<W>) -> Acquired {
+    /// Takes the mutex and does `enter` to the value, or begins to wait.
+    fn acquire<R>(
+        &self,
+        me: u64,
+        turn: Turn,
+        now: impl FnOnce() -> Time,
+        enter: impl FnOnce(&mut T) -> R,
+        begin: impl FnOnce() -> Option<W>,
+    ) -> Acquired<R> {
         let mut state = self.state.lock();
+        let came = match turn {
+            Turn::First => None,
+            Turn::Again => state.coming.take_if(|coming| coming.id == me && sound(Spot::MutexCame)),
+        };
         match (state.holder, turn) {
-            (None, _) => {
-                state.holder = Some(me);
-                return Acquired::Held;
-            }
-            // Handed over.
-            (Some(holder), Turn::Again) if holder == me => return Acquired::Held,
             (Some(holder), Turn::First) if holder == me => return Acquired::Twice,
-            (Some(_), _) => {}
+            // Handed over.
+            (Some(holder), Turn::Again) if holder == me => {}
+            (Some(_), _) => {
+                let Some(waiter) = begin() else { return Acquired::Noticed };
+                let Some(Coming { since, .. }) = came else {
+                    return Acquired::Waiting(Some(state.waiters.push(waiter)));
+                };
+                state.first = Some((waiter, since.unwrap_or_else(now)));
+                return Acquired::Waiting(None);
+            }
+            (None, _) => state.holder = Some(me),
         }
-        let Some(waiter) = begin() else { return Acquired::Noticed };
-        Acquired::Waiting(match turn {
-            Turn::First => state.waiters.push(Entry { waiter, passed_over: false }),
-            Turn::Again => state.waiters.push_front(Entry { waiter, passed_over: true }),
-        })
+        Acquired::Held(enter(&mut state.value))
     }
 
     /// Does `change` to the value in one step if nobody holds the mutex.
@@ -105,37 +135,54 @@ impl<W: Sleeper, T> Lock<W, T> {
         if state.holder.is_none() { Some(change(&mut state.value)) } else { None }
     }
 
-    /// Does `change` to the value, which the caller holds.
-    fn held<R>(&self, change: impl FnOnce(&mut T) -> R) -> R {
-        change(&mut self.state.lock().value)
-    }
-
-    /// Frees the mutex; gives the waiter whose wait that ended.
-    fn release(&self) -> Option<W> {
-        let mut gone = Vec::new();
+    /// Does `leave` to the value and frees the mutex; gives the waiter whose wait that ended.
+    fn release<R>(
+        &self,
+        now: impl FnOnce() -> Time,
+        leave: impl FnOnce(&mut T) -> R,
+    ) -> (R, Option<W>) {
         let mut state = self.state.lock();
+        let left = leave(&mut state.value);
         state.holder = None;
+        if state.coming.is_some() || state.first.is_none() && state.waiters.is_empty() {
+            return (left, None);
+        }
+        let mut gone = Vec::new();
         let woken = loop {
-            let Some(entry) = state.waiters.pop() else { break None };
-            let id = entry.waiter.id();
-            if entry.waiter.wake() {
-                if entry.passed_over {
+            let (waiter, since) = match state.first.take() {
+                Some((waiter, since)) => (waiter, Some(since)),
+                None => match state.waiters.pop() {
+                    Some(waiter) => (waiter, None),
+                    None => break None,
+                },
+            };
+            let id = waiter.id();
+            if waiter.wake() {
+                if since.is_some_and(|since| now().since(since) > PATIENCE) {
                     state.holder = Some(id);
+                } else {
+                    state.coming = Some(Coming { id, since });
                 }
-                break Some(entry.waiter);
+                break Some(waiter);
             }
-            gone.push(entry.waiter);
+            gone.push(waiter);
             if !sound(Spot::MutexRetry) {
                 break None;
             }
         };
         drop(state);
         drop(gone);
-        woken
+        (left, woken)
     }
 
-    fn leave(&self, ticket: Ticket) {
-        let left = self.state.lock().waiters.remove(ticket);
+    /// Takes a waiter out whose wait has ended otherwise.
+    fn leave(&self, me: u64, ticket: Option<Ticket>) {
+        let mut state = self.state.lock();
+        let left = match ticket {
+            Some(ticket) => state.waiters.remove(ticket),
+            None => state.first.take_if(|(waiter, _)| waiter.id() == me).map(|(waiter, _)| waiter),
+        };
+        drop(state);
         drop(left);
     }
 }
@@ -248,6 +295,10 @@ impl Handle for MutexHandle {
     fn methods(&self) -> &dyn std::any::Any {
         &METHODS
     }
+
+    fn class(&self) -> u16 {
+        METHODS.class()
+    }
 }
 
 pub(super) fn mutex(call: &mut Call<'_>) -> NativeResult {
@@ -257,28 +308,28 @@ pub(super) fn mutex(call: &mut Call<'_>) -> NativeResult {
     Ok(Next::Return(Owned::handle(MutexHandle { number, lock, contended })))
 }
 
-/// Takes the mutex, or parks.
-fn acquire(
+/// Takes the mutex and does `enter` to what it is about, or parks.
+fn acquire<R>(
     waits: &mut Waits<'_, '_>,
     mutex: &MutexHandle,
     delivery: Option<Delivery>,
-) -> Result<Progress, Owned> {
+    mut enter: impl FnMut(&mut Content) -> R,
+) -> Result<Progress<R>, Owned> {
     let turn = match delivery {
         None => Turn::First,
         Some(Delivery::Interrupted) => {
-            if let Some(ticket) = waits.state.parked.take_ticket() {
-                mutex.lock.leave(ticket);
-            }
+            mutex.lock.leave(waits.thread.id(), waits.state.parked.take_ticket());
             return Err(waits.interrupted());
         }
         Some(_) => Turn::Again,
     };
     loop {
         let begin = waits.begin(WaitReason::Mutex(mutex.number));
-        match mutex.lock.acquire(waits.thread.id(), turn, || begin.begin()) {
-            Acquired::Held => return Ok(Progress::Done(())),
+        let (me, now) = (waits.thread.id(), || waits.context.now());
+        match mutex.lock.acquire(me, turn, now, &mut enter, || begin.begin()) {
+            Acquired::Held(entered) => return Ok(Progress::Done(entered)),
             Acquired::Waiting(ticket) => {
-                waits.state.parked = Memo::Ticket(ticket);
+                waits.state.parked = ticket.map_or(Memo::Nothing, Memo::Ticket);
                 mutex.contended.get_or_init(|| {
                     let contended = waits.thread.vm().contended.clone();
                     let lock: Weak<dyn Held> = Arc::<Lock<_, _>>::downgrade(&mutex.lock);
@@ -296,6 +347,17 @@ fn acquire(
     }
 }
 
+/// Does `leave` to what the mutex is about, frees it, and wakes who waits for it.
+fn release<R>(
+    waits: &mut Waits<'_, '_>,
+    mutex: &MutexHandle,
+    leave: impl FnOnce(&mut Content) -> R,
+) -> R {
+    let (left, woken) = mutex.lock.release(|| waits.context.now(), leave);
+    waits.wake(woken);
+    left
+}
+
 /// Does something to the value as soon as nobody holds the mutex.
 fn step<R>(
     call: &mut Call<'_>,
@@ -309,10 +371,9 @@ fn step<R>(
     {
         return Ok(Progress::Done(result));
     }
-    match acquire(&mut waits, mutex, delivery)? {
-        Progress::Done(()) => {
-            let result = mutex.lock.held(|content| change(content, args));
-            waits.wake(mutex.lock.release());
+    match acquire(&mut waits, mutex, delivery, |content| change(content, args))? {
+        Progress::Done(result) => {
+            release(&mut waits, mutex, |_| ());
             Ok(Progress::Done(result))
         }
         Progress::Park => Ok(Progress::Park),
@@ -341,9 +402,8 @@ fn update(call: &mut Call<'_>) -> NativeResult {
     let (mut waits, receiver, args) = Waits::split(call);
     let mutex: &MutexHandle = of(receiver)?;
     let delivery = waits.delivery();
-    match acquire(&mut waits, mutex, delivery)? {
-        Progress::Done(()) => {
-            let old = mutex.lock.held(|content| content.value());
+    match acquire(&mut waits, mutex, delivery, |content| content.value())? {
+        Progress::Done(old) => {
             let old = usable(&mut waits, mutex, old)?;
             Ok(Next::Call(args[0].take(), vec![old], Box::new(updated)))
         }
@@ -358,7 +418,7 @@ fn usable(
     value: Result<Shared, Box<str>>,
 ) -> Result<Owned, Owned> {
     value.map(Shared::into_owned).map_err(|why| {
-        waits.wake(mutex.lock.release());
+        release(waits, mutex, |_| ());
         spoilt(why)
     })
 }
@@ -367,41 +427,39 @@ fn usable(
 fn updated(call: &mut Call<'_>, outcome: Result<Owned, Owned>) -> NativeResult {
     let (mut waits, receiver, _) = Waits::split(call);
     let mutex: &MutexHandle = of(receiver)?;
-    let outcome = outcome.and_then(Shared::crossing).map(|new| {
-        let old = mutex.lock.held(|content| content.set(new.clone()));
-        (new, old)
+    let new = outcome.and_then(Shared::crossing);
+    let died = waits.state.died.then(|| died(waits.thread));
+    let old = release(&mut waits, mutex, |content| {
+        let old = new.as_ref().ok().map(|new| content.set(new.clone()));
+        if died.is_some() {
+            content.spoilt = died;
+        }
+        old
     });
-    if waits.state.died {
-        mutex.lock.held(|content| content.spoilt = Some(died(waits.thread)));
-    }
-    waits.wake(mutex.lock.release());
-    let (new, old) = outcome?;
     drop(old);
-    Ok(Next::Return(new.into_owned()))
+    Ok(Next::Return(new?.into_owned()))
 }
 
 fn with(call: &mut Call<'_>) -> NativeResult {
     let (mut waits, receiver, args) = Waits::split(call);
     let mutex: &MutexHandle = of(receiver)?;
     let delivery = waits.delivery();
-    match acquire(&mut waits, mutex, delivery)? {
-        Progress::Done(()) => {
-            // Moved out, so that what nobody else has is changed in place. Whoever looks meanwhile
-            // waits for the holder.
-            let value = mutex.lock.held(Content::take);
+    // Moved out, so that what nobody else has is changed in place. Whoever looks meanwhile waits for
+    // the holder.
+    match acquire(&mut waits, mutex, delivery, Content::take)? {
+        Progress::Done(value) => {
             let value = usable(&mut waits, mutex, value)?;
-            Ok(Next::CallPlaces(args[0].take(), vec![value], 1, Box::new(used)))
+            Ok(Next::CallPlace(args[0].take(), value, Box::new(used)))
         }
         Progress::Park => Ok(Next::Park),
     }
 }
 
 /// The function of a `with` has ended, in whatever way: the value goes back.
-fn used(call: &mut Call<'_>, outcome: Result<Owned, Owned>, mut back: Vec<Owned>) -> NativeResult {
+fn used(call: &mut Call<'_>, outcome: Result<Owned, Owned>, back: Owned) -> NativeResult {
     let (mut waits, receiver, _) = Waits::split(call);
     let mutex: &MutexHandle = of(receiver)?;
-    let crossed = Shared::crossing(back.pop().unwrap_or_default());
-    let (value, failed) = match crossed {
+    let (value, failed) = match Shared::crossing(back) {
         Ok(value) => (value, None),
         Err(error) => (Shared::new(Owned::NIL), Some(error)),
     };
@@ -411,8 +469,8 @@ fn used(call: &mut Call<'_>, outcome: Result<Owned, Owned>, mut back: Vec<Owned>
         (false, Some(_)) => Some(lost(thread)),
         (false, None) => None,
     };
-    let old = mutex.lock.held(|content| std::mem::replace(content, Content { value, spoilt }));
-    waits.wake(mutex.lock.release());
+    let new = Content { value, spoilt };
+    let old = release(&mut waits, mutex, |content| std::mem::replace(content, new));
     drop(old);
     match failed {
         Some(error) => outcome.and(Err(error)),
@@ -425,62 +483,92 @@ mod tests {
     use super::{super::probe::Probe, *};
 
     fn first(lock: &Lock<Probe, i32>, id: u64) -> Acquired {
-        lock.acquire(id, Turn::First, || Some(Probe(id, true)))
+        acquire(lock, id, Turn::First, START)
     }
 
     fn again(lock: &Lock<Probe, i32>, id: u64) -> Acquired {
-        lock.acquire(id, Turn::Again, || Some(Probe(id, true)))
+        acquire(lock, id, Turn::Again, START)
     }
+
+    fn acquire(lock: &Lock<Probe, i32>, id: u64, turn: Turn, now: Time) -> Acquired {
+        lock.acquire(id, turn, || now, |_| (), || Some(Probe(id, true)))
+    }
+
+    fn release(lock: &Lock<Probe, i32>, now: Time) -> Option<u64> {
+        lock.release(|| now, |_| ()).1.map(|probe| probe.0)
+    }
+
+    const START: Time = Time::START;
+    const HELD: Acquired = Acquired::Held(());
 
     #[test]
     fn one_holds_it_and_the_others_wait_in_order() {
         let lock = Lock::new(0);
-        assert_eq!(first(&lock, 1), Acquired::Held);
+        assert_eq!(first(&lock, 1), HELD);
         assert_eq!(lock.now(|value| *value), None);
         assert!(matches!(first(&lock, 2), Acquired::Waiting(_)));
         assert!(matches!(first(&lock, 3), Acquired::Waiting(_)));
-        assert_eq!(lock.release(), Some(Probe(2, true)));
-        assert_eq!(again(&lock, 2), Acquired::Held);
-        assert_eq!(lock.release(), Some(Probe(3, true)));
-        assert_eq!(again(&lock, 3), Acquired::Held);
-        lock.held(|value| *value = 7);
-        assert_eq!(lock.release(), None);
+        assert_eq!(release(&lock, START), Some(2));
+        assert_eq!(again(&lock, 2), HELD);
+        assert_eq!(release(&lock, START), Some(3));
+        assert_eq!(again(&lock, 3), HELD);
+        assert_eq!(lock.release(|| START, |value| *value = 7), ((), None));
         assert_eq!(lock.now(|value| *value), Some(7));
     }
 
     #[test]
-    fn a_waiter_is_passed_over_once() {
+    fn one_comes_at_a_time_and_goes_first_when_it_came_in_vain() {
         let lock = Lock::new(0);
-        assert_eq!(first(&lock, 1), Acquired::Held);
+        assert_eq!(first(&lock, 1), HELD);
+        assert!(matches!(first(&lock, 2), Acquired::Waiting(Some(_))));
+        assert!(matches!(first(&lock, 3), Acquired::Waiting(Some(_))));
+        assert_eq!(release(&lock, START), Some(2));
+        assert_eq!(first(&lock, 1), HELD, "it is free until the waiter comes");
+        assert_eq!(release(&lock, START), None, "one is coming");
+        assert_eq!(first(&lock, 1), HELD);
+        assert_eq!(again(&lock, 2), Acquired::Waiting(None));
+        assert_eq!(release(&lock, START), Some(2), "before the others");
+        assert_eq!(again(&lock, 2), HELD);
+        assert_eq!(release(&lock, START), Some(3));
+    }
+
+    #[test]
+    fn who_is_passed_over_for_long_is_handed_the_mutex() {
+        let late = START + PATIENCE + Duration::from_nanos(1);
+        let lock = Lock::new(0);
+        assert_eq!(first(&lock, 1), HELD);
         assert!(matches!(first(&lock, 2), Acquired::Waiting(_)));
-        assert!(matches!(first(&lock, 3), Acquired::Waiting(_)));
-        assert_eq!(lock.release(), Some(Probe(2, true)));
-        assert_eq!(first(&lock, 1), Acquired::Held, "it is free until the waiter comes");
-        assert!(matches!(again(&lock, 2), Acquired::Waiting(_)));
-        assert_eq!(lock.release(), Some(Probe(2, true)), "from the front");
+        assert_eq!(release(&lock, START), Some(2));
+        assert_eq!(first(&lock, 1), HELD);
+        assert_eq!(acquire(&lock, 2, Turn::Again, START), Acquired::Waiting(None));
+        assert_eq!(release(&lock, late), Some(2));
         assert!(matches!(first(&lock, 1), Acquired::Waiting(_)), "it was handed over");
-        assert_eq!(again(&lock, 2), Acquired::Held);
+        assert_eq!(again(&lock, 2), HELD);
+        assert_eq!(release(&lock, late), Some(1));
     }
 
     #[test]
     fn holding_it_twice_is_refused() {
         let lock = Lock::<Probe, _>::new(0);
-        assert_eq!(first(&lock, 1), Acquired::Held);
+        assert_eq!(first(&lock, 1), HELD);
         assert_eq!(first(&lock, 1), Acquired::Twice);
     }
 
     #[test]
     fn a_waiter_that_left_is_passed_over() {
         let lock = Lock::new(0);
-        assert_eq!(first(&lock, 1), Acquired::Held);
-        let gone = lock.acquire(2, Turn::First, || Some(Probe(2, false)));
-        assert!(matches!(gone, Acquired::Waiting(_)));
+        assert_eq!(first(&lock, 1), HELD);
+        let wait = |id, open| lock.acquire(id, Turn::First, || START, |_| (), || open);
+        assert!(matches!(wait(2, Some(Probe(2, false))), Acquired::Waiting(_)));
         let Acquired::Waiting(ticket) = first(&lock, 3) else { panic!("it waits") };
         assert!(matches!(first(&lock, 4), Acquired::Waiting(_)));
-        lock.leave(ticket);
-        assert_eq!(lock.release(), Some(Probe(4, true)));
-        assert_eq!(lock.acquire(5, Turn::First, || None), Acquired::Held);
-        assert_eq!(lock.acquire(6, Turn::First, || None), Acquired::Noticed);
+        lock.leave(3, ticket);
+        assert_eq!(release(&lock, START), Some(4));
+        assert_eq!(wait(5, None), HELD);
+        assert_eq!(wait(6, None), Acquired::Noticed);
+        assert_eq!(again(&lock, 4), Acquired::Waiting(None));
+        lock.leave(4, None);
+        assert_eq!(release(&lock, START), None);
     }
 }
 

@@ -4,35 +4,43 @@ use super::*;
 use crate::models::{Sleep, Sleeping, check, must_fail};
 
 /// Adds one to the value; `me` is asked to stop at most while it waits.
-fn increment(lock: &Lock<Sleeping, u32>, me: &Sleep) -> bool {
+fn increment(lock: &Lock<Sleeping, u32>, me: &Sleep, patience: Time) -> bool {
     let mut turn = Turn::First;
-    while let Acquired::Waiting(ticket) = lock.acquire(me.id(), turn, || me.begin()) {
-        if !me.park() {
-            lock.leave(ticket);
-            return false;
+    let old = loop {
+        match lock.acquire(me.id(), turn, || Time::START, |value| *value, || me.begin()) {
+            Acquired::Held(value) => break value,
+            Acquired::Waiting(ticket) => {
+                if !me.park() {
+                    lock.leave(me.id(), ticket);
+                    return false;
+                }
+                turn = Turn::Again;
+            }
+            Acquired::Twice | Acquired::Noticed => unreachable!("it waits, and held nothing"),
         }
-        turn = Turn::Again;
-    }
-    let old = lock.held(|value| *value);
+    };
     loom::thread::yield_now();
-    lock.held(|value| *value = old + 1);
-    lock.release().iter().for_each(Sleeping::ready);
+    let (_, woken) = lock.release(|| patience, |value| *value = old + 1);
+    woken.iter().for_each(Sleeping::ready);
     true
 }
 
-fn two_and_a_request() {
+/// Who comes in vain is handed the mutex by the next release.
+const LATE: Time = Time::NEVER;
+
+fn two_and_a_request(patience: Time) {
     let lock = std::sync::Arc::new(Lock::new(0));
     let sleeps = [Sleep::new(1), Sleep::new(2)];
     let threads: Vec<_> = sleeps
         .iter()
         .map(|me| {
             let (lock, me) = (lock.clone(), me.clone());
-            loom::thread::spawn(move || u32::from(increment(&lock, &me)))
+            loom::thread::spawn(move || u32::from(increment(&lock, &me, patience)))
         })
         .collect();
     let me = Sleep::new(3);
     sleeps[0].interrupt();
-    let mut done = u32::from(increment(&lock, &me));
+    let mut done = u32::from(increment(&lock, &me, patience));
     for thread in threads {
         done += thread.join().unwrap();
     }
@@ -41,10 +49,20 @@ fn two_and_a_request() {
 
 #[test]
 fn no_turn_is_lost() {
-    check(two_and_a_request);
+    check(|| two_and_a_request(Time::START));
+}
+
+#[test]
+fn no_turn_is_lost_when_it_is_handed_over() {
+    check(|| two_and_a_request(LATE));
 }
 
 #[test]
 fn mutant_that_wakes_nobody_when_the_first_has_left() {
-    must_fail(Spot::MutexRetry, two_and_a_request);
+    must_fail(Spot::MutexRetry, || two_and_a_request(Time::START));
+}
+
+#[test]
+fn mutant_that_waits_for_one_who_has_come() {
+    must_fail(Spot::MutexCame, || two_and_a_request(Time::START));
 }

@@ -127,6 +127,10 @@ impl Handle for OnceHandle {
     fn methods(&self) -> &dyn std::any::Any {
         &METHODS
     }
+
+    fn class(&self) -> u16 {
+        METHODS.class()
+    }
 }
 
 pub(super) fn once(call: &mut Call<'_>) -> NativeResult {

@@ -121,6 +121,10 @@ impl Handle for SemaphoreHandle {
     fn methods(&self) -> &dyn std::any::Any {
         &METHODS
     }
+
+    fn class(&self) -> u16 {
+        METHODS.class()
+    }
 }
 
 pub(super) fn semaphore(call: &mut Call<'_>) -> NativeResult {

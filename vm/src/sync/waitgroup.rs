@@ -133,6 +133,10 @@ impl Handle for WaitGroupHandle {
     fn methods(&self) -> &dyn std::any::Any {
         &METHODS
     }
+
+    fn class(&self) -> u16 {
+        METHODS.class()
+    }
 }
 
 pub(super) fn waitgroup(call: &mut Call<'_>) -> NativeResult {

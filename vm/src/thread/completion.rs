@@ -16,7 +16,7 @@ use std::fmt;
 
 use super::{Scope, ThreadRef, Ticket, WaitQueue, WaitToken, family::DEADLINE};
 use crate::{
-    atomics::{Arc, Condvar, Mutex},
+    atomics::{Arc, AtomicU32, Condvar, Mutex, Ordering},
     value::Shared,
 };
 
@@ -33,31 +33,39 @@ pub enum End {
 
 /// A thread's end, and those who wait for it.
 pub struct Completion {
+    /// How many handles of the thread there are. Any LWP, atomic.
+    handles: AtomicU32,
     /// Any LWP, under the lock.
     state: Mutex<State>,
 }
 
 #[derive(Default)]
 struct State {
-    end: Option<End>,
-    joiners: Joiners,
-    /// How many handles of the thread there are.
-    handles: usize,
+    outcome: Outcome,
     /// A failure has been thrown somewhere else, or reported.
     noticed: bool,
     /// Its place in its scope.
     place: Option<Ticket>,
+    /// What most threads have not.
+    rare: Option<Box<Rare>>,
+}
+
+/// Most threads are joined by one other, if any: that one has no ticket.
+enum Outcome {
+    /// It has not ended.
+    Open(Option<WaitToken>),
+    /// It has.
+    Ended(End),
+}
+
+#[derive(Default)]
+struct Rare {
+    /// Further threads that join it.
+    joiners: WaitQueue<WaitToken>,
     /// Host threads that wait for the end.
     host: Option<Arc<Condvar>>,
     /// The deadlines that the thread runs under, by their tokens. Here because the lock is.
     deadlines: Vec<(u64, Arc<Scope>)>,
-}
-
-/// Most threads are joined by one other, if any. The one in `first` has no ticket.
-#[derive(Default)]
-struct Joiners {
-    first: Option<WaitToken>,
-    rest: Option<Box<WaitQueue<WaitToken>>>,
 }
 
 /// What came of joining.
@@ -81,17 +89,32 @@ pub struct Over;
 #[derive(Debug)]
 pub struct Ended {
     /// To be woken, in this order.
-    pub joiners: Vec<WaitToken>,
+    pub joiners: Joiners,
     /// Its place in its scope.
     pub place: Option<Ticket>,
     /// It failed, and nobody has a handle through which that could be noticed.
     pub unnoticed: bool,
 }
 
+/// Threads that have joined one that has ended, in the order they came.
+#[derive(Debug)]
+pub struct Joiners {
+    first: Option<WaitToken>,
+    rest: Option<WaitQueue<WaitToken>>,
+}
+
+impl Iterator for Joiners {
+    type Item = WaitToken;
+
+    fn next(&mut self) -> Option<WaitToken> {
+        self.first.take().or_else(|| self.rest.as_mut()?.pop())
+    }
+}
+
 impl Completion {
-    /// Of a thread that has not ended.
-    pub fn new() -> Self {
-        Self { state: Mutex::default() }
+    /// Of a thread that has not ended, with so many handles.
+    pub fn new(handles: u32) -> Self {
+        Self { handles: AtomicU32::new(handles), state: Mutex::default() }
     }
 
     /// Notes where in its scope the thread is. Before it runs.
@@ -102,34 +125,36 @@ impl Completion {
     /// The thread has ended. A failure inside a scope is the scope's to throw, so it is noticed.
     pub fn end(&self, end: End, in_scope: bool) -> Ended {
         let mut state = self.state.lock();
-        debug_assert!(state.end.is_none(), "a thread ends once");
         let failed = matches!(end, End::Failed(_));
-        state.end = Some(end);
-        let joiners = state.joiners.take();
-        let deadlines = std::mem::take(&mut state.deadlines);
+        let open = std::mem::replace(&mut state.outcome, Outcome::Ended(end));
+        let rare = state.rare.take().map(|rare| *rare);
+        let (rest, host, deadlines) = match rare {
+            Some(Rare { joiners, host, deadlines }) => (Some(joiners), host, deadlines),
+            None => (None, None, Vec::new()),
+        };
         // The host looks when it wakes up; a thread that joins has a handle, and looks then too.
-        state.noticed |= in_scope || state.host.is_some();
-        let unnoticed = failed && !state.noticed && state.handles == 0;
+        state.noticed |= in_scope || host.is_some();
+        let unnoticed = failed && !state.noticed && self.no_handle();
         state.noticed |= unnoticed;
-        let (place, host) = (state.place, state.host.take());
+        let place = state.place;
         drop(state);
         drop(deadlines);
         if let Some(host) = host {
             host.notify_all();
         }
-        Ended { joiners, place, unnoticed }
+        let Outcome::Open(first) = open else { unreachable!("a thread ends once") };
+        Ended { joiners: Joiners { first, rest }, place, unnoticed }
     }
 
     /// The end, if it has come; else the caller enters the list. `begin` begins its wait.
     pub fn join(&self, begin: impl FnOnce() -> Option<WaitToken>) -> Joining {
         let mut state = self.state.lock();
-        if let Some(end) = &state.end {
-            let end = end.clone();
+        if let Some(end) = state.end().cloned() {
             state.noticed = true;
             return Joining::Ended(end);
         }
         match begin() {
-            Some(token) => Joining::Waiting(state.joiners.push(token)),
+            Some(token) => Joining::Waiting(state.enlist(token)),
             None => Joining::Noticed,
         }
     }
@@ -137,36 +162,37 @@ impl Completion {
     /// Enters a wait that has begun; gives by what it leaves.
     pub fn enlist(&self, token: &WaitToken) -> Result<Option<Ticket>, Over> {
         let mut state = self.state.lock();
-        if state.end.is_some() {
+        if state.end().is_some() {
             return Err(Over);
         }
-        Ok(state.joiners.push(token.clone()))
+        Ok(state.enlist(token.clone()))
     }
 
     /// Takes the wait of a thread out that has ended otherwise.
     pub fn leave(&self, thread: &ThreadRef, ticket: Option<Ticket>) {
-        let left = self.state.lock().joiners.remove(thread, ticket);
+        let left = self.state.lock().delist(thread, ticket);
         drop(left);
     }
 
     /// Has the thread ended?
     pub fn ended(&self) -> bool {
-        self.state.lock().end.is_some()
+        self.state.lock().end().is_some()
     }
 
     /// The thread runs under a deadline from here on; gives the token for its timer. The number is
     /// one that no other deadline of the thread has.
     pub(crate) fn add_deadline(&self, number: u64, scope: Arc<Scope>) -> u64 {
         let token = DEADLINE | number;
-        self.state.lock().deadlines.push((token, scope));
+        self.state.lock().rare().deadlines.push((token, scope));
         token
     }
 
     /// It does not any more.
     pub(crate) fn remove_deadline(&self, token: u64) {
         let mut state = self.state.lock();
-        let i = state.deadlines.iter().position(|(its, _)| *its == token);
-        let removed = i.map(|i| state.deadlines.remove(i));
+        let deadlines = &mut state.rare().deadlines;
+        let i = deadlines.iter().position(|(its, _)| *its == token);
+        let removed = i.map(|i| deadlines.remove(i));
         drop(state);
         drop(removed);
     }
@@ -174,26 +200,34 @@ impl Completion {
     /// A deadline that it runs under.
     pub(crate) fn deadline(&self, token: u64) -> Option<Arc<Scope>> {
         let state = self.state.lock();
-        let (_, scope) = state.deadlines.iter().find(|(its, _)| *its == token)?;
+        let (_, scope) = state.rare.as_ref()?.deadlines.iter().find(|(its, _)| *its == token)?;
         Some(scope.clone())
     }
 
     /// Does it run under a deadline?
     pub(crate) fn has_deadline(&self) -> bool {
-        !self.state.lock().deadlines.is_empty()
+        self.state.lock().rare.as_ref().is_some_and(|rare| !rare.deadlines.is_empty())
     }
 
     /// Counts a new handle.
     pub fn add_handle(&self) {
-        self.state.lock().handles += 1;
+        // Relaxed: who makes one of a thread that has ended can still notice, and whoever is to report
+        // the failure then is told under the lock.
+        self.handles.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Counts a handle that goes. Gives the failure that is to be reported now, if there is one.
     #[must_use]
     pub fn drop_handle(&self) -> Option<Shared> {
-        let mut state = self.state.lock();
-        state.handles -= 1;
-        if state.handles == 0 { state.take_unnoticed() } else { None }
+        // Relaxed: the lock orders this with the end. If that comes later it sees that there is no
+        // handle, else this sees the end; `noticed` lets one of the two report it.
+        let last = self.handles.fetch_sub(1, Ordering::Relaxed) == 1;
+        if last { self.state.lock().take_unnoticed() } else { None }
+    }
+
+    fn no_handle(&self) -> bool {
+        // Relaxed: as in `drop_handle`.
+        self.handles.load(Ordering::Relaxed) == 0
     }
 
     /// The failure that nobody has noticed, at the end of the program: to be reported now.
@@ -205,12 +239,12 @@ impl Completion {
     /// Has it failed without anybody's notice?
     pub fn unnoticed(&self) -> bool {
         let state = self.state.lock();
-        !state.noticed && matches!(state.end, Some(End::Failed(_)))
+        !state.noticed && matches!(state.end(), Some(End::Failed(_)))
     }
 
     /// What it threw, if it has failed. For people: this is no notice.
     pub fn failure(&self) -> Option<Shared> {
-        match &self.state.lock().end {
+        match self.state.lock().end() {
             Some(End::Failed(failure)) => Some(failure.clone()),
             Some(End::Value(_) | End::Cancelled(_)) | None => None,
         }
@@ -221,22 +255,22 @@ impl Completion {
     pub fn wait_host(&self, give_up: impl Fn() -> bool) -> Option<End> {
         let mut state = self.state.lock();
         loop {
-            if let Some(end) = &state.end {
-                let end = end.clone();
+            if let Some(end) = state.end().cloned() {
                 state.noticed = true;
                 return Some(end);
             }
             if give_up() {
                 return None;
             }
-            let condition = state.host.get_or_insert_with(|| Arc::new(Condvar::new())).clone();
+            let condition =
+                state.rare().host.get_or_insert_with(|| Arc::new(Condvar::new())).clone();
             state = condition.wait(state);
         }
     }
 
     /// Has the hosts that wait ask whether to give up.
     pub fn wake_host(&self) {
-        let host = self.state.lock().host.clone();
+        let host = self.state.lock().rare.as_ref().and_then(|rare| rare.host.clone());
         if let Some(host) = host {
             host.notify_all();
         }
@@ -244,48 +278,57 @@ impl Completion {
 }
 
 impl State {
+    fn end(&self) -> Option<&End> {
+        match &self.outcome {
+            Outcome::Ended(end) => Some(end),
+            Outcome::Open(_) => None,
+        }
+    }
+
+    fn rare(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
+    }
+
     fn take_unnoticed(&mut self) -> Option<Shared> {
-        match &self.end {
+        match self.end() {
             Some(End::Failed(error)) if !self.noticed => {
+                let error = error.clone();
                 self.noticed = true;
-                Some(error.clone())
+                Some(error)
             }
             Some(_) | None => None,
         }
     }
+
+    /// Adds somebody who joins; gives by what it leaves.
+    fn enlist(&mut self, token: WaitToken) -> Option<Ticket> {
+        let alone = self.rare.as_ref().is_none_or(|rare| rare.joiners.is_empty());
+        match &mut self.outcome {
+            Outcome::Open(first @ None) if alone => {
+                *first = Some(token);
+                None
+            }
+            _ => Some(self.rare().joiners.push(token)),
+        }
+    }
+
+    fn delist(&mut self, thread: &ThreadRef, ticket: Option<Ticket>) -> Option<WaitToken> {
+        match (ticket, &mut self.outcome) {
+            (Some(ticket), _) => self.rare.as_mut()?.joiners.remove(ticket),
+            (None, Outcome::Open(first)) => first.take_if(|token| token.thread() == thread),
+            (None, Outcome::Ended(_)) => None,
+        }
+    }
 }
 
-impl Default for Completion {
+impl Default for Outcome {
     fn default() -> Self {
-        Self::new()
+        Self::Open(None)
     }
 }
 
 impl fmt::Debug for Completion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Completion").field("ended", &self.ended()).finish_non_exhaustive()
-    }
-}
-
-impl Joiners {
-    fn push(&mut self, token: WaitToken) -> Option<Ticket> {
-        if self.first.is_none() && self.rest.as_ref().is_none_or(|rest| rest.is_empty()) {
-            self.first = Some(token);
-            return None;
-        }
-        Some(self.rest.get_or_insert_default().push(token))
-    }
-
-    fn remove(&mut self, thread: &ThreadRef, ticket: Option<Ticket>) -> Option<WaitToken> {
-        match ticket {
-            Some(ticket) => self.rest.as_mut()?.remove(ticket),
-            None => self.first.take_if(|token| token.thread() == thread),
-        }
-    }
-
-    fn take(&mut self) -> Vec<WaitToken> {
-        let rest = self.rest.take();
-        let rest = rest.map(|mut rest| std::iter::from_fn(move || rest.pop()));
-        self.first.take().into_iter().chain(rest.into_iter().flatten()).collect()
     }
 }

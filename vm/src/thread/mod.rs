@@ -28,7 +28,9 @@ pub(crate) mod wait;
 pub(crate) mod waitq;
 
 use std::{
+    alloc::Layout,
     cell::UnsafeCell,
+    ptr::NonNull,
     sync::{Arc, OnceLock},
 };
 
@@ -46,13 +48,14 @@ pub use wait::{
 pub use waitq::{Ticket, WaitQueue};
 
 use lisle_compiler::bytecode::Word;
+use thin_vec::ThinVec;
 
 use crate::{
-    atomics::{AtomicU8, Ordering},
+    atomics::{AtomicU8, AtomicUsize, Ordering, fence},
     interp::Asked,
     model::Model,
-    native::{Finish, Later, NativeDef, Resume, ResumePlaces},
-    rc::Heap,
+    native::{Finish, Later, NativeDef, Resume, ResumePlace},
+    rc::{Heap, pool},
     sched::{BindError, ParkWord},
     value::{Owned, Raw, Shared, TraceEntry},
     vm::VmShared,
@@ -65,21 +68,69 @@ pub(crate) const ENTRY_RESULT: usize = 1;
 /// The slot of a new thread's first argument.
 pub(crate) const ENTRY_ARGS: usize = 3;
 
-/// A counted reference to a user thread: one word.
-#[derive(Clone, Debug)]
-pub struct ThreadRef(Arc<UserThread>);
+/// A counted reference to a user thread: one word. An `Arc` whose memory comes from the pool.
+pub struct ThreadRef(NonNull<UserThread>);
+
+// SAFETY: it gives shared access to the record, which is `Send` and `Sync`, and frees it on the kernel
+// thread that drops the last reference.
+unsafe impl Send for ThreadRef {}
+// SAFETY: as above.
+unsafe impl Sync for ThreadRef {}
+
+const RECORD: Layout = Layout::new::<UserThread>();
+const _: () = assert!(cfg!(loom) || RECORD.size() <= pool::LARGEST);
 
 impl std::ops::Deref for ThreadRef {
     type Target = UserThread;
 
+    #[inline(always)]
     fn deref(&self) -> &UserThread {
-        &self.0
+        // SAFETY: the record lives as long as there is a reference.
+        unsafe { self.0.as_ref() }
+    }
+}
+
+impl Clone for ThreadRef {
+    #[inline]
+    fn clone(&self) -> Self {
+        // Relaxed: who has a reference may make more of them.
+        self.references.fetch_add(1, Ordering::Relaxed);
+        Self(self.0)
+    }
+}
+
+impl Drop for ThreadRef {
+    #[inline]
+    fn drop(&mut self) {
+        // Release: partner of the fence before the free.
+        if self.references.fetch_sub(1, Ordering::Release) == 1 {
+            // SAFETY: it was the last reference.
+            unsafe { free(self.0) };
+        }
+    }
+}
+
+/// # Safety
+/// The caller has just given up the last reference.
+#[inline(never)]
+unsafe fn free(record: NonNull<UserThread>) {
+    // Acquire: partner of the releases of all other references.
+    fence(Ordering::Acquire);
+    // SAFETY: the caller's promise.
+    unsafe { record.drop_in_place() };
+    // SAFETY: it came from the pool with this layout.
+    unsafe { pool::free(record.cast(), RECORD) };
+}
+
+impl std::fmt::Debug for ThreadRef {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        (**self).fmt(f)
     }
 }
 
 impl PartialEq for ThreadRef {
     fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
+        self.0 == other.0
     }
 }
 
@@ -90,6 +141,8 @@ impl Eq for ThreadRef {}
 pub struct ThreadOptions {
     /// Its name; `thread N` when there is none.
     pub name: Option<Arc<str>>,
+    /// Whoever makes it has a handle of it, which is to be dropped once.
+    pub handle: bool,
     /// It does not keep the program alive, and belongs to no scope.
     pub background: bool,
     /// It has an LWP of its own, whatever the VM's model.
@@ -106,30 +159,45 @@ pub struct ThreadOptions {
 
 /// A user thread.
 pub struct UserThread {
+    /// How many [`ThreadRef`]s there are.
+    references: AtomicUsize,
     /// Counted from 1 in the order of creation; the main thread of a program is the first of it.
     id: u64,
-    name: Option<Arc<str>>,
     background: bool,
     main: bool,
     /// The LWP that alone runs it, if it has one of its own.
-    bound_to: Option<usize>,
+    bound_to: Option<u32>,
     /// The scheduler's word: parked, ready, woken early.
     pub(crate) park: ParkWord,
     /// What it waits for, and who has woken it.
     pub(crate) wait: Wait,
     /// [`cancel`] flags. Any LWP, atomic.
     flags: AtomicU8,
-    /// The blocking call it makes.
-    pub(crate) calling: Calling,
     /// Its result and who waits for it.
     pub(crate) done: Completion,
-    /// Where the value was thrown that ended it, when that is no Error and so cannot say it.
-    pub(crate) thrown_at: OnceLock<Box<[TraceEntry]>>,
+    /// What most threads have not. Made by whoever has the thread in hand.
+    rare: OnceLock<Box<Rare>>,
     /// The scope it was spawned in.
     pub(crate) scope: Option<Arc<Scope>>,
     vm: Arc<VmShared>,
     /// Owner-only: whoever runs the thread.
     state: UnsafeCell<ThreadState>,
+}
+
+/// What few threads have, so that the others are smaller.
+#[derive(Debug)]
+struct Rare {
+    name: Option<Arc<str>>,
+    /// The blocking call it makes.
+    calling: Calling,
+    /// Where the value was thrown that ended it, when that is no Error and so cannot say it.
+    thrown_at: OnceLock<Box<[TraceEntry]>>,
+}
+
+impl Rare {
+    fn new(name: Option<Arc<str>>) -> Box<Self> {
+        Box::new(Self { name, calling: Calling::new(), thrown_at: OnceLock::new() })
+    }
 }
 
 // SAFETY: all fields but `state` are `Send + Sync` by themselves. `state` is only touched through
@@ -145,7 +213,7 @@ impl std::fmt::Debug for UserThread {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("UserThread")
             .field("id", &self.id)
-            .field("name", &self.name)
+            .field("name", &self.name())
             .finish_non_exhaustive()
     }
 }
@@ -180,32 +248,38 @@ impl ThreadRef {
     ) -> Result<Self, BindError> {
         let bound = options.bound || vm.options.model == Model::OneToOne;
         let bound_to = if bound { Some(vm.scheduler().bind()?.into_lwp()) } else { None };
+        let bound_to = bound_to.map(|lwp| u32::try_from(lwp).expect("LWPs are fewer than 2^32"));
         let state = ThreadState::new(vm, &options, callee, arguments);
         let id = vm.registry.next_id();
-        let thread = Self(Arc::new(UserThread {
+        let rare = options.name.map(|name| OnceLock::from(Rare::new(Some(name))));
+        let record = UserThread {
+            // The caller's and the registry's.
+            references: AtomicUsize::new(2),
             id,
-            name: options.name,
             background: options.background,
             main: options.main,
             bound_to,
             park: ParkWord::new(),
             wait: Wait::new(),
             flags: AtomicU8::new(0),
-            calling: Calling::new(),
-            done: Completion::new(),
-            thrown_at: OnceLock::new(),
+            done: Completion::new(u32::from(options.handle)),
+            rare: rare.unwrap_or_default(),
             scope: options.scope,
             vm: vm.clone(),
             state: UnsafeCell::new(state),
-        }));
-        vm.registry.insert(&thread);
+        };
+        let block = pool::allocate(RECORD).cast();
+        // SAFETY: fresh memory of the record's layout.
+        unsafe { block.write(record) };
+        let thread = Self(block);
+        vm.registry.insert(Self(block));
         vm.thread_started(thread.background);
         Ok(thread)
     }
 
     /// The address of its record: tells threads apart.
     pub fn address(&self) -> usize {
-        Arc::as_ptr(&self.0).addr()
+        self.0.addr().get()
     }
 }
 
@@ -217,7 +291,7 @@ impl UserThread {
 
     /// The name it was given, or `thread N`.
     pub fn name(&self) -> Arc<str> {
-        match &self.name {
+        match self.rare.get().and_then(|rare| rare.name.as_ref()) {
             Some(name) => name.clone(),
             None => format!("thread {}", self.id).into(),
         }
@@ -230,7 +304,7 @@ impl UserThread {
 
     /// The LWP that alone runs it, when it has one of its own.
     pub fn bound_to(&self) -> Option<usize> {
-        self.bound_to
+        self.bound_to.map(|lwp| lwp as usize)
     }
 
     /// True for a program's main thread.
@@ -241,6 +315,27 @@ impl UserThread {
     /// Its VM.
     pub fn vm(&self) -> &Arc<VmShared> {
         &self.vm
+    }
+
+    /// The blocking call that it makes; `None` when it has never made one.
+    pub(crate) fn calling(&self) -> Option<&Calling> {
+        self.rare.get().map(|rare| &rare.calling)
+    }
+
+    /// It asks for a blocking call of this name. Whoever has the thread in hand.
+    pub(crate) fn ask_call(&self, name: &Arc<str>) {
+        self.rare.get_or_init(|| Rare::new(None)).calling.ask(name);
+    }
+
+    /// Where the value was thrown that ended it, when that is no Error.
+    pub(crate) fn thrown_at(&self) -> &[TraceEntry] {
+        self.rare.get().and_then(|rare| rare.thrown_at.get()).map_or(&[], |trace| trace)
+    }
+
+    /// It ends with a value that is no Error and was thrown here. Whoever has the thread in hand.
+    pub(crate) fn set_thrown_at(&self, trace: Vec<TraceEntry>) {
+        // Set once: a thread ends once.
+        let _ = self.rare.get_or_init(|| Rare::new(None)).thrown_at.set(trace.into());
     }
 
     /// The flags that others have set: [`cancel`].
@@ -279,7 +374,7 @@ impl Drop for UserThread {
         // What the record holds is freed on the thread's own account.
         // SAFETY: the heap is dropped with the record, after the guard.
         let entered = unsafe { Heap::enter_raw(&raw const state.heap) };
-        self.done = Completion::new();
+        self.done = Completion::new(0);
         self.wait = Wait::new();
         self.scope = None;
         drop(entered);
@@ -337,7 +432,7 @@ pub(crate) enum Then {
     /// A blocking closure runs or has run: its `Finish` is called.
     Blocked(Blocked),
     /// A function runs.
-    Called(Box<Called>),
+    Called(Called),
 }
 
 /// A function that a native or an instruction has called.
@@ -346,18 +441,18 @@ pub(crate) struct Called {
     pub(crate) then: After,
     /// How many arguments it got.
     pub(crate) args: usize,
-    /// Which of them it may have as places: bit `i` for argument `i`.
-    pub(crate) places: u32,
-    /// What these are when it has ended, in order.
-    pub(crate) back: Vec<Owned>,
+    /// It may have the first of them as a place.
+    pub(crate) place: bool,
+    /// What that is when it has ended; nil while the function has it.
+    pub(crate) back: Owned,
 }
 
 /// What goes on when a function that was called has ended.
 pub(crate) enum After {
     /// A native.
     Native(Resume),
-    /// A native that handed places over.
-    NativePlaces(ResumePlaces),
+    /// A native that handed a place over.
+    NativePlace(ResumePlace),
     /// The instruction.
     Instruction(Box<Asked>),
 }
@@ -375,6 +470,9 @@ pub(crate) struct Handed {
     pub(crate) receiver: Option<bool>,
     /// The cells that are in use meanwhile.
     pub(crate) cells: Vec<InUse>,
+    /// The instruction says [`PLAIN`](crate::link::PLAIN), so all places are registers: the loop may
+    /// give them back.
+    pub(crate) plain: bool,
 }
 
 /// A cell whose value, or a part of that, a call has as a place.
@@ -397,28 +495,77 @@ pub(crate) enum Blocked {
     Ended(Finish),
 }
 
+/// How far an instruction had come when its thread stopped. Used up when the instruction goes on.
+#[derive(Clone, Copy, Default, Debug)]
+pub(crate) enum Stopped {
+    /// Not begun.
+    #[default]
+    Before,
+    /// The arguments of a call stand in these slots, and nothing owns them but the call.
+    Call(Slots),
+    /// It has called a native with the bound arguments in these slots, which is called again. What it
+    /// was called on is found again, too.
+    Native(Slots),
+    /// It waits by itself.
+    Inside,
+}
+
+/// Some slots of a stack, one after the other.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Slots {
+    first: u32,
+    count: u32,
+}
+
+impl Slots {
+    /// `count` slots from `first` on.
+    pub(crate) fn new(first: usize, count: usize) -> Self {
+        let small = |n: usize| u32::try_from(n).expect("a stack has fewer than 2^32 slots");
+        Self { first: small(first), count: small(count) }
+    }
+
+    /// The first one, and how many there are.
+    pub(crate) fn parts(self) -> (usize, usize) {
+        (self.first as usize, self.count as usize)
+    }
+
+    /// Their numbers.
+    pub(crate) fn range(self) -> std::ops::Range<usize> {
+        let (first, count) = self.parts();
+        first..first + count
+    }
+}
+
+impl Stopped {
+    /// The slots that only the instruction owns.
+    pub(crate) fn slots(self) -> Option<Slots> {
+        match self {
+            Self::Call(slots) | Self::Native(slots) => Some(slots),
+            Self::Before | Self::Inside => None,
+        }
+    }
+}
+
 /// What belongs to the running thread alone.
 pub struct ThreadState {
     /// The account of its memory.
     pub heap: Heap,
     pub(crate) stack: Stack,
     pub(crate) place: Place,
-    /// Natives that have not ended, the innermost last.
-    pub(crate) pending: Vec<Pending>,
+    /// Natives that have not ended, the innermost last, but for one that `stopped` tells of.
+    pub(crate) pending: ThinVec<Pending>,
     /// The frames that give places back, the innermost last.
-    pub(crate) handed: Vec<Handed>,
+    pub(crate) handed: ThinVec<Handed>,
     /// What of its fuel is left, when it has a limit.
     pub fuel: Option<u64>,
     /// How many cleanup handlers run, one inside the other: cancellation is held back meanwhile.
     pub shield: u32,
     /// What an operation remembers while the thread is parked in it.
     pub(crate) parked: Memo,
-    /// The thread is parked in the instruction at its place, which is no call of a native.
-    pub(crate) parked_here: bool,
+    /// How far the instruction at its place had come when it stopped.
+    pub(crate) stopped: Stopped,
     /// The number of arguments of the entry call.
     entry_args: u32,
-    /// First slot and number of arguments of the call before which the thread was descheduled.
-    pub(crate) held: Option<(usize, usize)>,
     /// What is left of the slice that a blocking call has interrupted.
     pub(crate) slice: i64,
     /// Its fuel is used up, and what it has now is the reserve for its cleanup.
@@ -426,7 +573,7 @@ pub struct ThreadState {
     /// It ends without unwinding, and its natives are told.
     pub(crate) died: bool,
     /// The scopes it has opened, the innermost last.
-    pub scopes: Vec<Arc<Scope>>,
+    pub scopes: ThinVec<Arc<Scope>>,
     /// The trace of the value on its way, when that is no Error and so cannot keep it itself.
     pub(crate) thrown: Option<Box<Thrown>>,
 }
@@ -463,18 +610,17 @@ impl ThreadState {
             heap: Heap::new(vm.heap.clone(), memory_limit),
             stack,
             place: Place { pc: crate::interp::entry(), base: 0, constants: std::ptr::null() },
-            pending: Vec::new(),
-            handed: Vec::new(),
+            pending: ThinVec::new(),
+            handed: ThinVec::new(),
             fuel: options.fuel,
             shield: 0,
             parked: Memo::default(),
-            parked_here: false,
+            stopped: Stopped::Before,
             entry_args: count as u32,
-            held: None,
             slice: 0,
             spent: false,
             died: false,
-            scopes: Vec::new(),
+            scopes: ThinVec::new(),
             thrown: None,
         }
     }

@@ -35,8 +35,8 @@ impl Registry {
     }
 
     /// Enters a new thread.
-    pub(crate) fn insert(&self, thread: &ThreadRef) {
-        self.shard(thread.id()).lock().insert(thread.id(), thread.clone());
+    pub(crate) fn insert(&self, thread: ThreadRef) {
+        self.shard(thread.id()).lock().insert(thread.id(), thread);
     }
 
     /// Takes out a thread that has ended.

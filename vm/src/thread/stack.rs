@@ -13,7 +13,7 @@ use std::{
     ptr::NonNull,
 };
 
-use crate::value::Raw;
+use crate::{rc::pool, value::Raw};
 
 /// The slots of a thread's registers and frame links.
 #[derive(Debug)]
@@ -27,6 +27,11 @@ impl Stack {
     pub(crate) fn new(slots: usize) -> Self {
         let slots = slots.max(4);
         Self { start: allocate(slots), slots }
+    }
+
+    /// That of a thread that has ended: no slot, and no memory.
+    pub(crate) const fn none() -> Self {
+        Self { start: NonNull::dangling(), slots: 0 }
     }
 
     /// The first slot.
@@ -63,9 +68,20 @@ impl Stack {
 
 impl Drop for Stack {
     fn drop(&mut self) {
-        // SAFETY: `start` came from `allocate(self.slots)` and is freed once. What the slots held
-        // was dropped by the interpreter, which alone knows which of them were owned.
-        unsafe { dealloc(self.start.as_ptr().cast(), layout(self.slots)) };
+        if self.slots == 0 {
+            return;
+        }
+        let (layout, block) = (layout(self.slots), self.start.cast());
+        // SAFETY: `start` came from `allocate(self.slots)`, which asked the pool or the allocator by
+        // the same rule, and is freed once. What the slots held was dropped by the interpreter, which
+        // alone knows which of them were owned.
+        unsafe {
+            if layout.size() <= pool::LARGEST {
+                pool::free(block, layout);
+            } else {
+                dealloc(block.as_ptr(), layout);
+            }
+        }
     }
 }
 
@@ -75,6 +91,12 @@ fn layout(slots: usize) -> Layout {
 
 fn allocate(slots: usize) -> NonNull<Raw> {
     let layout = layout(slots);
+    if layout.size() <= pool::LARGEST {
+        let block = pool::allocate(layout).cast::<Raw>();
+        // SAFETY: the block has room for so many slots; nil is all zeros.
+        unsafe { block.write_bytes(0, slots) };
+        return block;
+    }
     // SAFETY: the layout is not empty: a stack has at least four slots.
     let block = unsafe { alloc_zeroed(layout) };
     NonNull::new(block.cast()).unwrap_or_else(|| handle_alloc_error(layout))

@@ -226,6 +226,22 @@ impl<D> Wait<D> {
         self.slot.with_mut(|slot| unsafe { (*slot).take() })
     }
 
+    /// Takes what ended the wait if `of` makes something of it; else it stays. As [`Wait::end`].
+    #[inline]
+    pub fn end_as<R>(&self, of: impl FnOnce(D) -> Result<R, D>) -> Option<R> {
+        debug_assert_ne!(self.word.load(Ordering::Relaxed) & STATE, OPEN, "nobody ended the wait");
+        // SAFETY: as in `end`.
+        self.slot.with_mut(|slot| unsafe {
+            match of((*slot).take()?) {
+                Ok(result) => Some(result),
+                Err(delivery) => {
+                    *slot = Some(delivery);
+                    None
+                }
+            }
+        })
+    }
+
     /// The number of the latest wait. For the thread itself.
     pub fn generation(&self) -> Generation {
         // Relaxed: only the thread itself changes it.

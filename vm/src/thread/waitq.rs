@@ -2,156 +2,112 @@
 //!
 //! Whoever waits enters at the back and gets a [`Ticket`]. Whoever serves takes from the front. A
 //! wait that ended for another reason (a timer, a cancellation, another arm of a `select`) leaves
-//! an entry behind, which its own thread removes with the ticket when it runs again, in O(1).
+//! an entry behind, which its own thread removes with the ticket when it runs again.
 //!
 //! # Invariants
 //!
-//! - The nodes that hold an entry form one list from `head` to `tail` in order of arrival; all
-//!   others form the free list, linked by `next`.
-//! - A stamp is used once in the life of a queue, so a ticket whose entry was taken matches no
-//!   later entry in the same node.
-//! - `entries` counts the nodes that hold one.
+//! - Tickets are numbered in the order of arrival, and never again in the life of a queue: an old
+//!   ticket matches no later entry. So the places are sorted by their numbers.
+//! - An entry that leaves from the middle leaves a gap. The first and the last place are no gaps, and
+//!   there are never many more gaps than entries: leaving costs O(log n), everything else O(1).
 //! - Nothing here locks: the queue's owner does.
 
-const NONE: u32 = u32::MAX;
+use std::collections::VecDeque;
 
-/// A queue whose memory is larger than this gives it back when it is empty.
+/// A queue whose memory is larger than this gives it back when it is empty; so many gaps do not
+/// matter.
 const KEPT: usize = 64;
 
 /// Names an entry of a queue, also after that has gone.
+///
+/// Every thread has room for one or two: packed, they take three quarters of the space.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Ticket {
-    stamp: u64,
-    node: u32,
-}
+pub struct Ticket(u64);
 
 /// A first-in, first-out queue whose entries may leave early.
 #[derive(Debug)]
 pub struct WaitQueue<E> {
-    nodes: Vec<Node<E>>,
-    stamps: u64,
-    entries: u32,
-    head: u32,
-    tail: u32,
-    free: u32,
-}
-
-#[derive(Debug)]
-struct Node<E> {
-    /// `None` in the free list.
-    entry: Option<E>,
-    stamp: u64,
-    prev: u32,
-    next: u32,
+    /// In the order of arrival; a gap has no entry.
+    places: VecDeque<(u64, Option<E>)>,
+    gaps: usize,
+    /// How many have ever come.
+    arrived: u64,
 }
 
 impl<E> WaitQueue<E> {
     /// A queue that nobody waits in.
     pub const fn new() -> Self {
-        Self { nodes: Vec::new(), stamps: 0, entries: 0, head: NONE, tail: NONE, free: NONE }
+        Self { places: VecDeque::new(), gaps: 0, arrived: 0 }
     }
 
     /// Adds an entry behind all others.
+    #[inline]
     pub fn push(&mut self, entry: E) -> Ticket {
-        let (node, ticket) = self.place(entry, self.tail, NONE);
-        match self.tail {
-            NONE => self.head = node,
-            tail => self.nodes[tail as usize].next = node,
-        }
-        self.tail = node;
-        ticket
-    }
-
-    /// Adds an entry before all others: of somebody who was served in vain.
-    pub fn push_front(&mut self, entry: E) -> Ticket {
-        let (node, ticket) = self.place(entry, NONE, self.head);
-        match self.head {
-            NONE => self.tail = node,
-            head => self.nodes[head as usize].prev = node,
-        }
-        self.head = node;
-        ticket
+        let number = self.arrived;
+        self.arrived += 1;
+        self.places.push_back((number, Some(entry)));
+        Ticket(number)
     }
 
     /// Takes the oldest entry.
+    #[inline]
     pub fn pop(&mut self) -> Option<E> {
-        if self.head == NONE { None } else { self.unlink(self.head) }
+        let (_, entry) = self.places.pop_front()?;
+        if self.gaps > 0 || self.places.capacity() > KEPT {
+            self.tidy();
+        }
+        entry
     }
 
     /// Takes the entry of a ticket, if it is still here.
     pub fn remove(&mut self, ticket: Ticket) -> Option<E> {
-        let node = self.nodes.get(ticket.node as usize)?;
-        if node.stamp == ticket.stamp && node.entry.is_some() {
-            self.unlink(ticket.node)
-        } else {
-            None
+        let at = self.places.binary_search_by_key(&ticket.0, |(number, _)| *number).ok()?;
+        if at == 0 {
+            return self.pop();
         }
+        let entry = self.places[at].1.take()?;
+        self.gaps += 1;
+        self.tidy();
+        Some(entry)
     }
 
     /// The oldest entry.
     pub fn front(&self) -> Option<&E> {
-        self.nodes.get(self.head as usize)?.entry.as_ref()
+        self.places.front()?.1.as_ref()
     }
 
     /// How many entries there are.
     pub fn len(&self) -> usize {
-        self.entries as usize
+        self.places.len() - self.gaps
     }
 
     /// True when there is no entry.
     pub fn is_empty(&self) -> bool {
-        self.head == NONE
+        self.places.is_empty()
     }
 
     /// The entries, oldest first.
     pub fn iter(&self) -> impl Iterator<Item = &E> {
-        let mut at = self.head;
-        std::iter::from_fn(move || {
-            let node = self.nodes.get(at as usize)?;
-            at = node.next;
-            node.entry.as_ref()
-        })
+        self.places.iter().filter_map(|(_, entry)| entry.as_ref())
     }
 
-    /// Puts an entry in a node of its own, which is not in the list yet.
-    fn place(&mut self, entry: E, prev: u32, next: u32) -> (u32, Ticket) {
-        self.stamps += 1;
-        self.entries += 1;
-        let stamp = self.stamps;
-        let new = Node { entry: Some(entry), stamp, prev, next };
-        let node = if self.free == NONE {
-            let node = u32::try_from(self.nodes.len()).unwrap_or(NONE);
-            assert!(node != NONE, "fewer than 2^32 threads wait in one queue");
-            self.nodes.push(new);
-            node
-        } else {
-            let node = self.free;
-            self.free = self.nodes[node as usize].next;
-            self.nodes[node as usize] = new;
-            node
-        };
-        (node, Ticket { stamp, node })
-    }
-
-    fn unlink(&mut self, at: u32) -> Option<E> {
-        let node = &mut self.nodes[at as usize];
-        let (entry, prev, next) = (node.entry.take(), node.prev, node.next);
-        self.entries -= 1;
-        node.next = self.free;
-        self.free = at;
-        match prev {
-            NONE => self.head = next,
-            prev => self.nodes[prev as usize].next = next,
+    /// Takes the gaps out at both ends, and all of them when they are many. Gives memory back.
+    fn tidy(&mut self) {
+        while let Some((_, None)) = self.places.front() {
+            self.places.pop_front();
+            self.gaps -= 1;
         }
-        match next {
-            NONE => self.tail = prev,
-            next => self.nodes[next as usize].prev = prev,
+        while let Some((_, None)) = self.places.back() {
+            self.places.pop_back();
+            self.gaps -= 1;
         }
-        if self.head == NONE && self.nodes.len() > KEPT {
-            self.nodes = Vec::new();
-            self.free = NONE;
+        if self.gaps > self.len() + KEPT {
+            self.places.retain(|(_, entry)| entry.is_some());
+            self.gaps = 0;
         }
-        entry
+        if self.places.is_empty() && self.places.capacity() > KEPT {
+            self.places = VecDeque::new();
+        }
     }
 }
 
@@ -208,7 +164,7 @@ mod tests {
             match choice % 5 {
                 // Phases of growth and of shrinking, so that memory is given back too.
                 0 | 1 => plain.push((queue.push(i), i)),
-                2 if i / 2_000 % 2 == 0 => plain.insert(0, (queue.push_front(i), i)),
+                2 if i / 2_000 % 2 == 0 => plain.push((queue.push(i), i)),
                 3 if !plain.is_empty() => {
                     let (ticket, value) = plain.remove(choice / 5 % plain.len());
                     assert_eq!(queue.remove(ticket), Some(value));
@@ -221,5 +177,19 @@ mod tests {
             assert_eq!((queue.len(), queue.is_empty()), (plain.len(), plain.is_empty()));
         }
         assert!(queue.iter().eq(plain.iter().map(|(_, value)| value)));
+    }
+
+    #[test]
+    fn gaps_between_those_who_stay_do_not_pile_up() {
+        let mut queue = WaitQueue::new();
+        queue.push(0);
+        let mut last = queue.push(1);
+        for i in 2..10_000 {
+            let next = queue.push(i);
+            assert_eq!(queue.remove(last), Some(i - 1));
+            last = next;
+        }
+        assert_eq!((queue.len(), queue.iter().copied().collect::<Vec<_>>()), (2, vec![0, 9_999]));
+        assert!(queue.places.len() <= 2 * KEPT, "{}", queue.places.len());
     }
 }

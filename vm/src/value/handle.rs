@@ -3,7 +3,12 @@
 //! A handle is shared from birth, so everyone who has it may be on another LWP: what it refers to
 //! protects itself. Handles are equal when they are the same one.
 
-use std::any::Any;
+#![expect(
+    unsafe_code,
+    reason = "says which tag belongs to handles, and which type stands behind one"
+)]
+
+use std::any::{Any, TypeId};
 use std::fmt;
 
 use super::{Owned, tag};
@@ -20,6 +25,12 @@ pub(crate) trait Handle: Any + Send + Sync {
     /// What method calls look in: the layer above knows its type.
     fn methods(&self) -> &dyn Any {
         &()
+    }
+
+    /// The class of its type, when all values of that have the same methods for good; else the tag
+    /// of handles.
+    fn class(&self) -> u16 {
+        tag::HANDLE as u16
     }
 
     /// What its field `name` reads as, or the value that reading it throws; `None` when there is no
@@ -42,9 +53,10 @@ pub(crate) trait Handle: Any + Send + Sync {
 /// The body of a handle.
 pub(crate) struct HandleObject {
     handle: Box<dyn Handle>,
+    /// The type of what stands behind it: asked in each use of a channel.
+    of: TypeId,
 }
 
-#[expect(unsafe_code, reason = "says which tag belongs to this type")]
 // SAFETY: the three tags of handles belong to this type: see `allocate_shared`.
 unsafe impl Body for HandleObject {
     const TAG: u64 = tag::HANDLE;
@@ -59,7 +71,8 @@ unsafe impl Body for HandleObject {
 impl HandleObject {
     /// The body of a handle; [`Owned::handle`] and its kin make the value.
     pub(crate) fn new(handle: Box<dyn Handle>) -> Self {
-        Self { handle }
+        let of = (*handle).type_id();
+        Self { handle, of }
     }
 
     /// What stands behind it.
@@ -71,8 +84,9 @@ impl HandleObject {
     /// What stands behind it, as the type it was made of.
     #[inline]
     pub(crate) fn downcast<T: Handle>(&self) -> Option<&T> {
-        let handle: &dyn Any = &*self.handle;
-        handle.downcast_ref()
+        let handle = &raw const *self.handle;
+        // SAFETY: that is its type, and it lives as long as `self`.
+        (self.of == TypeId::of::<T>()).then(|| unsafe { &*handle.cast::<T>() })
     }
 }
 

@@ -149,11 +149,12 @@ impl Owned {
 
     /// A cell of the running thread.
     pub(crate) fn cell(value: Self) -> Self {
-        Self::inline(rc::allocate_shared(tag::CELL, CellObject::new(value)))
+        Self::inline(rc::allocate_shared(tag::CELL, tag::CELL as u16, CellObject::new(value)))
     }
 
     fn shared_handle(tag: u64, handle: Box<dyn Handle>) -> Self {
-        Self::inline(rc::allocate_shared(tag, HandleObject::new(handle)))
+        let class = if tag == tag::HANDLE { handle.class() } else { tag as u16 };
+        Self::inline(rc::allocate_shared(tag, class, HandleObject::new(handle)))
     }
 
     /// Takes over a reference.

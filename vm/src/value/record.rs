@@ -55,7 +55,7 @@ impl RecordObject {
             }
         };
         // SAFETY: `init` writes the body and what stands behind it.
-        unsafe { rc::allocate_trailing(trailing, init) }
+        unsafe { rc::allocate_trailing(info.class(), trailing, init) }
     }
 
     /// A record like this one, with one local reference.

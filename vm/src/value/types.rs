@@ -15,14 +15,13 @@
 
 #![expect(unsafe_code, reason = "types are referred to by address, and hold immortal values")]
 
-use std::collections::HashMap;
 use std::fmt;
 use std::ops::Deref;
 use std::ptr::NonNull;
 use std::sync::OnceLock;
 
 use super::{Owned, Raw, tag};
-use crate::rc::{Body, Heap};
+use crate::rc::{Body, Heap, class};
 use crate::symbols::Symbol;
 
 /// What a type is.
@@ -142,10 +141,25 @@ pub(crate) struct Variant {
 /// The functions of a struct or enum.
 #[derive(Debug, Default)]
 pub(crate) struct Behaviour {
-    /// Methods and functions by name.
-    pub methods: HashMap<Symbol, TypeMethod>,
+    /// Methods and functions by name, in the order of the symbols.
+    methods: Vec<(Symbol, TypeMethod)>,
     /// The immortal functions of its operators, by number.
     pub operators: [Option<Raw>; Operator::COUNT],
+}
+
+impl Behaviour {
+    /// Adds a method or function, in place of one with the same name.
+    pub(crate) fn add_method(&mut self, name: Symbol, method: TypeMethod) {
+        match self.find(name) {
+            Ok(at) => self.methods[at].1 = method,
+            Err(at) => self.methods.insert(at, (name, method)),
+        }
+    }
+
+    #[inline]
+    fn find(&self, name: Symbol) -> Result<usize, usize> {
+        self.methods.binary_search_by_key(&name.0, |(symbol, _)| symbol.0)
+    }
 }
 
 /// A struct, an enum or a variant.
@@ -154,6 +168,8 @@ pub(crate) struct TypeInfo {
     name: Box<str>,
     full_name: Box<str>,
     kind: TypeKind,
+    /// The class of its values.
+    class: u16,
     /// The enum of a variant.
     parent: Option<TypeRef>,
     /// Immortal strings.
@@ -199,6 +215,7 @@ impl TypeInfo {
             name,
             full_name,
             kind,
+            class: class::take().unwrap_or(tag::RECORD as u16),
             parent,
             fields,
             variants: OnceLock::new(),
@@ -260,6 +277,12 @@ impl TypeInfo {
         self.kind
     }
 
+    /// The class of its values.
+    #[inline(always)]
+    pub(crate) fn class(&self) -> u16 {
+        self.class
+    }
+
     /// What its values are of: the enum of a variant, else itself.
     pub(crate) fn owner(&self) -> &Self {
         match &self.parent {
@@ -302,12 +325,17 @@ impl TypeInfo {
     /// The method or function with this name.
     #[inline]
     pub(crate) fn method(&self, name: Symbol) -> Option<&TypeMethod> {
-        self.owner().behaviour.get()?.methods.get(&name)
+        let behaviour = self.owner().behaviour.get()?;
+        Some(&behaviour.methods[behaviour.find(name).ok()?].1)
     }
 
     /// All methods and functions, in no order.
     pub(crate) fn methods(&self) -> impl Iterator<Item = &TypeMethod> {
-        self.owner().behaviour.get().into_iter().flat_map(|behaviour| behaviour.methods.values())
+        self.owner()
+            .behaviour
+            .get()
+            .into_iter()
+            .flat_map(|behaviour| behaviour.methods.iter().map(|(_, method)| method))
     }
 
     /// The method or function with this name; slower than [`TypeInfo::method`].
@@ -346,6 +374,14 @@ impl TypeInfo {
         let method = self.method_by_text(name).filter(|method| !method.takes_self)?;
         // SAFETY: immortal.
         Some(unsafe { Owned::from_raw(method.function) })
+    }
+}
+
+impl Drop for TypeInfo {
+    fn drop(&mut self) {
+        if self.class >= class::FIRST {
+            class::give_back(self.class);
+        }
     }
 }
 

@@ -94,14 +94,15 @@ fn pair(cx: Cx<'_, '_>, course: &Arc<Course>) {
     both.into_iter().rev().for_each(|toy| cx.spawn(toy));
 }
 
-/// A thread that starts the next one and ends, for ever.
-fn chain(course: &Arc<Course>) -> Toy {
+/// A thread that uses some fuel, starts the next one and ends, for ever.
+fn chain(course: &Arc<Course>, fuel: u64) -> Toy {
     let runner = course.runner();
     Toy::new(move |cx, _| {
+        cx.used(fuel);
         if runner.runs() {
             runner.course.ended.add();
         } else {
-            cx.spawn(chain(&runner.course));
+            cx.spawn(chain(&runner.course, fuel));
         }
         Outcome::Done
     })
@@ -204,9 +205,26 @@ fn a_spawn_chain_starves_nobody() {
         let there = course.clone();
         run(count + 1, &course, move |cx| {
             (0..count).for_each(|_| cx.spawn(spinner(&there)));
-            cx.spawn(chain(&there));
+            cx.spawn(chain(&there, 0));
         });
         assert!(course.worst() <= count, "{} slices among {count}", course.worst());
+    }
+}
+
+/// Where the queue is long, new threads go before it, for a slice's worth of fuel each time; and so
+/// many are served one by one that waited on the stack below them.
+#[test]
+fn a_spawn_chain_beside_a_long_queue_starves_nobody() {
+    for (fuel, slices) in [(0, 251), (3_000, 5), (10_000, 2)] {
+        let count = 1_000;
+        let most = slices * (count + 1 + WAIT_MAX);
+        let course = Course::new(2 * most);
+        let there = course.clone();
+        run(count + 1, &course, move |cx| {
+            (0..count).for_each(|_| cx.spawn(spinner(&there)));
+            cx.spawn(chain(&there, fuel));
+        });
+        assert!(course.worst() <= most, "{} slices, not {most}", course.worst());
     }
 }
 

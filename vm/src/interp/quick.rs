@@ -1,0 +1,160 @@
+//! Plain method calls: the short way.
+//!
+//! Only what needs no binding of arguments goes this way; it decides that before it changes
+//! anything, and leaves everything else to the long way in [`slow`].
+
+#![expect(unsafe_code, reason = "the receiver is reached without counting")]
+
+use lisle_compiler::bytecode::{METHOD_WORDS, Receiver::Var, op::KILL_B};
+
+use super::call::{Given, enter};
+use super::machine::{Machine, Step};
+use super::native::{self, Receiver};
+use super::{own_slot, proto_of_closure, slot, slow};
+use crate::{
+    link::{CodeWord, LINK, Proto, SLOT, Word},
+    native::NativeDef,
+    rc,
+    sched::Outcome,
+    symbols::Symbol,
+    thread::{Handed, Then},
+    value::{Owned, Raw, RecordObject, tag},
+};
+
+/// A receiver that its path leads to through lists and records only.
+struct Reached<'a> {
+    path: &'a [CodeWord],
+    root: u16,
+    is_var: bool,
+    at: *mut Raw,
+    class: u16,
+}
+
+impl Reached<'_> {
+    /// The receiver as a place, if it is one that may be changed, and all that is on the way is the
+    /// caller's alone.
+    fn place(&self, m: &Machine<'_>) -> Option<*mut Raw> {
+        if !self.is_var {
+            return None;
+        }
+        let mut place: *mut Raw = m.reg(self.root);
+        for step in self.path {
+            // SAFETY: the root is a value, and each step leads to a part of the one before.
+            place = unsafe { own_slot(place, m.base, step.get(), 0)? };
+        }
+        Some(place)
+    }
+}
+
+/// `CALL_METHOD a n`, a plain one. Gives an outcome when the slice ends.
+pub(super) fn call_method(m: &mut Machine<'_>) -> Option<Outcome> {
+    if let Some(receiver) = reach(m) {
+        if let Some((native, receiver)) = native_of(m, &receiver) {
+            let step = call_native(m, native, receiver);
+            return slow::settle(m, step);
+        }
+        if let Some(proto) = script_of(m, &receiver)
+            && enter_script(m, proto, &receiver)
+        {
+            return None;
+        }
+    }
+    slow::step(m)
+}
+
+/// The receiver of the call at hand.
+fn reach<'a>(m: &Machine<'a>) -> Option<Reached<'a>> {
+    let first = m.extension(1);
+    let path = m.words(1 + METHOD_WORDS, usize::from(first.flags));
+    let mut at: *mut Raw = m.reg(first.a);
+    for step in path {
+        // SAFETY: as in `Reached::place`.
+        at = unsafe { slot(at, m.base, step.get())? };
+    }
+    // SAFETY: as above.
+    let value = unsafe { Owned::borrow_raw(&*at) };
+    if value.is_nil() {
+        // Its class is that of nothing remembered.
+        return None;
+    }
+    let class = rc::class_of_value(value);
+    Some(Reached { path, root: first.a, is_var: first.op == Var as u8, at, class })
+}
+
+/// The native that is remembered for the receiver, and the receiver as it may see it.
+fn native_of<'a>(m: &mut Machine<'a>, reached: &Reached<'_>) -> Option<(&'a NativeDef, Receiver)> {
+    let native = m.words(2, 1)[0].method(reached.class)?.as_native()?;
+    // SAFETY: what is remembered lives as long as the VM.
+    let native: &NativeDef = unsafe { &*native };
+    let (word, count) = (m.word(), usize::from(m.word().c));
+    let end = m.base.wrapping_add(usize::from(word.a) + LINK + (count + 2) * SLOT);
+    if !native.takes_exactly(count) || end > m.limit || m.may_have_begun() {
+        return None;
+    }
+    let dies = word.flags & KILL_B != 0 && reached.path.is_empty();
+    let receiver = if native.mutating {
+        Receiver::Place(reached.place(m)?.cast())
+    } else if dies {
+        Receiver::Last(reached.at.cast())
+    } else {
+        Receiver::Ref(reached.at.cast())
+    };
+    Some((native, receiver))
+}
+
+fn call_native(m: &mut Machine<'_>, native: &NativeDef, receiver: Receiver) -> Step {
+    m.fuel -= 1;
+    let word = m.word();
+    let args = m.reg(word.a + (LINK + SLOT) as u16);
+    let first = m.slot_of(args);
+    native::run(m, native, receiver, (first, word.c.into()), Then::Again)
+}
+
+/// The method of the receiver's own type.
+fn script_of<'a>(m: &Machine<'a>, reached: &Reached<'_>) -> Option<&'a Proto> {
+    // SAFETY: it is a value.
+    let value = unsafe { *reached.at };
+    let name: Word = m.extension(METHOD_WORDS);
+    if value.tag != tag::RECORD || name.flags != 0 {
+        return None;
+    }
+    // SAFETY: it is a record.
+    let info = unsafe { rc::body::<RecordObject>(value) }.info();
+    let method = info.method(Symbol(name.wide_u32())).filter(|method| method.takes_self)?;
+    // SAFETY: functions of types are immortal, and code lives as long as the VM.
+    Some(unsafe { &*proto_of_closure(method.function) })
+}
+
+/// Enters a method whose arguments need no binding, if there is fuel and room.
+fn enter_script(m: &mut Machine<'_>, proto: &Proto, reached: &Reached<'_>) -> bool {
+    let word = m.word();
+    let new = m.base.wrapping_add(usize::from(word.a) + LINK);
+    let fits = new.wrapping_add(proto.frame) <= m.limit;
+    if !fits || m.fuel <= 0 || proto.arity != u32::from(word.c) + 1 || word.flags & KILL_B != 0 {
+        return false;
+    }
+    let count = usize::from(word.c) + 1;
+    let length = 1 + METHOD_WORDS + reached.path.len();
+    let given = Given { hidden: 1, length, ..Given::plain(word.a, count) };
+    match proto.places {
+        0 => {
+            // SAFETY: it is a value, which is counted for the parameter.
+            let receiver = unsafe { (*reached.at.cast::<Owned>()).clone() };
+            m.put(given.args, receiver);
+            enter(m, proto.function, given);
+        }
+        1 => {
+            let Some(place) = reached.place(m) else { return false };
+            // SAFETY: it is a place, and nothing looks there until it is given back.
+            let receiver = unsafe { (*place.cast::<Owned>()).take() };
+            m.put(given.args, receiver);
+            let pc = m.pc;
+            enter(m, proto.function, given);
+            let base = m.save().base;
+            let (receiver, cells, plain) = (Some(false), Vec::new(), reached.path.is_empty());
+            m.state().handed.push(Handed { base, pc, hidden: 1, receiver, cells, plain });
+        }
+        _ => return false,
+    }
+    true
+}
