@@ -254,6 +254,33 @@ fn modules_and_methods_of_the_host() {
     assert_eq!(vm.eval::<i64>("[1, 2].second().double()").unwrap(), 4);
 }
 
+#[test]
+fn what_is_late_is_there_when_it_is_needed() {
+    let module = ModuleBuilder::new("shop", "").function("price(n)", "", |n: i64| n * 3).late_script(
+        "import shop\n## Of two.\nfn both(a, b) { sum([a, b]) }\nfn sum(ns) { ns.map(shop.price).sum() }",
+    );
+    let vm = Vm::builder()
+        .lwps(1)
+        .module(module)
+        .late_methods(
+            "## The third.\nfn list_third(xs) { xs[2] }\n\nfn list_fourth(xs) { missing }\n\
+             fn elements_fifth(xs) { [...xs].map(|x| x)[4] }",
+        )
+        .build()
+        .unwrap();
+    assert_eq!(vm.eval::<i64>("[1, 2, 3].third()").unwrap(), 3);
+    assert_eq!(vm.eval::<String>("\"abcde\".fifth()").unwrap(), "e");
+    assert_eq!(vm.eval::<i64>("import shop\nshop.both(1, 2)").unwrap(), 9);
+    // Only who calls it hears what is wrong.
+    let wrong = vm.eval::<i64>("[].fourth()").unwrap_err();
+    assert!(wrong.to_string().contains("missing"), "{wrong}");
+    // What nobody has called yet is known all the same.
+    let vm = Vm::new().unwrap();
+    let error = error::<i64>(&vm, "[1].mapp(|x| x)");
+    assert!(error.message().contains("did you mean `map`"), "{error}");
+    assert!(vm.help("list.map").unwrap().contains("A list of what"));
+}
+
 struct Counter(AtomicI64);
 
 /// Counters that exist.

@@ -317,8 +317,9 @@ impl Signature {
             if params.last().is_some_and(|p| p.rest) {
                 return Err(bad("has a parameter after `...`"));
             }
-            let is_rest = rest.starts_with("...");
-            rest = rest.trim_start_matches("...");
+            let dots = rest.strip_prefix("...");
+            let is_rest = dots.is_some();
+            rest = dots.unwrap_or(rest);
             let end = rest.find([',', '=']).unwrap_or(rest.len());
             let param = rest[..end].trim();
             if param.is_empty() || params.iter().any(|p| *p.name == *param) {

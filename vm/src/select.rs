@@ -63,6 +63,8 @@ struct Selecting {
     arms: Vec<Arm>,
     /// One for each arm.
     slots: Vec<Slot>,
+    /// Some arm depends on the clock.
+    timed: bool,
 }
 
 /// What changes about an arm.
@@ -166,7 +168,7 @@ impl Selecting {
             return Err(error(Kind::Value, "the guards of all arms of the select are false"));
         }
         let mut slots = Vec::with_capacity(arms.len());
-        let mut ticks = false;
+        let (mut ticks, mut timed) = (false, false);
         for arm in &mut arms {
             let (mut item, mut at) = (None, Time::NEVER);
             match arm.kind {
@@ -177,7 +179,10 @@ impl Selecting {
                 ArmKind::Join if thread_of(&arm.subject)? == waits.thread => {
                     return Err(joins_itself());
                 }
-                ArmKind::After => at = waits.context.now() + duration(&arm.subject)?,
+                ArmKind::After => {
+                    at = waits.context.now() + duration(&arm.subject)?;
+                    timed = true;
+                }
                 ArmKind::Join | ArmKind::Else => {}
             }
             slots.push(Slot { item, spare: None, ticket: None, at, ready: false });
@@ -185,7 +190,7 @@ impl Selecting {
         if ticks {
             slots.iter_mut().for_each(|slot| slot.spare.clone_from(&slot.item));
         }
-        Ok(Box::new(Self { arms, slots }))
+        Ok(Box::new(Self { arms, slots, timed: timed || ticks }))
     }
 
     /// Carries out one arm, or parks.
@@ -205,7 +210,7 @@ impl Selecting {
     /// Steps 1 to 4.
     fn attempt(&mut self, waits: &mut Waits<'_, '_>) -> Result<Attempt, Owned> {
         let mut after = After::new();
-        let now = if self.is_timed() { waits.context.now() } else { Time::START };
+        let now = if self.timed { waits.context.now() } else { Time::START };
         let mut locked = Locked::new(&self.arms, now);
         let chosen = loop {
             let mut ready = 0;
@@ -255,7 +260,7 @@ impl Selecting {
                 Err(_) => {}
             }
         }
-        if self.is_timed() {
+        if self.timed {
             waits.timer_at(self.soonest());
         }
         Ok(())
@@ -271,15 +276,6 @@ impl Selecting {
     fn time_over(&self, now: Time) -> Option<usize> {
         let over = |&i: &usize| self.arms[i].kind == ArmKind::After && self.slots[i].at <= now;
         (0..self.arms.len()).filter(over).min_by_key(|&i| self.slots[i].at)
-    }
-
-    /// Does any arm depend on the clock?
-    fn is_timed(&self) -> bool {
-        self.arms.iter().any(|arm| match arm.kind {
-            ArmKind::After => true,
-            ArmKind::Recv => channel(arm).ticks().is_some(),
-            ArmKind::Send | ArmKind::Join | ArmKind::Else => false,
-        })
     }
 
     /// When the clock makes an arm ready.

@@ -80,11 +80,12 @@ impl Handle for ThreadHandle {
     }
 }
 
-/// Starts a thread that calls `callee`, as a thread of the innermost scope; gives its handle.
+/// Starts a thread that calls `callee` with `arguments`, which are taken if all goes well, as a thread
+/// of the innermost scope; gives its handle.
 pub(crate) fn spawn(
     waits: &mut Waits<'_, '_>,
     callee: &Owned,
-    arguments: Vec<Owned>,
+    arguments: &mut [Owned],
     options: ThreadOptions,
 ) -> Result<Owned, Owned> {
     refuse_places(callee)?;

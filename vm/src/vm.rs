@@ -254,7 +254,7 @@ impl VmShared {
     /// [background threads]: VmShared::background_threads
     #[must_use]
     pub(crate) fn thread_ended(&self, thread: &ThreadRef) -> bool {
-        self.registry.remove(thread.id());
+        self.registry.remove(thread);
         let background = thread.background();
         let count = if background { &self.life.background } else { &self.life.foreground };
         // AcqRel: who sees the count reach zero sees what all threads did.

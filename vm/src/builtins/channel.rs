@@ -2,7 +2,7 @@
 
 use super::time::{self, Last, Tick, Ticks};
 use crate::{
-    chan::{Channel, Event, Receiving, Sending, Waiter},
+    chan::{After, Channel, Event, Receiving, Sending, Waiter},
     native::{Call, FunctionDef, MethodDef, NativeResult, Next},
     thread::{Delivery, Memo, WaitReason, WaitToken},
     value::{Handle, Kind, Owned, Shared, View, error},
@@ -61,6 +61,7 @@ impl Handle for ChannelHandle {
 impl Waiter for WaitToken {
     type Item = Shared;
 
+    #[inline]
     fn end(&self, event: Event<Shared>) -> Result<(), Event<Shared>> {
         let arm = self.arm();
         let delivery = match event {
@@ -145,16 +146,15 @@ fn no_channel(value: &Owned) -> Owned {
     error(Kind::Type, format!("expected a channel, not {}", value.type_name()))
 }
 
-/// The next value of a channel, or nothing when it is closed and empty.
+/// The next value of a channel, or nothing when it is closed and empty. One that the thread was parked
+/// for is given to the instruction, which is then not asked again.
 pub(crate) fn receive(
     waits: &mut Waits<'_, '_>,
     handle: &ChannelHandle,
 ) -> Result<Progress<Option<Owned>>, Owned> {
     let channel = &handle.channel;
     match waits.delivery() {
-        Some(Delivery::Received { value, .. }) => {
-            return Ok(Progress::Done(Some(value.into_owned())));
-        }
+        None => {}
         Some(Delivery::Closed { .. }) => return Ok(Progress::Done(None)),
         Some(delivery) => {
             if let Some(ticket) = waits.state.parked.take_ticket() {
@@ -166,7 +166,6 @@ pub(crate) fn receive(
                 _ => return Err(waits.interrupted()),
             }
         }
-        None => {}
     }
     loop {
         if handle.ticks.is_some()
@@ -176,7 +175,8 @@ pub(crate) fn receive(
             return Ok(Progress::Done(Some(tick)));
         }
         let begin = waits.begin(WaitReason::Receive(channel.id()));
-        let (outcome, after) = channel.receive(|| begin.begin());
+        let mut after = After::new();
+        let outcome = channel.receive(&mut after, || begin.begin());
         waits.wake(after.finish());
         match outcome {
             Receiving::Item(value) => return Ok(Progress::Done(Some(value.into_owned()))),
@@ -193,7 +193,8 @@ pub(crate) fn receive(
     }
 }
 
-/// Sends a value, which is moved out of `value` at the first call.
+/// Sends a value, which is moved out of `value` at the first call. Not asked again when somebody has
+/// taken it.
 pub(crate) fn send(
     waits: &mut Waits<'_, '_>,
     handle: &ChannelHandle,
@@ -201,7 +202,6 @@ pub(crate) fn send(
 ) -> Result<Progress, Owned> {
     let channel = handle.channel();
     match waits.delivery() {
-        Some(Delivery::Sent { .. }) => return Ok(Progress::Done(())),
         Some(Delivery::Closed { .. }) => return Err(closed()),
         Some(_) => {
             let ticket = waits.state.parked.take_ticket();
@@ -213,7 +213,8 @@ pub(crate) fn send(
     let mut item = sendable(handle, value.take())?;
     loop {
         let begin = waits.begin(WaitReason::Send(channel.id()));
-        let (outcome, after) = channel.send(item, || begin.begin());
+        let mut after = After::new();
+        let outcome = channel.send(item, &mut after, || begin.begin());
         waits.wake(after.finish());
         match outcome {
             Sending::Done => return Ok(Progress::Done(())),

@@ -233,7 +233,7 @@ fn spawn_with(call: &mut Call<'_>) -> NativeResult {
         ..ThreadOptions::default()
     };
     let callee = call.take(0);
-    Ok(Next::Return(spawn(&mut Waits::of(call), &callee, Vec::new(), options)?))
+    Ok(Next::Return(spawn(&mut Waits::of(call), &callee, &mut [], options)?))
 }
 
 fn limit(value: &Owned, what: &str) -> Result<Option<u64>, Owned> {

@@ -130,8 +130,8 @@ pub(crate) enum Sending<T> {
 pub(crate) struct After<W: Waiter> {
     /// The partner, whose wait is over: to be made ready.
     woken: Option<W>,
-    /// Entries of waits that were over before. Only dropped.
-    stale: Vec<(W, Option<W::Item>)>,
+    /// Entries of waits that were over before, if there were any. Only dropped.
+    stale: Option<Vec<(W, Option<W::Item>)>>,
 }
 
 /// A channel for items of the waiters' type.
@@ -166,6 +166,11 @@ impl<W: Waiter> DerefMut for Locked<'_, W> {
 
 impl<W: Waiter> Drop for Locked<'_, W> {
     fn drop(&mut self) {
+        // A model that fails unwinds through here, and may touch no atomic then.
+        #[cfg(loom)]
+        if std::thread::panicking() {
+            return;
+        }
         let State { buffer, closed, senders, .. } = &*self.state;
         // Relaxed: whoever must not miss anything looks under the lock.
         self.offers.store(*closed || !buffer.is_empty() || !senders.is_empty(), Ordering::Relaxed);
@@ -214,13 +219,14 @@ impl<W: Waiter> Channel<W> {
     }
 
     /// Receives, or begins to wait for an item. `begin` begins the caller's wait.
+    #[inline]
     pub(crate) fn receive(
         &self,
+        after: &mut After<W>,
         begin: impl FnOnce() -> Option<W>,
-    ) -> (Receiving<W::Item>, After<W>) {
-        let mut after = After::new();
+    ) -> Receiving<W::Item> {
         let mut state = self.lock();
-        let outcome = match state.take(&mut after) {
+        match state.take(after) {
             Take::Item(item) => Receiving::Item(item),
             Take::Closed => Receiving::Closed,
             Take::Empty => {
@@ -233,29 +239,26 @@ impl<W: Waiter> Channel<W> {
                     None => Receiving::Noticed,
                 }
             }
-        };
-        drop(state);
-        (outcome, after)
+        }
     }
 
     /// Sends, or begins to wait for room or a receiver. `begin` begins the caller's wait.
+    #[inline]
     pub(crate) fn send(
         &self,
         item: W::Item,
+        after: &mut After<W>,
         begin: impl FnOnce() -> Option<W>,
-    ) -> (Sending<W::Item>, After<W>) {
-        let mut after = After::new();
+    ) -> Sending<W::Item> {
         let mut state = self.lock();
-        let outcome = match state.put(item, &mut after) {
+        match state.put(item, after) {
             Put::Done => Sending::Done,
             Put::Closed(item) => Sending::Closed(item),
             Put::Full(item) => match begin() {
                 Some(waiter) => Sending::Waiting(state.enlist_sender(waiter, item)),
                 None => Sending::Noticed(item),
             },
-        };
-        drop(state);
-        (outcome, after)
+        }
     }
 
     /// Closes the channel; gives the waiters whose waits that ended, to be made ready. Closing
@@ -352,7 +355,7 @@ impl<W: Waiter> State<W> {
                     return Put::Done;
                 }
                 Err(Event::Received(back)) => {
-                    after.stale.push((receiver, None));
+                    after.drop_later(receiver, None);
                     if !sound(Spot::ChannelRetry) {
                         return Put::Done;
                     }
@@ -381,7 +384,9 @@ impl<W: Waiter> State<W> {
     /// before the receive.
     pub(crate) fn can_receive(&mut self, after: &mut After<W>) -> bool {
         while self.senders.front().is_some_and(|(waiter, _)| !waiter.is_open()) {
-            after.stale.extend(self.senders.pop().map(|(waiter, item)| (waiter, Some(item))));
+            if let Some((waiter, item)) = self.senders.pop() {
+                after.drop_later(waiter, Some(item));
+            }
         }
         self.closed || !self.buffer.is_empty() || !self.senders.is_empty()
     }
@@ -389,7 +394,9 @@ impl<W: Waiter> State<W> {
     /// Would a send be done at once, with success or an error? As [`State::can_receive`].
     pub(crate) fn can_send(&mut self, after: &mut After<W>) -> bool {
         while self.receivers.front().is_some_and(|waiter| !waiter.is_open()) {
-            after.stale.extend(self.receivers.pop().map(|waiter| (waiter, None)));
+            if let Some(waiter) = self.receivers.pop() {
+                after.drop_later(waiter, None);
+            }
         }
         self.closed || !self.buffer.is_full() || !self.receivers.is_empty()
     }
@@ -402,7 +409,7 @@ impl<W: Waiter> State<W> {
                     after.woken = Some(sender);
                     return Some(item);
                 }
-                Err(_) => after.stale.push((sender, Some(item))),
+                Err(_) => after.drop_later(sender, Some(item)),
             }
         }
         None
@@ -412,13 +419,30 @@ impl<W: Waiter> State<W> {
 impl<W: Waiter> After<W> {
     /// Nothing to do yet.
     pub(crate) fn new() -> Self {
-        Self { woken: None, stale: Vec::new() }
+        Self { woken: None, stale: None }
+    }
+
+    /// Keeps an entry whose wait was over until the lock is free.
+    #[cold]
+    fn drop_later(&mut self, waiter: W, item: Option<W::Item>) {
+        self.stale.get_or_insert_default().push((waiter, item));
     }
 
     /// The partner to be made ready; drops the rest. Not under a lock.
+    #[inline]
     pub(crate) fn finish(self) -> Option<W> {
-        self.woken
+        let Self { woken, stale } = self;
+        if let Some(stale) = stale {
+            drop_stale(stale);
+        }
+        woken
     }
+}
+
+/// Out of the way of those who have nothing to drop.
+#[cold]
+fn drop_stale<W: Waiter>(stale: Vec<(W, Option<W::Item>)>) {
+    drop(stale);
 }
 
 #[cfg(all(test, not(loom)))]

@@ -72,7 +72,8 @@ fn finish(after: After<Token>) {
 /// Sends; true when the item was taken.
 fn send(channel: &Channel<Token>, item: u32) -> bool {
     let me = Sleeper::new();
-    let (outcome, after) = channel.send(item, || begin(&me));
+    let mut after = After::new();
+    let outcome = channel.send(item, &mut after, || begin(&me));
     finish(after);
     match outcome {
         Sending::Done => true,
@@ -88,7 +89,8 @@ fn receive(channel: &Channel<Token>) -> Option<u32> {
 }
 
 fn receive_as(channel: &Channel<Token>, me: &Arc<Sleeper>) -> Option<u32> {
-    let (outcome, after) = channel.receive(|| begin(me));
+    let mut after = After::new();
+    let outcome = channel.receive(&mut after, || begin(me));
     finish(after);
     match outcome {
         Receiving::Item(item) => Some(item),

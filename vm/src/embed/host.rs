@@ -225,12 +225,12 @@ impl Host {
     pub(super) fn start(
         &self,
         callee: &Owned,
-        arguments: Vec<Owned>,
+        mut arguments: Vec<Owned>,
         started: impl FnOnce(&ThreadRef),
     ) -> Result<Value, Error> {
         let vm = &self.0.vm;
         let options = ThreadOptions { name: Some(MAIN.into()), ..ThreadOptions::default() };
-        let thread = within(Some(vm), || ThreadRef::new(vm, options, callee, arguments));
+        let thread = within(Some(vm), || ThreadRef::new(vm, options, callee, &mut arguments));
         let thread = thread.map_err(|refused| no_lwp(&refused))?;
         // The handle keeps a failure from being reported as nobody's before it is looked at.
         thread.done.add_handle();
@@ -403,7 +403,7 @@ pub(super) fn run(host: &Host, name: &str, bytes: &[u8]) -> i32 {
         }
     };
     let options = ThreadOptions { name: Some(MAIN.into()), main: true, ..ThreadOptions::default() };
-    let thread = within(Some(vm), || ThreadRef::new(vm, options, main.as_owned(), Vec::new()));
+    let thread = within(Some(vm), || ThreadRef::new(vm, options, main.as_owned(), &mut []));
     let thread = match thread {
         Ok(thread) => thread,
         Err(refused) => {

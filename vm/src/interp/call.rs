@@ -254,6 +254,13 @@ fn bind(
     let named = given.names.len();
     let has_rest = params.last().is_some_and(|param| param.rest);
     let fixed = params.len() - usize::from(has_rest);
+    let positional = given.names.is_empty() && !given.spread && !has_rest;
+    if positional && (callee.required..=fixed).contains(&given.count) {
+        for i in given.count..fixed {
+            m.put_at(m.reg_after(first, i), default(i));
+        }
+        return Ok(());
+    }
     let mut values = m.take_all(first, given.count);
     let by_name = values.split_off(given.count - named);
     let mut positional = values;

@@ -76,7 +76,7 @@ use crate::{
 };
 use lisle_compiler::bytecode::{
     METHOD_WORDS, Receiver,
-    op::{INCLUSIVE, KILL_A, KILL_B, PAIR, READ_ROOT},
+    op::{INCLUSIVE, KILL_A, KILL_B, KILL_C, PAIR, READ_ROOT},
 };
 use machine::Machine;
 
@@ -244,6 +244,10 @@ fn execute<const PROFILED: bool>(m: &mut Machine<'_>) -> Outcome {
                 // Short strings too are equal exactly when they are the same.
                 let $equal = t == u && (*p).bits == (*q).bits;
                 $use!($($rest)*);
+            } else if (t < INT || u < INT) && (*pc).flags & (KILL_A | KILL_B | KILL_C) == 0 {
+                // Nil or a bool beside an object.
+                let $equal = false;
+                $use!($($rest)*);
             }
         }};
     }
@@ -292,8 +296,8 @@ fn execute<const PROFILED: bool>(m: &mut Machine<'_>) -> Outcome {
             (m.pc, m.base, m.constants, m.fuel) = (pc, base, constants, fuel);
             let from = if PROFILED { m.save() } else { Place::ENDED };
             let outcome = $step;
-            if PROFILED && outcome != Some(Outcome::Done) {
-                sample::after(m, from);
+            if PROFILED {
+                sample::after(m, from, outcome);
                 seen = sample::seen();
             }
             if let Some(outcome) = outcome {
@@ -381,6 +385,8 @@ fn execute<const PROFILED: bool>(m: &mut Machine<'_>) -> Outcome {
                     if try_release(load(reg!((*pc).a))) {
                         next!();
                     }
+                    outside!(slow::done(m, data::drop_register));
+                    continue;
                 }
                 code::GetGlobal => {
                     if (*pc).flags & DIRECT == 0 {
@@ -773,6 +779,24 @@ fn execute<const PROFILED: bool>(m: &mut Machine<'_>) -> Outcome {
                     }
                 }
 
+                // Common, and nothing that could be done here.
+                code::NewRecord => {
+                    outside!(slow::done(m, records::new_record));
+                    continue;
+                }
+                code::NewList => {
+                    outside!(slow::done(m, data::new_list));
+                    continue;
+                }
+                code::ListAppend => {
+                    outside!(slow::done(m, data::list_append));
+                    continue;
+                }
+                code::CallConst => {
+                    outside!(quick::call_const(m));
+                    continue;
+                }
+
                 code::Call => {
                     let callee = load(reg!((*pc).b));
                     if callee.tag == FUNCTION {
@@ -920,13 +944,10 @@ fn execute<const PROFILED: bool>(m: &mut Machine<'_>) -> Outcome {
                 code::Pow => outside::<{ code::Pow }>(),
                 code::In => outside::<{ code::In }>(),
                 code::IterStart => outside::<{ code::IterStart }>(),
-                code::NewList => outside::<{ code::NewList }>(),
-                code::ListAppend => outside::<{ code::ListAppend }>(),
                 code::NewMap => outside::<{ code::NewMap }>(),
                 code::MapExtend => outside::<{ code::MapExtend }>(),
                 code::MapInsert => outside::<{ code::MapInsert }>(),
                 code::NewRange => outside::<{ code::NewRange }>(),
-                code::CallConst => outside::<{ code::CallConst }>(),
                 code::Concat => outside::<{ code::Concat }>(),
                 code::Format => outside::<{ code::Format }>(),
                 code::GetFieldOpt => outside::<{ code::GetFieldOpt }>(),
@@ -940,7 +961,6 @@ fn execute<const PROFILED: bool>(m: &mut Machine<'_>) -> Outcome {
                 code::GetVariant => outside::<{ code::GetVariant }>(),
                 code::MatchList => outside::<{ code::MatchList }>(),
                 code::MatchMap => outside::<{ code::MatchMap }>(),
-                code::NewRecord => outside::<{ code::NewRecord }>(),
                 code::PlaceStart => outside::<{ code::PlaceStart }>(),
                 code::MatchError => outside::<{ code::MatchError }>(),
                 code::Throw => outside::<{ code::Throw }>(),

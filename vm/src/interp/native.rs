@@ -78,6 +78,27 @@ pub(super) fn run(
     }
 }
 
+/// As [`run`], for a native that has not begun and is no [`Receiver::Kept`]'s: the short way where it
+/// gives its result at once.
+#[inline]
+pub(super) fn run_new(
+    m: &mut Machine<'_>,
+    native: &NativeDef,
+    receiver: Receiver,
+    (first, count): (usize, usize),
+) -> Step {
+    m.fuel -= 1;
+    let result = with_call(m, receiver, first, count, |call| invoke(native, call));
+    if let Ok(Next::Return(value)) = result {
+        drop_arguments(m, first, count);
+        return finish(m, value);
+    }
+    match answer(m, native, receiver, (first, count), result)? {
+        Answer::Value(value) => finish(m, value),
+        Answer::Called => Ok(()),
+    }
+}
+
 /// The thread was parked in the current instruction and runs again. What a channel has delivered is the
 /// instruction's result: the operation that parked has nothing more to say, and is not called again.
 #[inline]

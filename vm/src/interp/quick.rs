@@ -1,4 +1,4 @@
-//! Plain method calls: the short way.
+//! Calls of methods and of natives that the code names: the short way.
 //!
 //! Only what needs no binding of arguments goes this way; it decides that before it changes
 //! anything, and leaves everything else to the long way in [`slow`].
@@ -7,7 +7,7 @@
 
 use lisle_compiler::bytecode::{METHOD_WORDS, Receiver::Var, op::KILL_B};
 
-use super::call::{Given, enter};
+use super::call::{self, Given, enter};
 use super::machine::{Machine, Step};
 use super::native::{self, Receiver};
 use super::{own_slot, proto_of_closure, slot, slow};
@@ -17,8 +17,8 @@ use crate::{
     rc,
     sched::Outcome,
     symbols::Symbol,
-    thread::{Handed, Then},
-    value::{Owned, Raw, RecordObject, tag},
+    thread::Handed,
+    value::{Owned, Raw, RecordObject, View, tag},
 };
 
 /// A receiver that its path leads to through lists and records only.
@@ -50,7 +50,7 @@ impl Reached<'_> {
 pub(super) fn call_method(m: &mut Machine<'_>) -> Option<Outcome> {
     if let Some(receiver) = reach(m) {
         if let Some((native, receiver)) = native_of(m, &receiver) {
-            let step = call_native(m, native, receiver);
+            let step = call_native(m, native, receiver, 1);
             return slow::settle(m, step);
         }
         if let Some(proto) = script_of(m, &receiver)
@@ -86,12 +86,10 @@ fn native_of<'a>(m: &mut Machine<'a>, reached: &Reached<'_>) -> Option<(&'a Nati
     let native = m.words(2, 1)[0].method(reached.class)?.as_native()?;
     // SAFETY: what is remembered lives as long as the VM.
     let native: &NativeDef = unsafe { &*native };
-    let (word, count) = (m.word(), usize::from(m.word().c));
-    let end = m.base.wrapping_add(usize::from(word.a) + LINK + (count + 2) * SLOT);
-    if !native.takes_exactly(count) || end > m.limit || m.may_have_begun() {
+    if !takes(m, native, 1) {
         return None;
     }
-    let dies = word.flags & KILL_B != 0 && reached.path.is_empty();
+    let dies = m.word().flags & KILL_B != 0 && reached.path.is_empty();
     let receiver = if native.mutating {
         Receiver::Place(reached.place(m)?.cast())
     } else if dies {
@@ -102,12 +100,38 @@ fn native_of<'a>(m: &mut Machine<'a>, reached: &Reached<'_>) -> Option<(&'a Nati
     Some((native, receiver))
 }
 
-fn call_native(m: &mut Machine<'_>, native: &NativeDef, receiver: Receiver) -> Step {
-    m.fuel -= 1;
+/// `CALL_CONST a k n`. Gives an outcome when the slice ends.
+pub(super) fn call_const(m: &mut Machine<'_>) -> Option<Outcome> {
+    match native_constant(m) {
+        Some(native) => {
+            let step = call_native(m, native, Receiver::None, 0);
+            slow::settle(m, step)
+        }
+        None => slow::done(m, call::call_const),
+    }
+}
+
+/// The native that the instruction names, when its arguments need no binding.
+fn native_constant<'a>(m: &mut Machine<'a>) -> Option<&'a NativeDef> {
     let word = m.word();
-    let args = m.reg(word.a + (LINK + SLOT) as u16);
-    let first = m.slot_of(args);
-    native::run(m, native, receiver, (first, word.c.into()), Then::Again)
+    let native = match m.constant_value(usize::from(word.b)).view() {
+        View::Native(native) => native.downcast::<NativeDef>()?,
+        _ => return None,
+    };
+    takes(m, native, 0).then_some(native)
+}
+
+/// Can the native be called as it is, with its arguments from so many slots behind the link on?
+fn takes(m: &mut Machine<'_>, native: &NativeDef, skip: usize) -> bool {
+    let (word, count) = (m.word(), usize::from(m.word().c));
+    let end = m.base.wrapping_add(usize::from(word.a) + LINK + (skip + count + 1) * SLOT);
+    native.takes_exactly(count) && end <= m.limit && !m.may_have_begun()
+}
+
+fn call_native(m: &mut Machine<'_>, native: &NativeDef, receiver: Receiver, skip: usize) -> Step {
+    let word = m.word();
+    let first = m.slot_of(m.reg(word.a + (LINK + skip * SLOT) as u16));
+    native::run_new(m, native, receiver, (first, word.c.into()))
 }
 
 /// The method of the receiver's own type.

@@ -13,6 +13,7 @@ use super::machine::Machine;
 use crate::{
     profile::{Clock, Profiler, cpu_time},
     rc,
+    sched::Outcome,
     thread::{Frames, Place},
 };
 
@@ -43,9 +44,12 @@ pub(super) fn take(m: &mut Machine<'_>) {
 }
 
 /// The instruction at `from` was done outside the loop: a sample, if it is time for one, and what the
-/// instruction has copied. The thread goes on.
-pub(super) fn after(m: &mut Machine<'_>, from: Place) {
+/// instruction has copied. A thread that has ended has no calls to look at.
+pub(super) fn after(m: &mut Machine<'_>, from: Place, outcome: Option<Outcome>) {
     let Some(profiler) = m.vm().profiler.get() else { return };
+    if outcome == Some(Outcome::Done) {
+        return;
+    }
     let copies = rc::take_copies();
     let due = profiler.clock().ticks() != seen();
     if !due && copies.is_empty() {

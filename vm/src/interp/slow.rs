@@ -23,6 +23,16 @@ pub(super) fn step(m: &mut Machine<'_>) -> Option<Outcome> {
     settle(m, step)
 }
 
+/// Does the current instruction by `operation`, which the loop knows.
+#[inline(never)]
+pub(super) fn done(
+    m: &mut Machine<'_>,
+    operation: impl FnOnce(&mut Machine<'_>) -> Step,
+) -> Option<Outcome> {
+    let step = operation(m);
+    settle(m, step)
+}
+
 /// Takes note of how an instruction ended. Gives an outcome when the slice ends.
 #[inline]
 pub(super) fn settle(m: &mut Machine<'_>, step: Step) -> Option<Outcome> {

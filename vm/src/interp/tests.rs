@@ -146,7 +146,7 @@ impl Machine {
         let _entered = self.heap.enter();
         // Nothing stalls before the thread is known to the scheduler.
         let _hold = self.vm.scheduler().hold();
-        let thread = ThreadRef::new(&self.vm, options, &module.main(), Vec::new()).unwrap();
+        let thread = ThreadRef::new(&self.vm, options, &module.main(), &mut []).unwrap();
         thread.done.add_handle();
         self.vm.scheduler().spawn(thread.clone());
         thread

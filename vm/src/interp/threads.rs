@@ -44,11 +44,17 @@ impl<'a> Machine<'a> {
 /// Starts a thread.
 pub(super) fn spawn(m: &mut Machine<'_>) -> Step {
     let word = m.word();
-    let arguments = m.take_all(word.a + LINK as u16, word.c as usize);
+    let first = m.base.wrapping_add(word.a as usize + LINK).cast::<Owned>();
+    // SAFETY: these registers are owned and this instruction consumes them; nobody else touches them
+    // before the end of this function, and the stack stays where it is.
+    let arguments = unsafe { std::slice::from_raw_parts_mut(first, word.c as usize) };
     let callee = m.get(word.b).clone();
     let options = ThreadOptions::default();
-    let handle = crate::spawn::spawn(&mut m.waits(), &callee, arguments, options)?;
-    m.put(word.a, handle);
+    let started = crate::spawn::spawn(&mut m.waits(), &callee, arguments, options);
+    for argument in arguments {
+        drop(argument.take());
+    }
+    m.put(word.a, started?);
     m.next(1)
 }
 

@@ -99,6 +99,7 @@ pub(crate) struct Heap {
     /// What was done to values since the interpreter last took it off the fuel.
     work: Cell<u64>,
     copies: Cell<u64>,
+    #[cfg(test)]
     copied_bytes: Cell<u64>,
     /// Between slices: the chain of dead objects that are left to be freed; null when there are none.
     dead: Cell<*mut Header>,
@@ -130,6 +131,7 @@ impl Heap {
             exceeded: Cell::new(false),
             work: Cell::new(0),
             copies: Cell::new(0),
+            #[cfg(test)]
             copied_bytes: Cell::new(0),
             dead: Cell::new(std::ptr::null_mut()),
             cells: RefCell::default(),
@@ -478,6 +480,7 @@ pub(super) fn copied(bytes: usize) {
     Heap::with(|heap| {
         if let Some(heap) = heap {
             heap.copies.set(heap.copies.get() + 1);
+            #[cfg(test)]
             heap.copied_bytes.set(heap.copied_bytes.get() + bytes as u64);
         }
     });

@@ -11,7 +11,7 @@ use super::idle::PROCESSORS_MAX;
 pub struct Config {
     /// How many threads run at once at most. At least one; more than CPUs is allowed.
     pub processors: usize,
-    /// The most LWPs. 0 stands for 64 or 8 per CPU, whichever is more. Raised to two per processor
+    /// The most LWPs; by default 64 or 8 per CPU, whichever is more. Raised to two per processor
     /// and one more if it is less: with fewer, blocking calls could stop everything.
     pub max_lwps: usize,
     /// The seed of all random choices; `None` for a different one each time.
@@ -27,9 +27,11 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
+        // Once: finding out takes the system a quarter of a millisecond.
+        let cpus = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
-            processors: cpus(),
-            max_lwps: 0,
+            processors: cpus,
+            max_lwps: (8 * cpus).max(64),
             seed: None,
             lwp_stack_bytes: 0,
             idle_exit: Duration::from_secs(10),
@@ -42,9 +44,6 @@ impl Config {
     /// The same with all defaults and limits applied.
     pub(super) fn settled(mut self) -> Self {
         self.processors = self.processors.clamp(1, PROCESSORS_MAX);
-        if self.max_lwps == 0 {
-            self.max_lwps = (8 * cpus()).max(64);
-        }
         let least = self.processors * super::call::LWPS_PER_PROCESSOR + 1;
         self.max_lwps = self.max_lwps.clamp(least, LWPS_MAX);
         self
@@ -53,10 +52,6 @@ impl Config {
 
 /// More would not fit the idle word, and no kernel would make them.
 const LWPS_MAX: usize = 1 << 15;
-
-fn cpus() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
-}
 
 /// What the scheduler tells its host.
 pub trait Hooks: Send + Sync {

@@ -22,7 +22,8 @@
 //!
 //! # The life of a thread
 //!
-//! 1. `spawn` puts it in the run queue of the spawner's processor, or in the injector.
+//! 1. `spawn` puts it in the run queue of the spawner's processor, when that is long on its stack, or
+//!    from outside in the injector.
 //! 2. An LWP finds it ([`find`]), calls [`Runnable::run`], and looks at the [`Outcome`]:
 //!    *yielded*, it goes to the end of the queue; *done*, the handle is dropped.
 //! 3. *Parked*: somebody else has the handle now. The race with a waker who is faster than the LWP

@@ -51,7 +51,7 @@ use lisle_compiler::bytecode::Word;
 use thin_vec::ThinVec;
 
 use crate::{
-    atomics::{AtomicU8, AtomicUsize, Ordering, fence},
+    atomics::{AtomicU8, AtomicU32, AtomicUsize, Ordering, fence},
     interp::Asked,
     model::Model,
     native::{Finish, Later, NativeDef, Resume, ResumePlace},
@@ -163,6 +163,8 @@ pub struct UserThread {
     references: AtomicUsize,
     /// Counted from 1 in the order of creation; the main thread of a program is the first of it.
     id: u64,
+    /// Where the registry has it. Written once, before anybody else knows the thread.
+    seat: AtomicU32,
     background: bool,
     main: bool,
     /// The LWP that alone runs it, if it has one of its own.
@@ -235,8 +237,8 @@ pub mod cancel {
 }
 
 impl ThreadRef {
-    /// A thread that will call `callee` with `arguments`, both of which become shared. It is
-    /// entered in the VM's registry and counted among the live ones; it runs once it is given to
+    /// A thread that will call `callee` with `arguments`, both of which become shared; the arguments
+    /// are taken. It is entered in the VM's registry and counted among the live ones; it runs once it is given to
     /// the scheduler, which the caller is to do: an LWP of its own waits for it.
     ///
     /// A kernel that refuses that LWP is an error, and nothing has happened then.
@@ -244,7 +246,7 @@ impl ThreadRef {
         vm: &Arc<VmShared>,
         options: ThreadOptions,
         callee: &Owned,
-        arguments: Vec<Owned>,
+        arguments: &mut [Owned],
     ) -> Result<Self, BindError> {
         let bound = options.bound || vm.options.model == Model::OneToOne;
         let bound_to = if bound { Some(vm.scheduler().bind()?.into_lwp()) } else { None };
@@ -256,6 +258,7 @@ impl ThreadRef {
             // The caller's and the registry's.
             references: AtomicUsize::new(2),
             id,
+            seat: AtomicU32::new(0),
             background: options.background,
             main: options.main,
             bound_to,
@@ -287,6 +290,17 @@ impl UserThread {
     /// Its number.
     pub fn id(&self) -> u64 {
         self.id
+    }
+
+    /// Where the registry has it.
+    fn seat(&self) -> u32 {
+        // Relaxed: whoever knows the thread heard of it after it was written.
+        self.seat.load(Ordering::Relaxed)
+    }
+
+    fn set_seat(&self, seat: u32) {
+        // Relaxed: as in `seat`.
+        self.seat.store(seat, Ordering::Relaxed);
     }
 
     /// The name it was given, or `thread N`.
@@ -591,7 +605,7 @@ impl ThreadState {
         vm: &Arc<VmShared>,
         options: &ThreadOptions,
         callee: &Owned,
-        arguments: Vec<Owned>,
+        arguments: &mut [Owned],
     ) -> Self {
         let count = arguments.len();
         let registers = crate::interp::registers_of(callee);
@@ -603,8 +617,8 @@ impl ThreadState {
             unsafe { stack.start().add(slot).write(value) };
         };
         write(ENTRY_CALLEE, callee.clone());
-        for (i, argument) in arguments.into_iter().enumerate() {
-            write(ENTRY_ARGS + i, argument);
+        for (i, argument) in arguments.iter_mut().enumerate() {
+            write(ENTRY_ARGS + i, argument.take());
         }
         Self {
             heap: Heap::new(vm.heap.clone(), memory_limit),

@@ -1,10 +1,11 @@
 //! The threads of a VM that have not ended.
 //!
-//! Shards keep the locks short and apart: a thread enters the shard of its number when it is made
-//! and leaves it when it ends. The registry holds a reference, so what it lists is alive; a thread
-//! that can never run again is only freed when the VM is shut down and clears the registry.
-
-use std::collections::HashMap;
+//! Shards keep the locks short and apart: a thread takes a seat in the shard of its number when it is
+//! made and leaves it when it ends. The registry holds a reference, so what it lists is alive; a
+//! thread that can never run again is only freed when the VM is shut down and clears the registry.
+//!
+//! A thread notes its seat in its record, so nothing is looked for when it ends. Who asks for one by
+//! its number looks through a shard: that is for people.
 
 use super::ThreadRef;
 use crate::atomics::{AtomicU64, Mutex, Ordering};
@@ -15,7 +16,14 @@ const SHARDS: usize = 16;
 #[derive(Debug, Default)]
 pub(crate) struct Registry {
     last_id: AtomicU64,
-    shards: [Mutex<HashMap<u64, ThreadRef, IdHash>>; SHARDS],
+    shards: [Mutex<Shard>; SHARDS],
+}
+
+#[derive(Debug, Default)]
+struct Shard {
+    seats: Vec<Option<ThreadRef>>,
+    /// The empty ones.
+    empty: Vec<u32>,
 }
 
 impl Registry {
@@ -30,73 +38,67 @@ impl Registry {
         self.last_id.load(Ordering::Relaxed)
     }
 
-    fn shard(&self, id: u64) -> &Mutex<HashMap<u64, ThreadRef, IdHash>> {
+    fn shard(&self, id: u64) -> &Mutex<Shard> {
         &self.shards[id as usize % SHARDS]
     }
 
     /// Enters a new thread.
     pub(crate) fn insert(&self, thread: ThreadRef) {
-        self.shard(thread.id()).lock().insert(thread.id(), thread);
+        let mut shard = self.shard(thread.id()).lock();
+        let seat = shard.empty.pop().unwrap_or_else(|| {
+            shard.seats.push(None);
+            u32::try_from(shard.seats.len() - 1).expect("threads are fewer than 2^36")
+        });
+        thread.set_seat(seat);
+        shard.seats[seat as usize] = Some(thread);
     }
 
     /// Takes out a thread that has ended.
-    pub(crate) fn remove(&self, id: u64) {
-        let removed = self.shard(id).lock().remove(&id);
+    pub(crate) fn remove(&self, thread: &ThreadRef) {
+        let mut shard = self.shard(thread.id()).lock();
+        let removed = shard
+            .seats
+            .get_mut(thread.seat() as usize)
+            .and_then(|seat| seat.take_if(|seated| seated == thread));
+        if removed.is_some() {
+            shard.empty.push(thread.seat());
+        }
+        drop(shard);
         drop(removed);
     }
 
     /// The live thread of this number.
     pub(crate) fn get(&self, id: u64) -> Option<ThreadRef> {
-        self.shard(id).lock().get(&id).cloned()
+        let shard = self.shard(id).lock();
+        shard.seats.iter().flatten().find(|thread| thread.id() == id).cloned()
     }
 
     /// All live threads in the order of their creation.
     pub(crate) fn all(&self) -> Vec<ThreadRef> {
-        let mut all: Vec<_> = self
-            .shards
-            .iter()
-            .flat_map(|shard| shard.lock().values().cloned().collect::<Vec<_>>())
-            .collect();
+        let mut all = Vec::new();
+        for shard in &self.shards {
+            all.extend(shard.lock().seats.iter().flatten().cloned());
+        }
         all.sort_by_key(|thread| thread.id());
         all
     }
 
     /// How many there are.
     pub(crate) fn len(&self) -> usize {
-        self.shards.iter().map(|shard| shard.lock().len()).sum()
+        let taken = |shard: &Mutex<Shard>| {
+            let shard = shard.lock();
+            shard.seats.len() - shard.empty.len()
+        };
+        self.shards.iter().map(taken).sum()
     }
 
     /// Takes all out.
     pub(crate) fn clear(&self) -> Vec<ThreadRef> {
-        self.shards
-            .iter()
-            .flat_map(|shard| std::mem::take(&mut *shard.lock()).into_values())
-            .collect()
-    }
-}
-
-/// Thread numbers are given in order, so the number without its shard bits is a good hash.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct IdHash(u64);
-
-impl std::hash::BuildHasher for IdHash {
-    type Hasher = Self;
-
-    fn build_hasher(&self) -> Self {
-        Self(0)
-    }
-}
-
-impl std::hash::Hasher for IdHash {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, _: &[u8]) {
-        unreachable!("only thread numbers are hashed");
-    }
-
-    fn write_u64(&mut self, id: u64) {
-        self.0 = (id / SHARDS as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let mut all = Vec::new();
+        for shard in &self.shards {
+            let shard = std::mem::take(&mut *shard.lock());
+            all.extend(shard.seats.into_iter().flatten());
+        }
+        all
     }
 }

@@ -35,10 +35,13 @@ impl Shared {
 
     /// As [`Shared::new`] for a value that leaves its thread: an error of kind `type` when a cell is
     /// in it, which could not be used there.
+    #[inline]
     pub(crate) fn crossing(value: Owned) -> Result<Self, Owned> {
-        Self::may_cross(&value)?;
-        // SAFETY: the value keeps its object alive.
-        unsafe { rc::share_without_cells(value.as_raw()) };
+        if value.as_raw().is_heap() {
+            Self::may_cross(&value)?;
+            // SAFETY: the value keeps its object alive.
+            unsafe { rc::share_without_cells(value.as_raw()) };
+        }
         Ok(Self(value.into_raw()))
     }
 
