@@ -100,7 +100,8 @@ impl Methods {
         let entries = self.table(tag).into_iter().flatten().enumerate();
         let present = entries.filter(|(_, method)| method.is_some()).map(|(i, _)| Symbol(i as u32));
         let announced = self.announced.lock();
-        let later = announced.iter().filter(|&&(of, _)| of == tag).map(|&(_, symbol)| symbol);
+        let later =
+            announced.iter().filter(|&&(of, _)| of == tag::of_type(tag)).map(|&(_, symbol)| symbol);
         present.chain(later).collect()
     }
 }

@@ -225,12 +225,11 @@ fn go(m: &mut Machine<'_>, call: &MethodCall<'_>, found: &Found, made: bool) -> 
 
 /// Remembers the method of the receiver's own class, for the loop. As with fields, one of several.
 fn remember(m: &Machine<'_>, receiver: &Owned, method: &Callee) {
-    let (word, receiver) = (&m.words(2, 1)[0], receiver.as_raw());
-    if !receiver.is_heap() || (!word.is_vacant() && m.fuel & 15 != 0) {
+    let word = &m.words(2, 1)[0];
+    if receiver.is_nil() || (!word.is_vacant() && m.fuel & 15 != 0) {
         return;
     }
-    // SAFETY: it is a live object.
-    let class = unsafe { rc::class_of(receiver) };
+    let class = rc::class_of_value(receiver);
     let known = match *method {
         Callee::Native { native, inside: None } if has_fixed_methods(class) => {
             KnownMethod::native(native)
@@ -246,7 +245,7 @@ fn remember(m: &Machine<'_>, receiver: &Owned, method: &Callee) {
     word.remember_method(class, known);
 }
 
-/// All objects of this class have the same methods, for good. (Channels and threads have those of
+/// All values of this class have the same methods, for good. (Channels and threads have those of
 /// their tag.)
 fn has_fixed_methods(class: u16) -> bool {
     let tag = u64::from(class);

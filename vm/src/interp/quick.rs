@@ -72,12 +72,12 @@ fn reach<'a>(m: &Machine<'a>) -> Option<Reached<'a>> {
         at = unsafe { slot(at, m.base, step.get())? };
     }
     // SAFETY: as above.
-    let value = unsafe { *at };
-    if value.tag < tag::HEAP {
+    let value = unsafe { Owned::borrow_raw(&*at) };
+    if value.is_nil() {
+        // Its class is that of nothing remembered.
         return None;
     }
-    // SAFETY: it is an object.
-    let class = unsafe { rc::class_of(value) };
+    let class = rc::class_of_value(value);
     Some(Reached { path, root: first.a, is_var: first.op == Var as u8, at, class })
 }
 

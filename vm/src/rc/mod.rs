@@ -250,6 +250,14 @@ pub(crate) unsafe fn class_of(raw: Raw) -> u16 {
     unsafe { (*raw.pointer::<Header>()).class }
 }
 
+/// The class of a value: of an object its own, of anything else the tag of its type.
+#[inline(always)]
+pub(crate) fn class_of_value(value: &Owned) -> u16 {
+    let raw = value.as_raw();
+    // SAFETY: a value keeps its object alive.
+    if raw.is_heap() { unsafe { class_of(raw) } } else { tag::of_type(raw.tag) as u16 }
+}
+
 /// The count word of a live object.
 ///
 /// # Safety
