@@ -7,6 +7,7 @@
 //!
 //! - [`Next::Return`]: the result;
 //! - [`Next::Yield`]: other threads run first, and then the native is called again, as after a park;
+//! - [`Next::Later`]: a part of long work is done, and a closure that goes on with it;
 //! - [`Next::Park`]: it has entered the thread in some wait queue; when the thread is made ready
 //!   the *same* native is called again with the *same* arguments and receiver. So a native that may
 //!   park looks first whether it has been woken (see [`waiting`](crate::waiting));
@@ -47,6 +48,9 @@ pub type NativeResult = Result<Next, Owned>;
 /// Runs in the thread after a blocking closure has ended.
 pub type Finish = Box<dyn FnOnce(&mut Call<'_>) -> NativeResult + Send>;
 
+/// Goes on with work that is done in parts. It stays with its thread, so it may hold values.
+pub type Later = Box<dyn FnOnce(&mut Call<'_>) -> NativeResult>;
+
 /// Runs in the thread when the function of a [`Next::Call`] has returned or thrown. Something that
 /// cannot be caught (a cancellation, say) comes as an error too and must be returned as it is.
 ///
@@ -71,6 +75,9 @@ pub enum Next {
     Return(Owned),
     /// Other threads run first; then the native is called again.
     Yield,
+    /// A part of the work is done. The closure goes on with it; other threads run first if the slice
+    /// is used up.
+    Later(Later),
     /// The thread waits; the native is called again when it is ready.
     Park,
     /// The closure blocks in the kernel.
@@ -100,6 +107,7 @@ impl std::fmt::Debug for Next {
         f.write_str(match self {
             Self::Return(_) => "Return",
             Self::Yield => "Yield",
+            Self::Later(_) => "Later",
             Self::Park => "Park",
             Self::Block(..) => "Block",
             Self::Call(..) => "Call",

@@ -63,9 +63,12 @@ pub(super) fn after(a: &Owned, b: &Owned, direction: Direction) -> Result<Option
     Ok(try_less(less, more)?.map(|less| less || (is_nan(a) && !is_nan(b))))
 }
 
+/// So many questions are answered before other threads may run.
+const QUESTIONS: usize = 1000;
+
 /// Goes on with a work, to its end or to the next question that the script must answer.
 pub(super) fn run<W: Work>(call: &mut Call<'_>, mut work: W) -> NativeResult {
-    loop {
+    for _ in 0..QUESTIONS {
         let Some(question) = work.next() else { return work.finish(call) };
         call.charge(1);
         let known = match question {
@@ -85,6 +88,7 @@ pub(super) fn run<W: Work>(call: &mut Call<'_>, mut work: W) -> NativeResult {
         };
         return go_on(call, work, asked);
     }
+    Ok(Next::Later(Box::new(|call| run(call, work))))
 }
 
 /// Goes on with a question.

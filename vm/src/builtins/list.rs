@@ -184,16 +184,18 @@ fn changed(call: &mut Call<'_>, change: impl FnOnce(&mut Vec<Owned>)) -> NativeR
 fn sorted(call: &mut Call<'_>) -> NativeResult {
     let direction = Direction::reversed(call.arg(0).truthy());
     let n = this_list(call).len();
-    let mut receiver = call.take_receiver();
-    let quick = match receiver.list_mut() {
-        Some(list) => sort::quick(list.as_mut_slice(), direction),
-        None => unreachable!("methods of lists are called on lists"),
-    };
-    if quick {
-        call.charge(n * n.max(1).ilog2() as usize / 4);
-        return give(receiver);
+    if n <= sort::AT_ONCE {
+        let mut receiver = call.take_receiver();
+        let quick = match receiver.list_mut() {
+            Some(list) => sort::quick(list.as_mut_slice(), direction),
+            None => unreachable!("methods of lists are called on lists"),
+        };
+        if quick {
+            call.charge(n * n.max(1).ilog2() as usize / 4);
+            return give(receiver);
+        }
+        call.give_back(receiver);
     }
-    call.give_back(receiver);
     let keys = call.receiver().clone();
     sort::ordered(call, keys, direction, arranged)
 }

@@ -45,6 +45,7 @@ mod list;
 mod map;
 mod number;
 mod range;
+mod ranking;
 pub(crate) mod runtime;
 mod set;
 mod sort;

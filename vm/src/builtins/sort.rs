@@ -6,12 +6,15 @@
 //! makes it stable, and those that are equal by what is behind them: so each value is looked at once
 //! for each column, not once for each comparison.
 //!
+//! Many values are ranked in steps, between which other threads run ([`Next::Later`]): `ranking`.
+//!
 //! Everything else is sorted by merging, which works with any comparison, stops at the first error,
 //! and can wait for what a struct's own `<` says.
 
 use std::cmp::{Ordering, Reverse};
 
 use super::compare::{Question, Work, after, run};
+use super::ranking;
 use crate::native::{Call, NativeResult};
 use crate::value::{Owned, View, compare, room, try_less};
 
@@ -54,7 +57,7 @@ impl Direction {
 
 /// What all values of a column are.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Class {
+pub(super) enum Class {
     Ints,
     Floats,
     /// Ints and floats.
@@ -75,11 +78,16 @@ impl Class {
     /// What all of these are.
     fn of_all<'a>(mut values: impl Iterator<Item = &'a Owned>) -> Option<Self> {
         let first = Self::of(values.next()?)?;
-        values.try_fold(first, |class, value| match (class, Self::of(value)?) {
+        values.try_fold(first, |class, value| class.join(Self::of(value)?))
+    }
+
+    /// What both are.
+    fn join(self, other: Self) -> Option<Self> {
+        match (self, other) {
             (class, other) if class == other => Some(class),
             (Self::Texts, _) | (_, Self::Texts) => None,
             _ => Some(Self::Numbers),
-        })
+        }
     }
 
     /// Are two values of the same rank always equal?
@@ -119,9 +127,12 @@ fn rank_of_text(text: &[u8]) -> u64 {
     }
 }
 
+/// So many values are sorted in one go.
+pub(super) const AT_ONCE: usize = 1 << 14;
+
 /// Sorts in place, if there is a quick way to do it.
 pub(super) fn quick(values: &mut [Owned], direction: Direction) -> bool {
-    if !values.iter().all(|value| value.as_int().is_some()) {
+    if values.len() > AT_ONCE || !values.iter().all(|value| value.as_int().is_some()) {
         return false;
     }
     // Equal ints cannot be told apart, so stability is no matter.
@@ -136,23 +147,22 @@ pub(super) fn quick(values: &mut [Owned], direction: Direction) -> bool {
 /// So many columns are looked at one by one; what is behind them is compared.
 const COLUMNS: usize = 4;
 
-/// Values that have ranks.
-struct Columns<'a> {
-    values: &'a [Owned],
-    /// The values are lists of these; else the first is what they are themselves.
+/// What values are whose order is total.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct Columns {
+    /// They are lists of these; else the first is what they are themselves.
     lists: bool,
     classes: Vec<Class>,
-    direction: Direction,
 }
 
 /// A value in a sort: by its rank, then by its position.
-type Ranked = (u64, usize);
+pub(super) type Ranked = (u64, usize);
 
-impl<'a> Columns<'a> {
-    /// `None` if the order of these values is not known to be total.
-    fn new(values: &'a [Owned], direction: Direction) -> Option<Self> {
+impl Columns {
+    /// Those of some values, one at least; `None` if their order is not known to be total.
+    pub(super) fn of(values: &[Owned]) -> Option<Self> {
         if let Some(class) = Class::of_all(values.iter()) {
-            return Some(Self { values, lists: false, classes: vec![class], direction });
+            return Some(Self { lists: false, classes: vec![class] });
         }
         let width = values.first()?.as_list()?.len();
         if !values.iter().all(|value| value.as_list().is_some_and(|list| list.len() == width)) {
@@ -160,7 +170,7 @@ impl<'a> Columns<'a> {
         }
         // NaN in a list leaves its place undecided.
         let is_nan = |value: &Owned| value.as_float().is_some_and(f64::is_nan);
-        let mut columns = Self { values, lists: true, classes: Vec::new(), direction };
+        let mut columns = Self { lists: true, classes: Vec::new() };
         for column in 0..width {
             let cells = || values.iter().filter_map(|value| value.as_list()?.get(column));
             let class = Class::of_all(cells())?;
@@ -172,52 +182,94 @@ impl<'a> Columns<'a> {
         Some(columns)
     }
 
-    /// The positions in order.
-    fn order(&self) -> Vec<usize> {
-        let mut ranked: Vec<Ranked> = (0..self.values.len()).map(|at| (0, at)).collect();
-        self.sort(&mut ranked, 0);
-        ranked.into_iter().map(|(_, at)| at).collect()
+    /// Those of two parts together.
+    pub(super) fn join(mut self, other: &Self) -> Option<Self> {
+        if self.lists != other.lists || self.classes.len() != other.classes.len() {
+            return None;
+        }
+        for (class, &other) in self.classes.iter_mut().zip(&other.classes) {
+            *class = class.join(other)?;
+        }
+        Some(self)
+    }
+
+    /// The rank of a value by one of its columns.
+    #[inline]
+    pub(super) fn rank(&self, value: &Owned, column: usize, direction: Direction) -> u64 {
+        let cell = if self.lists { value.as_list().map(|list| &list[column]) } else { None };
+        self.classes[column].rank(cell.unwrap_or(value), direction)
+    }
+
+    /// How those are sorted that are equal in all columns before this one.
+    pub(super) fn by(&self, column: usize) -> By {
+        match self.classes.get(column) {
+            None => By::Nothing,
+            Some(_) if column == COLUMNS => By::All,
+            Some(_) => By::Rank,
+        }
+    }
+
+    /// The same for those that have the same rank in this column.
+    pub(super) fn then_by(&self, column: usize) -> By {
+        if self.classes[column].is_exact() { self.by(column + 1) } else { By::All }
     }
 
     /// Sorts some of which all columns before this one are equal.
-    fn sort(&self, ranked: &mut [Ranked], column: usize) {
-        let Some(&class) = self.classes.get(column) else { return };
-        if column == COLUMNS {
-            return self.sort_by_all(ranked);
+    pub(super) fn sort(
+        &self,
+        values: &[Owned],
+        ranked: &mut [Ranked],
+        column: usize,
+        direction: Direction,
+    ) {
+        match self.by(column) {
+            By::Nothing => return,
+            By::All => return sort_by_all(values, ranked, direction),
+            By::Rank => {}
         }
         for (rank, at) in ranked.iter_mut() {
-            let value = &self.values[*at];
-            let cell = if self.lists { value.as_list().map(|list| &list[column]) } else { None };
-            *rank = class.rank(cell.unwrap_or(value), self.direction);
+            *rank = self.rank(&values[*at], column, direction);
         }
         ranked.sort_unstable();
-        let last = column + 1 == self.classes.len();
-        if class.is_exact() && last {
+        let then_by = self.then_by(column);
+        if then_by == By::Nothing {
             return;
         }
         for equal in ranked.chunk_by_mut(|a, b| a.0 == b.0).filter(|equal| equal.len() > 1) {
-            if class.is_exact() {
-                self.sort(equal, column + 1);
+            if then_by == By::Rank {
+                self.sort(values, equal, column + 1, direction);
             } else {
-                self.sort_by_all(equal);
+                sort_by_all(values, equal, direction);
             }
         }
     }
+}
 
-    /// Sorts by comparing whole values.
-    fn sort_by_all(&self, ranked: &mut [Ranked]) {
-        ranked.sort_unstable_by(|&(_, i), &(_, j)| {
-            let order = compare(&self.values[i], &self.values[j]).ok().flatten();
-            self.direction.apply(order.unwrap_or(Ordering::Equal)).then(i.cmp(&j))
-        });
-    }
+/// What decides the order.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum By {
+    /// They are equal.
+    Nothing,
+    /// The ranks of the next column, and what comes after it.
+    Rank,
+    /// The whole values.
+    All,
+}
+
+/// Sorts by comparing whole values.
+pub(super) fn sort_by_all(values: &[Owned], ranked: &mut [Ranked], direction: Direction) {
+    ranked.sort_unstable_by(|&(_, i), &(_, j)| {
+        let order = compare(&values[i], &values[j]).ok().flatten();
+        direction.apply(order.unwrap_or(Ordering::Equal)).then(i.cmp(&j))
+    });
 }
 
 /// The positions of values in their sorted order; `None` when an own `<` must be asked.
 pub(super) fn order_of(keys: &[Owned], direction: Direction) -> Result<Option<Vec<usize>>, Owned> {
-    room(keys.len().saturating_mul(size_of::<Ranked>() + size_of::<usize>()))?;
-    if let Some(columns) = Columns::new(keys, direction) {
-        return Ok(Some(columns.order()));
+    if let Some(columns) = Columns::of(keys) {
+        let mut ranked: Vec<Ranked> = (0..keys.len()).map(|at| (0, at)).collect();
+        columns.sort(keys, &mut ranked, 0, direction);
+        return Ok(Some(ranked.into_iter().map(|(_, at)| at).collect()));
     }
     let mut merge = Merge::new(keys)?;
     while let Some((i, j)) = merge.next() {
@@ -237,17 +289,29 @@ pub(super) fn ordered(
     then: impl FnOnce(&mut Call<'_>, Vec<usize>) -> NativeResult + 'static,
 ) -> NativeResult {
     let list = keys.as_list().map(|list| &**list).unwrap_or_default();
+    room(list.len().saturating_mul(2 * size_of::<Ranked>()))?;
+    if list.len() > AT_ONCE {
+        return ranking::ordered(call, keys, direction, then);
+    }
     call.charge(list.len() * list.len().max(1).ilog2() as usize / 4);
     match order_of(list, direction)? {
         Some(order) => {
             drop(keys);
             then(call, order)
         }
-        None => {
-            let merge = Merge::new(list)?;
-            run(call, Sorting { keys, merge, direction, then })
-        }
+        None => merged(call, keys, direction, then),
     }
+}
+
+/// The same by merging, which can wait.
+pub(super) fn merged(
+    call: &mut Call<'_>,
+    keys: Owned,
+    direction: Direction,
+    then: impl FnOnce(&mut Call<'_>, Vec<usize>) -> NativeResult + 'static,
+) -> NativeResult {
+    let merge = Merge::new(keys.as_list().map(|list| &**list).unwrap_or_default())?;
+    run(call, Sorting { keys, merge, direction, then })
 }
 
 /// Puts values in an order of their positions.

@@ -3,7 +3,8 @@
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::sort::{Direction, arrange, order_of, quick};
+use super::ranking::Ranking;
+use super::sort::{Columns, Direction, Ranked, arrange, order_of, quick};
 use crate::value::tests::{Random, float, int, list, str};
 use crate::value::{Kind, Owned, error, try_less};
 use crate::{Vm, VmBuilder};
@@ -370,6 +371,38 @@ fn sorting_is_stable_and_right() {
             let order = order_of(&values, direction).unwrap().unwrap();
             let by_keys: Vec<Owned> = order.iter().map(|&i| values[i].clone()).collect();
             assert_eq!(format!("{by_keys:?}"), format!("{expected:?}"));
+        }
+    }
+}
+
+#[test]
+fn ranking_in_steps_is_sorting() {
+    const N: usize = 60_000;
+    let mut random = Random(31);
+    let few = |random: &mut Random, n| int(random.below(n) as i64 - 1);
+    let kinds: [&dyn Fn(&mut Random) -> Owned; 6] = [
+        &|random| int(random.next().cast_signed()),
+        &|random| float(random.below(1000) as f64 / 7.0 - 9.0),
+        &|random| str(&format!("word {}", random.below(5000))),
+        // Many are the same in the first column, all in the second.
+        &|random| list([few(random, 2), int(7), few(random, 1000)]),
+        &|_| list([int(1), int(2)]),
+        &|_| list([]),
+    ];
+    for kind in kinds {
+        let values: Vec<Owned> = (0..N).map(|_| kind(&mut random)).collect();
+        for direction in [Direction::Up, Direction::Down] {
+            let columns = Columns::of(&values).unwrap();
+            let mut sorted: Vec<Ranked> = (0..N).map(|at| (0, at)).collect();
+            columns.sort(&values, &mut sorted, 0, direction);
+            let expected: Vec<usize> = sorted.into_iter().map(|(_, at)| at).collect();
+            let mut ranking = Ranking::new(N, columns, direction);
+            let mut steps = 0;
+            while ranking.step(&values) {
+                steps += 1;
+            }
+            assert!(steps >= 7 || values[0].as_list().is_some_and(|list| list.is_empty()));
+            assert!(ranking.order() == expected);
         }
     }
 }

@@ -171,21 +171,23 @@ pub(super) fn new_range(m: &mut Machine<'_>) -> Step {
 /// `a = ` the texts of `c` values, joined
 pub(super) fn concat(m: &mut Machine<'_>) -> Step {
     let word = m.word();
-    let parts = m.take_all(word.b, word.c as usize);
-    join(m, parts, 0)
+    let (first, count) = (m.reg(word.b).cast::<Owned>(), word.c as usize);
+    // SAFETY: as verified code says these registers are owned, and here they are used up.
+    let parts = unsafe { std::slice::from_raw_parts_mut(first, count) };
+    if parts.iter().any(|part| part.as_record().is_some()) {
+        let parts = m.take_all(word.b, count);
+        return join(m, parts, 0);
+    }
+    let text = joined(parts);
+    parts.iter_mut().for_each(|part| drop(part.take()));
+    m.put(word.a, text?);
+    m.next(1)
 }
 
-/// Joins texts; from `at` on there may be values whose type has a `str` of its own.
-pub(super) fn join(m: &mut Machine<'_>, mut parts: Vec<Owned>, at: usize) -> Step {
-    let own = parts.iter().enumerate().skip(at).find_map(|(i, part)| Some((i, own_text(part)?)));
-    if let Some((i, function)) = own {
-        let value = parts[i].take();
-        let name = value.type_name().into();
-        return operators::ask(m, function, vec![value], Asked::Texts(parts, i, name));
-    }
-    let word = m.word();
-    let text = value::written(|text| {
-        for part in &parts {
+/// The texts of values, joined.
+fn joined(parts: &[Owned]) -> Result<Owned, Owned> {
+    value::written(|text| {
+        for part in parts {
             match part.view() {
                 View::Str(part) => {
                     value::room(part.byte_len())?;
@@ -199,8 +201,19 @@ pub(super) fn join(m: &mut Machine<'_>, mut parts: Vec<Owned>, at: usize) -> Ste
         }
         rc::work_on(text.len());
         Ok(())
-    })?;
-    m.put(word.a, text);
+    })
+}
+
+/// Joins texts; from `at` on there may be values whose type has a `str` of its own.
+pub(super) fn join(m: &mut Machine<'_>, mut parts: Vec<Owned>, at: usize) -> Step {
+    let own = parts.iter().enumerate().skip(at).find_map(|(i, part)| Some((i, own_text(part)?)));
+    if let Some((i, function)) = own {
+        let value = parts[i].take();
+        let name = value.type_name().into();
+        return operators::ask(m, function, vec![value], Asked::Texts(parts, i, name));
+    }
+    let word = m.word();
+    m.put(word.a, joined(&parts)?);
     m.next(1)
 }
 

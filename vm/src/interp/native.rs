@@ -58,6 +58,10 @@ pub(super) fn run(
 ) -> Step {
     let result = with_call(m, receiver, first, count, |call| match then {
         Then::Again | Then::Called(..) => invoke(native, call),
+        Then::Later(go_on) => match call.interruption() {
+            Some(thrown) => Err(thrown),
+            None => go_on(call),
+        },
         // A request that came while the kernel had the thread lands here: what the call gave is
         // dropped.
         Then::Blocked(Blocked::Ended(finish)) => match call.interruption() {
@@ -230,8 +234,14 @@ fn answer(
     native: &NativeDef,
     receiver: Receiver,
     (first, count): (usize, usize),
-    result: NativeResult,
+    mut result: NativeResult,
 ) -> Step<Answer> {
+    while m.fuel > 0
+        && let Ok(Next::Later(go_on)) = result
+    {
+        result = with_call(m, receiver, first, count, go_on);
+        m.account();
+    }
     let place = m.save();
     let native = std::ptr::from_ref(native);
     let pending = |then| {
@@ -255,6 +265,10 @@ fn answer(
             }
             let parks = matches!(next, Next::Park);
             Err(Exit::Stop(if parks { Outcome::Parked } else { Outcome::Yielded }))
+        }
+        Ok(Next::Later(go_on)) => {
+            m.state().pending.push(pending(Then::Later(go_on)));
+            Err(Exit::Stop(Outcome::Yielded))
         }
         Ok(Next::Block(handoff, work)) => {
             // SAFETY: whatever refers to the native keeps it until the call has ended.

@@ -54,7 +54,7 @@ use crate::{
     atomics::{AtomicU8, AtomicU32, AtomicUsize, Ordering, fence},
     interp::Asked,
     model::Model,
-    native::{Finish, NativeDef, Resume, ResumePlace},
+    native::{Finish, Later, NativeDef, Resume, ResumePlace},
     rc::{Heap, pool},
     sched::{BindError, ParkWord},
     value::{Owned, Raw, Shared, TraceEntry},
@@ -441,6 +441,8 @@ impl Pending {
 pub(crate) enum Then {
     /// It is called again.
     Again,
+    /// It has done a part of its work, and goes on with this.
+    Later(Later),
     /// A blocking closure runs or has run: its `Finish` is called.
     Blocked(Blocked),
     /// A function runs.
@@ -642,7 +644,9 @@ impl ThreadState {
     pub(crate) fn start_args(&self) -> usize {
         match self.pending.last().map(|pending| &pending.then) {
             Some(Then::Called(called)) => called.args,
-            Some(Then::Again | Then::Blocked(_)) | None => self.entry_args as usize,
+            Some(Then::Again | Then::Later(_) | Then::Blocked(_)) | None => {
+                self.entry_args as usize
+            }
         }
     }
 }
