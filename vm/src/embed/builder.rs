@@ -156,14 +156,17 @@ impl<V: From<Vm>> VmBuilder<V> {
     /// vm.load(
     ///     "fn work() {
     ///         var xs = [0] * 1000
-    ///         for i in 0..200 { let before = xs; xs[i] = before.len() }
+    ///         var before = nil
+    ///         for i in 0..200 { before = xs; xs[i] = i }
+    ///         before.len()
     ///     }",
     /// )?;
-    /// let _: () = vm.call("work", ())?;
+    /// let length: i64 = vm.call("work", ())?;
     /// let profile = vm.profile();
     /// // What was copied only because `before` had it too.
     /// let copies = &profile.copies()[0];
-    /// assert_eq!((copies.times, copies.place.as_ref().map(|place| place.line())), (200, Some(3)));
+    /// assert_eq!((copies.times, copies.longest as i64), (200, length));
+    /// assert_eq!(copies.place.as_ref().map(|place| place.line()), Some(4));
     /// // For tools that draw flame graphs: a line for each stack of calls, with microseconds.
     /// let text = profile.folded();
     /// assert!(text.lines().all(|line| line.contains(' ')));
