@@ -87,6 +87,7 @@ impl Default for Files {
             signature: "(module)",
             doc: "Runs a module, unless that was done.",
             run: import,
+            shortcut: None,
         });
         Self { modules: Mutex::default(), loading: Mutex::default(), import }
     }

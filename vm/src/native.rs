@@ -39,10 +39,11 @@ pub type Cx<'a> = Context<'a, ThreadRef>;
 /// A native written as a plain function.
 pub type NativeFn = fn(&mut Call<'_>) -> NativeResult;
 
-/// A method without its call: gives the result, having used up its arguments, where that takes no
-/// fuel, parks nobody, throws nothing and drops nothing; else `None`, having done nothing at all. It
-/// gets the register of the receiver and those of the arguments, one for each parameter. One that
-/// changes its receiver may do so when nobody else has it.
+/// A native without its call: gives the result, having used up its arguments, where that takes no
+/// fuel, parks nobody, throws nothing and drops nothing; else `None`, having done nothing at all. A
+/// method gets the register of the receiver and those of the arguments, one for each parameter; it may
+/// change its receiver, if its row says so, when nobody else has it. A function gets nil and the
+/// arguments as they are given, which may be too few or too many.
 pub type Shortcut = fn(&mut Owned, &mut [Owned]) -> Option<Owned>;
 
 /// A native of the host: a closure.
@@ -133,6 +134,8 @@ pub struct FunctionDef {
     pub doc: &'static str,
     /// Its code.
     pub run: NativeFn,
+    /// The short way to the same, where there is one.
+    pub shortcut: Option<Shortcut>,
 }
 
 /// Row of a table of methods of a type.
@@ -275,7 +278,8 @@ impl From<&FunctionDef> for NativeDef {
     ///
     /// When the row's signature is no signature.
     fn from(row: &FunctionDef) -> Self {
-        Self::of_row(row.name, row.signature, row.doc, false, row.run)
+        let native = Self::of_row(row.name, row.signature, row.doc, false, row.run);
+        Self { shortcut: row.shortcut, ..native }
     }
 }
 

@@ -90,6 +90,7 @@ pub(crate) static FUNCTIONS: &[FunctionDef] = &[FunctionDef {
     signature: "(capacity = 0)",
     doc: "A new channel that buffers `capacity` values; `math.inf` is no bound.",
     run: channel,
+    shortcut: None,
 }];
 
 /// The methods of channels.

@@ -25,7 +25,7 @@ functions! {
     /// The next line of the input, without its end; nil when there is none. Writes `prompt` first.
     "input" "(prompt = nil)" => input;
     /// The text of a value.
-    "str" "(value)" => to_text;
+    "str" "(value)" => to_text, short text_at_once;
     /// The int that a text spells, or what is left of a float without its fraction.
     "int" "(value, base = 10)" => to_int;
     /// The float that a text spells, or that is nearest to an int.
@@ -52,9 +52,9 @@ functions! {
     /// The character of a code point.
     "chr" "(n)" => string::chr;
     /// The least of its arguments, or of what a single one holds.
-    "min" "(...values)" => |call| extreme_of(call, "min", Extreme::Min);
+    "min" "(...values)" => |call| extreme_of(call, "min", Extreme::Min), short min_at_once;
     /// The greatest of its arguments, or of what a single one holds.
-    "max" "(...values)" => |call| extreme_of(call, "max", Extreme::Max);
+    "max" "(...values)" => |call| extreme_of(call, "max", Extreme::Max), short max_at_once;
     /// A number without its sign.
     "abs" "(x)" => |call| give(number::absolute(call.arg(0))?);
 }
@@ -111,6 +111,34 @@ fn read_line(call: &mut Call<'_>) -> NativeResult {
 fn to_text(call: &mut Call<'_>) -> NativeResult {
     let value = call.take(0);
     texts::of(call, value, |_, text| Ok(Next::Return(text)))
+}
+
+fn text_at_once(_: &mut Owned, args: &mut [Owned]) -> Option<Owned> {
+    let [value] = args else { return None };
+    match value.view() {
+        View::Int(int) => Some(Owned::str(itoa::Buffer::new().format(int))),
+        View::Str(_) => Some(value.take()),
+        _ => None,
+    }
+}
+
+fn min_at_once(_: &mut Owned, args: &mut [Owned]) -> Option<Owned> {
+    first_is_less(args).map(|less| args[usize::from(!less)].take())
+}
+
+fn max_at_once(_: &mut Owned, args: &mut [Owned]) -> Option<Owned> {
+    first_is_less(args).map(|less| args[usize::from(less)].take())
+}
+
+/// Which of two numbers of a kind is the lesser one, if one is.
+fn first_is_less(args: &[Owned]) -> Option<bool> {
+    let [a, b] = args else { return None };
+    let order = match (a.view(), b.view()) {
+        (View::Int(a), View::Int(b)) => Some(a.cmp(&b)),
+        (View::Float(a), View::Float(b)) => a.partial_cmp(&b),
+        _ => None,
+    };
+    order.filter(|order| order.is_ne()).map(|order| order.is_lt())
 }
 
 fn to_int(call: &mut Call<'_>) -> NativeResult {

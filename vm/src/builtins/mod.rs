@@ -4,8 +4,18 @@
 //! functions (`map`, `filter`, `sort_by`, ...) are written in Lisle, in the standard library's
 //! prelude.
 
+macro_rules! shortcut {
+    () => {
+        None
+    };
+    ($shortcut:expr) => {
+        Some($shortcut)
+    };
+}
+
 /// A table of methods. Row: a line of help, `mut` for those that change their receiver, the name,
-/// the parameters, the code.
+/// the parameters, the code, and `short` with a [`Shortcut`](crate::native::Shortcut) for what is
+/// called very often.
 macro_rules! methods {
     ($(
         $(#[doc = $doc:literal])+
@@ -18,22 +28,24 @@ macro_rules! methods {
             doc: concat!($($doc),+).trim_ascii(),
             mutating: !stringify!($($change)?).is_empty(),
             run: $run,
-            shortcut: methods!(@short $($shortcut)?),
+            shortcut: shortcut!($($shortcut)?),
         }),*];
     };
-    (@short) => { None };
-    (@short $shortcut:expr) => { Some($shortcut) };
 }
 
-/// A table of functions. Row: a line of help, the name, the parameters, the code.
+/// A table of functions. Row: as in a table of methods.
 macro_rules! functions {
-    ($($(#[doc = $doc:literal])+ $name:literal $signature:literal => $run:expr;)*) => {
+    ($(
+        $(#[doc = $doc:literal])+
+        $name:literal $signature:literal => $run:expr $(, short $shortcut:expr)?;
+    )*) => {
         /// The functions.
         pub(crate) const FUNCTIONS: &[FunctionDef] = &[$(FunctionDef {
             name: $name,
             signature: $signature,
             doc: concat!($($doc),+).trim_ascii(),
             run: $run,
+            shortcut: shortcut!($($shortcut)?),
         }),*];
     };
 }

@@ -19,36 +19,42 @@ pub static FUNCTIONS: &[FunctionDef] = &[
         signature: "()",
         doc: "The kernel threads that run user threads: a list of maps.",
         run: lwps,
+        shortcut: None,
     },
     FunctionDef {
         name: "threads",
         signature: "()",
         doc: "The user threads that have not ended: a list of maps.",
         run: threads,
+        shortcut: None,
     },
     FunctionDef {
         name: "stats",
         signature: "()",
         doc: "Counts since the start, and the copies that this thread made on writing: a map.",
         run: stats,
+        shortcut: None,
     },
     FunctionDef {
         name: "model",
         signature: "()",
         doc: "How user threads are mapped to kernel threads: \"m:n\", \"n:1\" or \"1:1\".",
         run: model,
+        shortcut: None,
     },
     FunctionDef {
         name: "dump",
         signature: "()",
         doc: "All threads, and what each of them is doing, as a text.",
         run: dump,
+        shortcut: None,
     },
     FunctionDef {
         name: "deadlocks",
         signature: "()",
         doc: "Threads that wait for each other in a circle, by mutexes and joins: a list of lists of maps.",
         run: deadlocks,
+        shortcut: None,
     },
 ];
 

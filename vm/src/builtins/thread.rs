@@ -19,12 +19,14 @@ pub(crate) static GLOBALS: &[FunctionDef] = &[
         signature: "(seconds)",
         doc: "Waits; other threads run meanwhile.",
         run: sleep,
+        shortcut: None,
     },
     FunctionDef {
         name: "yield",
         signature: "()",
         doc: "Lets other threads run first.",
         run: yield_now,
+        shortcut: None,
     },
 ];
 
@@ -35,30 +37,35 @@ pub static FUNCTIONS: &[FunctionDef] = &[
         signature: "(f, name = nil, bound = false, background = false, memory_limit = nil, fuel = nil)",
         doc: "Starts a thread that calls `f`, with a name and limits; gives its handle.",
         run: spawn_with,
+        shortcut: None,
     },
     FunctionDef {
         name: "current",
         signature: "()",
         doc: "The handle of the calling thread.",
         run: current,
+        shortcut: None,
     },
     FunctionDef {
         name: "all",
         signature: "()",
         doc: "The handles of all threads that have not ended, in the order in which they began.",
         run: all,
+        shortcut: None,
     },
     FunctionDef {
         name: "timeout",
         signature: "(seconds, f)",
         doc: "Calls `f` and gives what it gives; throws a `timeout` error when that takes longer.",
         run: timeout,
+        shortcut: None,
     },
     FunctionDef {
         name: "cancel_scope",
         signature: "()",
         doc: "Cancels the other threads of the innermost scope, which is no failure.",
         run: cancel_scope,
+        shortcut: None,
     },
 ];
 

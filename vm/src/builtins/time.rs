@@ -22,12 +22,14 @@ pub static FUNCTIONS: &[FunctionDef] = &[
         signature: "(seconds)",
         doc: "A channel that gives one value after this time, and is closed then.",
         run: after,
+        shortcut: None,
     },
     FunctionDef {
         name: "ticker",
         signature: "(seconds)",
         doc: "A channel that gives a value each time so much time has passed, until it is closed.",
         run: ticker,
+        shortcut: None,
     },
 ];
 

@@ -112,6 +112,18 @@ pub(super) fn call_native(m: &mut Machine<'_>) -> Option<Outcome> {
             return None;
         }
     }
+    if let Some(shortcut) = native.shortcut {
+        let args: *mut Owned = m.reg(word.a + LINK as u16).cast();
+        // SAFETY: the arguments stand there, and are the instruction's.
+        let args = unsafe { std::slice::from_raw_parts_mut(args, word.c.into()) };
+        let mut no_receiver = Owned::NIL;
+        if let Some(value) = shortcut(&mut no_receiver, args) {
+            m.put(word.a, value);
+            m.fuel -= 1;
+            m.pc = m.pc.wrapping_add(1);
+            return None;
+        }
+    }
     if takes(m, native, 0) {
         let step = run(m, native, Receiver::None, 0);
         return slow::settle(m, step);

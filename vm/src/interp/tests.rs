@@ -42,12 +42,24 @@ impl Write for Printed {
 
 /// Functions that stop in every way there is.
 static FUNCTIONS: &[FunctionDef] = &[
-    FunctionDef { name: "show", signature: "(...values)", doc: "", run: show },
-    FunctionDef { name: "fail", signature: "(message)", doc: "", run: fail },
-    FunctionDef { name: "block", signature: "(value, fails = false)", doc: "", run: block },
-    FunctionDef { name: "doze", signature: "(value, more = \"!\")", doc: "", run: doze },
-    FunctionDef { name: "apply", signature: "(f, ...values)", doc: "", run: apply },
-    FunctionDef { name: "pair", signature: "(a, b = 2)", doc: "", run: pair },
+    FunctionDef { name: "show", signature: "(...values)", doc: "", run: show, shortcut: None },
+    FunctionDef { name: "fail", signature: "(message)", doc: "", run: fail, shortcut: None },
+    FunctionDef {
+        name: "block",
+        signature: "(value, fails = false)",
+        doc: "",
+        run: block,
+        shortcut: None,
+    },
+    FunctionDef {
+        name: "doze",
+        signature: "(value, more = \"!\")",
+        doc: "",
+        run: doze,
+        shortcut: None,
+    },
+    FunctionDef { name: "apply", signature: "(f, ...values)", doc: "", run: apply, shortcut: None },
+    FunctionDef { name: "pair", signature: "(a, b = 2)", doc: "", run: pair, shortcut: None },
 ];
 
 fn show(call: &mut Call<'_>) -> NativeResult {

@@ -182,7 +182,8 @@ scope {
 }
 
 /// Panics where a panic is a bug of ours.
-const CRASH: FunctionDef = FunctionDef { name: "crash", signature: "()", doc: "", run: crash };
+const CRASH: FunctionDef =
+    FunctionDef { name: "crash", signature: "()", doc: "", run: crash, shortcut: None };
 
 fn crash(_: &mut Call<'_>) -> NativeResult {
     panic!("a test has the interpreter panic")

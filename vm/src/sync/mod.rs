@@ -63,36 +63,42 @@ pub static FUNCTIONS: &[FunctionDef] = &[
         signature: "(value)",
         doc: "A value that threads share and change one at a time.",
         run: mutex::mutex,
+        shortcut: None,
     },
     FunctionDef {
         name: "atomic",
         signature: "(value = 0)",
         doc: "An int that threads share and change in single steps.",
         run: atomic::atomic,
+        shortcut: None,
     },
     FunctionDef {
         name: "semaphore",
         signature: "(n)",
         doc: "`n` permits; who finds none waits.",
         run: semaphore::semaphore,
+        shortcut: None,
     },
     FunctionDef {
         name: "barrier",
         signature: "(n)",
         doc: "Where `n` threads wait for each other.",
         run: barrier::barrier,
+        shortcut: None,
     },
     FunctionDef {
         name: "once",
         signature: "(f)",
         doc: "A function that is run once, when its value is first asked for.",
         run: once::once,
+        shortcut: None,
     },
     FunctionDef {
         name: "waitgroup",
         signature: "()",
         doc: "A count of work to be done, and a way to wait until it is zero.",
         run: waitgroup::waitgroup,
+        shortcut: None,
     },
 ];
 

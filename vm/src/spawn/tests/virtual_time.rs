@@ -9,8 +9,13 @@ use crate::sched::{Config, Time};
 use crate::value::Owned;
 
 /// `clock()`: the virtual time, in units of fuel that have been used.
-static CLOCK: FunctionDef =
-    FunctionDef { name: "clock", signature: "()", doc: "The virtual time.", run: clock };
+static CLOCK: FunctionDef = FunctionDef {
+    name: "clock",
+    signature: "()",
+    doc: "The virtual time.",
+    run: clock,
+    shortcut: None,
+};
 
 fn clock(call: &mut Call<'_>) -> NativeResult {
     let nanos = call.context().now().since(Time::START).as_nanos();
