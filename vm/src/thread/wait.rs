@@ -306,7 +306,7 @@ impl<D> fmt::Debug for Wait<D> {
 /// elsewhere.
 #[derive(Debug)]
 pub enum Delivery {
-    /// A channel gave a value.
+    /// A channel gave a value, or a thread that ended.
     Received {
         /// The arm.
         arm: u32,
@@ -377,6 +377,11 @@ impl WaitToken {
     /// makes the thread ready.
     pub fn wake(&self) -> bool {
         self.claim(Delivery::Woken { arm: self.arm }).is_ok()
+    }
+
+    /// Ends the wait with [`Delivery::Received`]; else as [`WaitToken::wake`].
+    pub fn give(&self, value: Shared) -> bool {
+        self.claim(Delivery::Received { arm: self.arm, value }).is_ok()
     }
 
     /// Is it still waiting?
