@@ -401,8 +401,8 @@ pub enum Memo {
     Ticket(Ticket),
     /// It has let other threads run.
     Yielded,
-    /// More.
-    Boxed(Box<dyn Any>),
+    /// More. Few need it, and all have room for it: in two boxes it takes a word.
+    Boxed(Box<Box<dyn Any>>),
 }
 
 impl fmt::Debug for Memo {
@@ -425,10 +425,15 @@ impl Memo {
         }
     }
 
+    /// To be taken as the type that it is made of.
+    pub fn boxed<T: 'static>(what: Box<T>) -> Self {
+        Self::Boxed(Box::new(what))
+    }
+
     /// Takes what was remembered, as the type it was made of.
     pub fn take_boxed<T: 'static>(&mut self) -> Option<Box<T>> {
         match std::mem::take(self) {
-            Self::Boxed(memo) => memo.downcast().ok(),
+            Self::Boxed(memo) => (*memo).downcast().ok(),
             Self::Nothing | Self::Yielded | Self::Ticket(_) => None,
         }
     }
