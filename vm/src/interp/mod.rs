@@ -57,7 +57,7 @@ use std::hint::unreachable_unchecked;
 use std::ptr::with_exposed_provenance;
 use std::sync::atomic::{AtomicI32, Ordering};
 
-pub(crate) use code::{CALL_DIRECT, CALL_NATIVE, JUMP_BACK_RANGE};
+pub(crate) use code::{CALL_DIRECT, CALL_NATIVE, CALL_SHORT, JUMP_BACK_RANGE};
 pub(crate) use machine::proto_of;
 pub(crate) use operators::Asked;
 pub(crate) use places::refuse_places;
@@ -536,25 +536,25 @@ fn execute<const PROFILED: bool>(m: &mut Machine<'_>) -> Outcome {
                 }
                 code::JumpIf => {
                     let t = (*reg!((*pc).a)).tag;
-                    if t < HEAP || (*pc).flags & KILL_A == 0 {
+                    if t < HEAP || (*pc).flags & KILL_A == 0 || try_release(*reg!((*pc).a)) {
                         jump_if!(t >= TRUE, (*pc).wide_i32());
                     }
                 }
                 code::JumpIfNot => {
                     let t = (*reg!((*pc).a)).tag;
-                    if t < HEAP || (*pc).flags & KILL_A == 0 {
+                    if t < HEAP || (*pc).flags & KILL_A == 0 || try_release(*reg!((*pc).a)) {
                         jump_if!(t < TRUE, (*pc).wide_i32());
                     }
                 }
                 code::JumpIfNil => {
                     let t = (*reg!((*pc).a)).tag;
-                    if t < HEAP || (*pc).flags & KILL_A == 0 {
+                    if t < HEAP || (*pc).flags & KILL_A == 0 || try_release(*reg!((*pc).a)) {
                         jump_if!(t == NIL, (*pc).wide_i32());
                     }
                 }
                 code::JumpIfSome => {
                     let t = (*reg!((*pc).a)).tag;
-                    if t < HEAP || (*pc).flags & KILL_A == 0 {
+                    if t < HEAP || (*pc).flags & KILL_A == 0 || try_release(*reg!((*pc).a)) {
                         jump_if!(t != NIL, (*pc).wide_i32());
                     }
                 }
@@ -810,6 +810,18 @@ fn execute<const PROFILED: bool>(m: &mut Machine<'_>) -> Outcome {
                     let direct = constants.add((*pc).b as usize);
                     enter!((*direct).tag, with_exposed_provenance((*direct).bits as usize));
                 }
+                CALL_SHORT => {
+                    let direct = constants.add((*pc).b as usize);
+                    let proto: *const Proto = with_exposed_provenance((*direct).bits as usize);
+                    let new = base.add((*pc).a as usize + LINK);
+                    if fuel > 0 && new.wrapping_add((*proto).frame) <= limit {
+                        let count = (&(*proto).params).len();
+                        for i in (*pc).c as usize..count {
+                            store(new.add(i * SLOT).cast(), Raw { tag: ABSENT, bits: 0 });
+                        }
+                        push_frame!((*direct).tag, proto, new, 1);
+                    }
+                }
                 code::CallMethod => {
                     let (word, first) = (*pc, *pc.add(1));
                     if word.flags & PLAIN != 0 {
@@ -912,7 +924,13 @@ fn execute<const PROFILED: bool>(m: &mut Machine<'_>) -> Outcome {
                     // A turn that has an entry of its own had a cell on its way.
                     let state = &*m.state;
                     let at = base.addr() - state.stack.start().addr();
-                    if state.handed.last().is_none_or(|last| last.plain || last.base != at)
+                    let is_turn = |last: &Handed| {
+                        last.base == at
+                            && !last.plain
+                            && !last.pc.is_null()
+                            && (*last.pc).op == code::PlaceTake
+                    };
+                    if !state.handed.last().is_some_and(is_turn)
                         && let Some(list) = own_place(pc, base, reg!(word.b))
                         && let Some(element) = own_element(list, reg!(word.a), word.flags)
                         && (*element).tag < HEAP
