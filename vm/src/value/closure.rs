@@ -57,7 +57,9 @@ impl Closure {
             // SAFETY: there is room for the body, and for so many values behind it.
             unsafe {
                 at.write(Self { code, len });
-                at.add(1).cast::<Raw>().copy_from_nonoverlapping(captures, len);
+                // A loop: most functions capture so little that a call would cost more.
+                let to = at.add(1).cast::<Raw>();
+                (0..len).for_each(|i| to.add(i).write(captures.add(i).read()));
             }
         };
         let trailing = len * size_of::<Owned>();
