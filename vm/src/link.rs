@@ -442,8 +442,10 @@ pub(crate) fn link<'vm>(
         let mut proto = Box::new(outline(function, address));
         if proto.captures == 0 {
             // SAFETY: protos are boxed, and live as long as the VM.
-            let closure = unsafe { Closure::new((&raw const *proto).cast(), Box::default()) };
-            proto.function = vm.units.keep(Owned::closure(closure)).into_raw();
+            let closure = unsafe { Closure::allocate((&raw const *proto).cast(), [].as_ptr(), 0) };
+            // SAFETY: the one reference to it.
+            let closure = unsafe { Owned::from_raw(closure) };
+            proto.function = vm.units.keep(closure).into_raw();
         }
         module.protos.push(proto);
     }

@@ -192,7 +192,7 @@ pub(crate) fn abort(
         match scope.wait(|| begin.begin()) {
             Ok(true) => break,
             Ok(false) => {
-                waits.state.parked = Memo::Boxed(Box::new(thrown));
+                waits.state.parked = Memo::boxed(Box::new(thrown));
                 return Ok(Progress::Park);
             }
             // All that can be told now is a deadlock, which the children are told as well.

@@ -199,7 +199,7 @@ impl Selecting {
             match self.attempt(waits)? {
                 Attempt::Chosen(i, outcome) => return self.done(waits, i, outcome),
                 Attempt::Waits => {
-                    waits.state.parked = Memo::Boxed(self);
+                    waits.state.parked = Memo::boxed(self);
                     return Ok(Progress::Park);
                 }
                 Attempt::Noticed => waits.look()?,

@@ -10,7 +10,8 @@
 //!
 //! # Order at the end
 //!
-//! 1. The result is stored, and joiners are woken in the order they came.
+//! 1. The result is stored, and joiners are woken in the order they came. A value is given to them with
+//!    that; of a failure they make something by themselves.
 //! 2. The scope hears of it: a failure there is the scope's to throw.
 //! 3. A failure outside any scope that no handle can lead to is reported; else it is kept in case
 //!    nobody joins.
@@ -146,15 +147,20 @@ pub(crate) fn finish(context: &mut Cx<'_>, thread: &ThreadRef, outcome: Result<O
             heap.end_cells();
         }
     });
-    let (failure, more) = match &end {
-        End::Failed(error) => (Some(error.clone()), Vec::new()),
-        End::Cancelled(more) => (None, more.clone()),
-        End::Value(_) => (None, Vec::new()),
-    };
+    let (mut value, mut failure, mut more) = (None, None, Vec::new());
+    match &end {
+        End::Value(result) => value = Some(result.clone()),
+        End::Failed(error) => failure = Some(error.clone()),
+        End::Cancelled(errors) => more.clone_from(errors),
+    }
     // Steps 1 and 2.
     let ended = thread.done.end(end, thread.scope.is_some());
     for joiner in ended.joiners {
-        if joiner.wake() {
+        let woken = match &value {
+            Some(value) => joiner.give(value.clone()),
+            None => joiner.wake(),
+        };
+        if woken {
             context.ready(joiner.into_thread());
         }
     }

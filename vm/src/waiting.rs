@@ -4,7 +4,8 @@
 //!
 //! 1. looks at [`Waits::delivery`]: when there is one, it was parked and this is how that ended. On
 //!    [`Delivery::Interrupted`] it leaves all queues and throws [`Waits::interrupted`]. (When a channel
-//!    has given or taken the value, the operation is done without being called again;)
+//!    has given or taken the value, or a thread that was joined has given its own, the operation is done
+//!    without being called again;)
 //! 2. tries; what it can do at once it does;
 //! 3. else begins a wait ([`begin`]) and enters a queue, in one step as seen by whoever serves that
 //!    queue, notes in the memo how to leave it, and parks. When the wait does not begin

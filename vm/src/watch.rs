@@ -242,7 +242,7 @@ where
                 Enlisted::Noticed => waits.look()?,
                 Enlisted::Waiting => {
                     waits.timer_at(until);
-                    waits.state.parked = Memo::Boxed(Box::new(Parked(self)));
+                    waits.state.parked = Memo::boxed(Box::new(Parked(self)));
                     return Ok(Next::Park);
                 }
             }

@@ -87,10 +87,13 @@ pub(super) fn take_global(m: &mut Machine<'_>) -> Step {
 pub(super) fn closure(m: &mut Machine<'_>) -> Step {
     let word = m.word();
     let proto = &*m.module().protos[word.b as usize];
-    let captures = m.take_all(word.c, proto.captures as usize);
-    // SAFETY: protos live as long as the VM, and no value outlives that.
-    let closure = unsafe { Closure::new((&raw const *proto).cast(), captures.into()) };
-    m.put(word.a, Owned::closure(closure));
+    let captures = m.reg(word.c);
+    // SAFETY: protos live as long as the VM, and no value outlives that; the registers are owned, and
+    // this instruction consumes them.
+    let closure =
+        unsafe { Closure::allocate((&raw const *proto).cast(), captures, proto.captures.into()) };
+    // SAFETY: the one reference to it.
+    m.put(word.a, unsafe { Owned::from_raw(closure) });
     m.next(1)
 }
 

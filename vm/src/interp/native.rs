@@ -99,8 +99,8 @@ pub(super) fn run_new(
     }
 }
 
-/// The thread was parked in the current instruction and runs again. What a channel has delivered is the
-/// instruction's result: the operation that parked has nothing more to say, and is not called again.
+/// The thread was parked in the current instruction and runs again. What a channel or a
+/// thread that ended has delivered is the instruction's result: the operation that parked has nothing more to say, and is not called again.
 #[inline]
 pub(super) fn deliver(m: &mut Machine<'_>) {
     let whole = |delivery| match delivery {

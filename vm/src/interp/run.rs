@@ -16,7 +16,7 @@ use crate::{
     scope, spawn,
     thread::{
         Blocked, ENTRY_ARGS, ENTRY_CALLEE, ENTRY_RESULT, Pending, Place, Stack, Stopped, Then,
-        ThreadRef, ThreadState, cancel, record_trace,
+        ThreadRef, ThreadState, UNLIMITED, cancel, record_trace,
     },
     value::{ErrorObject, Kind, Owned, View, error, uncatchable},
 };
@@ -233,8 +233,7 @@ impl<'a> Machine<'a> {
 
     /// Gives the slice its fuel: no more than the thread has left.
     fn grant(&mut self, fuel: i64) {
-        let left =
-            self.state().fuel.map_or(i64::MAX, |left| i64::try_from(left).unwrap_or(i64::MAX));
+        let left = i64::try_from(self.state().fuel).unwrap_or(i64::MAX);
         self.granted = fuel.min(left);
         self.fuel = self.granted;
     }
@@ -246,7 +245,9 @@ impl<'a> Machine<'a> {
         self.granted = self.fuel;
         self.context().used(used);
         let state = self.state();
-        state.fuel = state.fuel.map(|left| left.saturating_sub(used));
+        if state.fuel != UNLIMITED {
+            state.fuel = state.fuel.saturating_sub(used);
+        }
     }
 
     /// Gives back most of a large stack that is hardly used any more.
@@ -312,7 +313,7 @@ impl<'a> Machine<'a> {
             }
         }
         self.settle();
-        if self.state().fuel == Some(0) {
+        if self.state().fuel == 0 {
             return self.out_of_fuel();
         }
         Err(Exit::Stop(Outcome::Yielded))
@@ -325,7 +326,7 @@ impl<'a> Machine<'a> {
             self.thread.set_flags(cancel::KILL);
             return Err(Exit::Stop(Outcome::Yielded));
         }
-        self.state().fuel = Some(RESERVE);
+        self.state().fuel = RESERVE;
         Err(Exit::Throw(uncatchable(Kind::Fuel, "the fuel is used up")))
     }
 

@@ -22,7 +22,7 @@
 //! the interpreter takes it off the thread's fuel at the end of the instruction. So a slice in which
 //! much is done to few values ends as soon as one in which little is done to many.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -88,7 +88,6 @@ fn to_limit(limit: Option<u64>) -> i64 {
 }
 
 /// The account of one user thread. Owner-only: the LWP that runs the thread.
-#[derive(Debug)]
 pub(crate) struct Heap {
     bytes: Cell<i64>,
     /// Where `charge` must look closer: the limit, or the next granule.
@@ -96,6 +95,8 @@ pub(crate) struct Heap {
     limit: Cell<i64>,
     reserved: Cell<i64>,
     exceeded: Cell<bool>,
+    /// Its cells are a session's, which outlive it.
+    lent: Cell<bool>,
     /// What was done to values since the interpreter last took it off the fuel.
     work: Cell<u64>,
     copies: Cell<u64>,
@@ -103,20 +104,9 @@ pub(crate) struct Heap {
     copied_bytes: Cell<u64>,
     /// Between slices: the chain of dead objects that are left to be freed; null when there are none.
     dead: Cell<*mut Header>,
-    cells: RefCell<Cells>,
+    /// The cells that the thread may touch; none before it has made one.
+    cells: Cell<Option<Arc<CellDomain>>>,
     vm: Arc<SharedHeap>,
-}
-
-/// The cells that the thread may touch.
-#[derive(Debug, Default)]
-enum Cells {
-    /// It has made none.
-    #[default]
-    None,
-    /// Its own, which end with it.
-    Own(Arc<CellDomain>),
-    /// A session's, which outlive it.
-    Lent(Arc<CellDomain>),
 }
 
 impl Heap {
@@ -129,12 +119,13 @@ impl Heap {
             limit: Cell::new(limit),
             reserved: Cell::new(0),
             exceeded: Cell::new(false),
+            lent: Cell::new(false),
             work: Cell::new(0),
             copies: Cell::new(0),
             #[cfg(test)]
             copied_bytes: Cell::new(0),
             dead: Cell::new(std::ptr::null_mut()),
-            cells: RefCell::default(),
+            cells: Cell::default(),
             vm,
         }
     }
@@ -194,50 +185,50 @@ impl Heap {
 
     /// True when the thread may have cells, so that a graph of its values may hold one.
     pub(crate) fn has_cells() -> bool {
-        Self::with(|heap| heap.is_some_and(|heap| !matches!(*heap.cells.borrow(), Cells::None)))
+        Self::with(|heap| heap.is_some_and(|heap| heap.look_at_cells(|domain| domain.is_some())))
     }
 
     /// The cells of the thread, made with its first one.
     pub(crate) fn domain(&self) -> Arc<CellDomain> {
-        let mut cells = self.cells.borrow_mut();
-        match &*cells {
-            Cells::Own(domain) | Cells::Lent(domain) => domain.clone(),
-            Cells::None => {
-                let domain = CellDomain::new();
-                *cells = Cells::Own(domain.clone());
-                domain
-            }
-        }
+        let domain = self.cells.take().unwrap_or_else(CellDomain::new);
+        self.cells.set(Some(domain.clone()));
+        domain
     }
 
     /// True when these are the cells of the thread.
     #[inline]
     pub(crate) fn has_domain(&self, wanted: &CellDomain) -> bool {
-        match &*self.cells.borrow() {
-            Cells::Own(domain) | Cells::Lent(domain) => std::ptr::eq(&raw const **domain, wanted),
-            Cells::None => false,
-        }
+        self.look_at_cells(|domain| {
+            domain.is_some_and(|domain| std::ptr::eq(&raw const **domain, wanted))
+        })
+    }
+
+    #[inline]
+    fn look_at_cells<R>(&self, look: impl FnOnce(Option<&Arc<CellDomain>>) -> R) -> R {
+        let domain = self.cells.take();
+        let seen = look(domain.as_ref());
+        self.cells.set(domain);
+        seen
     }
 
     /// Gives the thread a session's cells until [`Heap::end_cells`], before it has any, unless
     /// another one has them still.
     pub(crate) fn lend_cells(&self, domain: &Arc<CellDomain>) {
         if domain.lend() {
-            *self.cells.borrow_mut() = Cells::Lent(domain.clone());
+            self.cells.set(Some(domain.clone()));
+            self.lent.set(true);
         }
     }
 
     /// The end of the thread for its cells: drops what is in its own, gives a session's back.
     pub(crate) fn end_cells(&self) {
-        let (domain, drop_all) = match &*self.cells.borrow() {
-            Cells::Own(domain) => (domain.clone(), true),
-            Cells::Lent(domain) => (domain.clone(), domain.give_back()),
-            Cells::None => return,
-        };
-        if drop_all {
+        // They stay its own while they are emptied.
+        let Some(domain) = self.look_at_cells(|domain| domain.cloned()) else { return };
+        if !self.lent.get() || domain.give_back() {
             let _entered = self.enter();
             domain.drain();
         }
+        self.lent.set(false);
         self.cells.take();
     }
 
@@ -245,14 +236,14 @@ impl Heap {
     pub(crate) fn end_session(vm: &Arc<SharedHeap>, domain: &Arc<CellDomain>) {
         if domain.end() {
             let heap = Self::new(vm.clone(), None);
-            *heap.cells.borrow_mut() = Cells::Own(domain.clone());
+            heap.cells.set(Some(domain.clone()));
             // Its drop ends them.
         }
     }
 
     /// True when the thread has a session's cells, which go on without it.
     pub(crate) fn cells_are_lent(&self) -> bool {
-        matches!(*self.cells.borrow(), Cells::Lent(_))
+        self.lent.get()
     }
 
     /// The VM's side.

@@ -78,6 +78,8 @@ unsafe impl Send for ThreadRef {}
 unsafe impl Sync for ThreadRef {}
 
 const RECORD: Layout = Layout::new::<UserThread>();
+// Threads are many: a record fills a class of the pool, and the next one is for a reason.
+const _: () = assert!(cfg!(any(loom, test)) || RECORD.size() <= 392);
 const _: () = assert!(cfg!(loom) || RECORD.size() <= pool::LARGEST);
 
 impl std::ops::Deref for ThreadRef {
@@ -560,6 +562,9 @@ impl Stopped {
     }
 }
 
+/// The fuel of a thread that has no limit.
+pub(crate) const UNLIMITED: u64 = u64::MAX;
+
 /// What belongs to the running thread alone.
 pub struct ThreadState {
     /// The account of its memory.
@@ -570,8 +575,8 @@ pub struct ThreadState {
     pub(crate) pending: ThinVec<Pending>,
     /// The frames that give places back, the innermost last.
     pub(crate) handed: ThinVec<Handed>,
-    /// What of its fuel is left, when it has a limit.
-    pub fuel: Option<u64>,
+    /// What of its fuel is left; [`UNLIMITED`] stays.
+    pub fuel: u64,
     /// How many cleanup handlers run, one inside the other: cancellation is held back meanwhile.
     pub shield: u32,
     /// What an operation remembers while the thread is parked in it.
@@ -609,7 +614,7 @@ impl ThreadState {
     ) -> Self {
         let count = arguments.len();
         let registers = crate::interp::registers_of(callee);
-        let stack = Stack::new(ENTRY_ARGS + registers.max(count) + 1);
+        let stack = Stack::new(ENTRY_ARGS + registers.max(count));
         let memory_limit = options.memory_limit.or(vm.options.thread_memory_limit);
         let write = |slot: usize, value: Owned| {
             let value = Shared::new(value).into_owned().into_raw();
@@ -626,7 +631,7 @@ impl ThreadState {
             place: Place { pc: crate::interp::entry(), base: 0, constants: std::ptr::null() },
             pending: ThinVec::new(),
             handed: ThinVec::new(),
-            fuel: options.fuel,
+            fuel: options.fuel.unwrap_or(UNLIMITED),
             shield: 0,
             parked: Memo::default(),
             stopped: Stopped::Before,

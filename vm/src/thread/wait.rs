@@ -306,7 +306,7 @@ impl<D> fmt::Debug for Wait<D> {
 /// elsewhere.
 #[derive(Debug)]
 pub enum Delivery {
-    /// A channel gave a value.
+    /// A channel gave a value, or a thread that ended.
     Received {
         /// The arm.
         arm: u32,
@@ -379,6 +379,11 @@ impl WaitToken {
         self.claim(Delivery::Woken { arm: self.arm }).is_ok()
     }
 
+    /// Ends the wait with [`Delivery::Received`]; else as [`WaitToken::wake`].
+    pub fn give(&self, value: Shared) -> bool {
+        self.claim(Delivery::Received { arm: self.arm, value }).is_ok()
+    }
+
     /// Is it still waiting?
     pub fn is_open(&self) -> bool {
         self.thread.wait.is_open(self.generation)
@@ -396,8 +401,8 @@ pub enum Memo {
     Ticket(Ticket),
     /// It has let other threads run.
     Yielded,
-    /// More.
-    Boxed(Box<dyn Any>),
+    /// More. Few need it, and all have room for it: in two boxes it takes a word.
+    Boxed(Box<Box<dyn Any>>),
 }
 
 impl fmt::Debug for Memo {
@@ -420,10 +425,15 @@ impl Memo {
         }
     }
 
+    /// To be taken as the type that it is made of.
+    pub fn boxed<T: 'static>(what: Box<T>) -> Self {
+        Self::Boxed(Box::new(what))
+    }
+
     /// Takes what was remembered, as the type it was made of.
     pub fn take_boxed<T: 'static>(&mut self) -> Option<Box<T>> {
         match std::mem::take(self) {
-            Self::Boxed(memo) => memo.downcast().ok(),
+            Self::Boxed(memo) => (*memo).downcast().ok(),
             Self::Nothing | Self::Yielded | Self::Ticket(_) => None,
         }
     }

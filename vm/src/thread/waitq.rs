@@ -12,7 +12,7 @@
 //!   there are never many more gaps than entries: leaving costs O(log n), everything else O(1).
 //! - Nothing here locks: the queue's owner does.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, num::NonZero};
 
 /// A queue whose memory is larger than this gives it back when it is empty; so many gaps do not
 /// matter.
@@ -22,7 +22,7 @@ const KEPT: usize = 64;
 ///
 /// Every thread has room for one or two: packed, they take three quarters of the space.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Ticket(u64);
+pub struct Ticket(NonZero<u64>);
 
 /// A first-in, first-out queue whose entries may leave early.
 #[derive(Debug)]
@@ -43,10 +43,9 @@ impl<E> WaitQueue<E> {
     /// Adds an entry behind all others.
     #[inline]
     pub fn push(&mut self, entry: E) -> Ticket {
-        let number = self.arrived;
         self.arrived += 1;
-        self.places.push_back((number, Some(entry)));
-        Ticket(number)
+        self.places.push_back((self.arrived, Some(entry)));
+        Ticket(NonZero::new(self.arrived).expect("fewer than 2^64 ever come"))
     }
 
     /// Takes the oldest entry.
@@ -61,7 +60,7 @@ impl<E> WaitQueue<E> {
 
     /// Takes the entry of a ticket, if it is still here.
     pub fn remove(&mut self, ticket: Ticket) -> Option<E> {
-        let at = self.places.binary_search_by_key(&ticket.0, |(number, _)| *number).ok()?;
+        let at = self.places.binary_search_by_key(&ticket.0.get(), |(number, _)| *number).ok()?;
         if at == 0 {
             return self.pop();
         }

@@ -8,9 +8,9 @@ use std::mem::ManuallyDrop;
 use std::sync::Arc;
 
 use super::{
-    BytesObject, CellObject, Closure, ErrorObject, Handle, HandleObject, ListObject, MapObject,
-    NativeCode, NativeObject, RangeObject, Raw, RecordObject, SetObject, StrObject, TypeObject,
-    TypeRef, View, tag, text,
+    BytesObject, CellObject, ErrorObject, Handle, HandleObject, ListObject, MapObject, NativeCode,
+    NativeObject, RangeObject, Raw, RecordObject, SetObject, StrObject, TypeObject, TypeRef, View,
+    tag, text,
 };
 use crate::rc;
 
@@ -84,11 +84,6 @@ impl Owned {
     /// A range.
     pub(crate) fn range(range: RangeObject) -> Self {
         Self::inline(rc::allocate(range))
-    }
-
-    /// A script function.
-    pub(crate) fn closure(closure: Closure) -> Self {
-        Self::inline(rc::allocate(closure))
     }
 
     /// A native function.
