@@ -20,7 +20,8 @@
 //! - `GetForeign` becomes a `GetGlobal`, whose cell says by [`FOREIGN`] which of the function's
 //!   foreign slots it is for.
 //! - `CallConst` with the right number of arguments becomes an operation of the interpreter's own,
-//!   whose operand is a slot behind the constants with the closure and the [`Proto`].
+//!   whose operand is a slot behind the constants with the closure and the [`Proto`]; with fewer, which
+//!   may be left out, another one.
 //! - `CallConst` of a native becomes one, too, whose operand is a slot with its address.
 //! - `JumpBack` to a `RangeLoop` becomes an operation of the interpreter's own.
 //! - `IsType` has in `c` the lowest and in the high byte of `c` the highest tag of its type. That of a
@@ -57,7 +58,9 @@ use lisle_compiler::{
 use crate::{
     atomics::Mutex,
     files::{self, Foreign},
-    interp::{CALL_DIRECT, CALL_NATIVE, JUMP_BACK_RANGE, is_uncounted, proto_of_closure},
+    interp::{
+        CALL_DIRECT, CALL_NATIVE, CALL_SHORT, JUMP_BACK_RANGE, is_uncounted, proto_of_closure,
+    },
     native::{NativeDef, Param},
     rc::{self, Immortals},
     symbols::Symbol,
@@ -527,18 +530,24 @@ struct Linker<'a> {
 }
 
 /// A function of the unit, as its calls see it.
+#[derive(Clone, Copy)]
 struct Known {
     /// The function as a value, when it captures nothing.
     closure: Raw,
     /// The address of its [`Proto`].
     proto: u64,
     exact: u32,
+    /// The least and the greatest number of arguments with which it may be called, some being left out.
+    short: (u32, u32),
 }
 
 impl Known {
     fn new(proto: &Proto) -> Self {
         let address = std::ptr::from_ref(proto).expose_provenance() as u64;
-        Self { closure: proto.function, proto: address, exact: proto.exact }
+        let takes_rest = proto.params.last().is_some_and(|param| param.rest);
+        let never = takes_rest || proto.places != 0;
+        let short = (if never { NEVER_EXACT } else { proto.required }, proto.params.len() as u32);
+        Self { closure: proto.function, proto: address, exact: proto.exact, short }
     }
 }
 
@@ -807,16 +816,15 @@ impl Linker<'_> {
 
     /// Turns the call of a known function with the right number of arguments into a direct one.
     fn call_const(&mut self, word: &mut Word, callee: Raw) {
-        let (closure, proto, exact) = match self.function.constants.get(word.b as usize) {
+        let (closure, known) = match self.function.constants.get(word.b as usize) {
             Some(Constant::Function(index)) => {
                 let known = &self.functions[*index as usize];
-                (known.closure, known.proto, known.exact)
+                (known.closure, *known)
             }
             Some(Constant::Foreign { .. }) if callee.tag == tag::FUNCTION => {
                 // SAFETY: functions of other modules are immortal, and so is their code.
                 let proto = unsafe { &*proto_of_closure(callee) };
-                let known = Known::new(proto);
-                (callee, known.proto, known.exact)
+                (callee, Known::new(proto))
             }
             _ => {
                 // SAFETY: constants are kept as long as the VM lives.
@@ -831,10 +839,12 @@ impl Linker<'_> {
                 return;
             }
         };
-        if exact == u32::from(word.c) {
-            let direct = Extra::Direct { closure: closure.bits, proto };
+        let given = u32::from(word.c);
+        let op = if known.exact == given { CALL_DIRECT } else { CALL_SHORT };
+        if known.exact == given || (known.short.0..=known.short.1).contains(&given) {
+            let direct = Extra::Direct { closure: closure.bits, proto: known.proto };
             if let Some(index) = self.extra(direct) {
-                (word.op, word.b) = (CALL_DIRECT, index);
+                (word.op, word.b) = (op, index);
             }
         }
     }

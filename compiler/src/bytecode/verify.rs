@@ -129,6 +129,9 @@ impl Verifier<'_> {
             return bad("a place is handed over that the call itself needs");
         }
         match op {
+            Op::GetPath | Op::SetPath | Op::UpdatePath if word.c == 0 => {
+                return bad("a path has no steps");
+            }
             Op::CallMethod if Receiver::from_code(ins.ext[0].op).is_none() => {
                 return bad("unknown kind of receiver");
             }

@@ -280,6 +280,14 @@ impl<'a> Codegen<'a> {
         use BinaryOp as B;
         let top = self.func().top;
         let span = self.func().span_now;
+        if matches!((op, &right.kind), (B::Eq | B::Ne, ExprKind::Nil)) {
+            // Nothing but nil equals nil, whatever `==` a type defines.
+            let reg = self.operand(left);
+            let op = if (op == B::Eq) == when { Op::JumpIfNil } else { Op::JumpIfSome };
+            self.func().jump(op, reg, 0, target);
+            self.func().top = top;
+            return;
+        }
         let ordered = !matches!(op, B::Eq | B::Ne);
         let float = small_float(right).filter(|_| ordered);
         if let Some(imm) = small_int(right).or(float) {

@@ -20,3 +20,6 @@ pub(crate) const CALL_DIRECT: u8 = JUMP_BACK_RANGE + 1;
 
 /// `CallConst` of a native; `b` is the slot behind the constants with its address.
 pub(crate) const CALL_NATIVE: u8 = CALL_DIRECT + 1;
+
+/// As [`CALL_DIRECT`], with fewer arguments than there are parameters: the others may be left out.
+pub(crate) const CALL_SHORT: u8 = CALL_NATIVE + 1;

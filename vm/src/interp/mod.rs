@@ -60,7 +60,7 @@ use std::hint::unreachable_unchecked;
 use std::ptr::with_exposed_provenance;
 use std::sync::atomic::{AtomicI32, Ordering};
 
-pub(crate) use code::{CALL_DIRECT, CALL_NATIVE, JUMP_BACK_RANGE};
+pub(crate) use code::{CALL_DIRECT, CALL_NATIVE, CALL_SHORT, JUMP_BACK_RANGE};
 pub(crate) use machine::proto_of;
 pub(crate) use operators::Asked;
 pub(crate) use places::refuse_places;
@@ -344,7 +344,7 @@ fn execute<const PROFILED: bool>(m: &mut Machine<'_>) -> Outcome {
         }};
     }
 
-    'run: loop {
+    loop {
         if PROFILED && clock.is_some_and(|clock| clock.ticks() != seen) {
             (m.pc, m.base, m.constants) = (pc, base, constants);
             sample::take(m);
@@ -539,25 +539,25 @@ fn execute<const PROFILED: bool>(m: &mut Machine<'_>) -> Outcome {
                 }
                 code::JumpIf => {
                     let t = (*reg!((*pc).a)).tag;
-                    if t < HEAP || (*pc).flags & KILL_A == 0 {
+                    if t < HEAP || (*pc).flags & KILL_A == 0 || try_release(*reg!((*pc).a)) {
                         jump_if!(t >= TRUE, (*pc).wide_i32());
                     }
                 }
                 code::JumpIfNot => {
                     let t = (*reg!((*pc).a)).tag;
-                    if t < HEAP || (*pc).flags & KILL_A == 0 {
+                    if t < HEAP || (*pc).flags & KILL_A == 0 || try_release(*reg!((*pc).a)) {
                         jump_if!(t < TRUE, (*pc).wide_i32());
                     }
                 }
                 code::JumpIfNil => {
                     let t = (*reg!((*pc).a)).tag;
-                    if t < HEAP || (*pc).flags & KILL_A == 0 {
+                    if t < HEAP || (*pc).flags & KILL_A == 0 || try_release(*reg!((*pc).a)) {
                         jump_if!(t == NIL, (*pc).wide_i32());
                     }
                 }
                 code::JumpIfSome => {
                     let t = (*reg!((*pc).a)).tag;
-                    if t < HEAP || (*pc).flags & KILL_A == 0 {
+                    if t < HEAP || (*pc).flags & KILL_A == 0 || try_release(*reg!((*pc).a)) {
                         jump_if!(t != NIL, (*pc).wide_i32());
                     }
                 }
@@ -703,54 +703,32 @@ fn execute<const PROFILED: bool>(m: &mut Machine<'_>) -> Outcome {
                     }
                 }
                 code::GetPath => {
-                    let mut p: *const Raw = reg!((*pc).b);
-                    let last = (*pc).c as usize;
-                    for i in 1..=last {
-                        match slot(p, base, step_at(pc, i)) {
-                            Some(slot) => p = slot,
-                            None => break,
-                        }
-                        if i == last {
-                            let value = load(p);
-                            if try_retain(value) {
-                                store(reg!((*pc).a), value);
-                                pc = pc.add(last + 1);
-                                continue 'run;
-                            }
+                    if let Some(part) = part(pc, base, reg!((*pc).b)) {
+                        let value = load(part);
+                        if try_retain(value) {
+                            store(reg!((*pc).a), value);
+                            pc = pc.add(1 + (*pc).c as usize);
+                            continue;
                         }
                     }
                 }
                 code::SetPath => {
-                    let mut p: *mut Raw = reg!((*pc).a);
-                    let last = (*pc).c as usize;
-                    for i in 1..=last {
-                        match own_slot(p, base, step_at(pc, i), (*pc).flags) {
-                            Some(slot) => p = slot,
-                            None => break,
-                        }
-                        if i == last && try_release(load(p)) {
-                            store(p, load(reg!((*pc).b)));
-                            pc = pc.add(last + 1);
-                            continue 'run;
-                        }
+                    if let Some(place) = place(pc, base, reg!((*pc).a), 1)
+                        && try_release(load(place))
+                    {
+                        store(place, load(reg!((*pc).b)));
+                        pc = pc.add(1 + (*pc).c as usize);
+                        continue;
                     }
                 }
                 code::UpdatePath => {
-                    let mut p: *mut Raw = reg!((*pc).a);
                     let operator = (*pc.add(1)).op;
-                    let last = (*pc).c as usize;
-                    for i in 1..=last {
-                        match own_slot(p, base, step_at(pc, 1 + i), (*pc).flags) {
-                            Some(slot) => p = slot,
-                            None => break,
-                        }
-                        if i == last
-                            && let Some(value) = update(operator, *p, *reg!((*pc).b))
-                        {
-                            store(p, value);
-                            pc = pc.add(last + 2);
-                            continue 'run;
-                        }
+                    if let Some(place) = place(pc, base, reg!((*pc).a), 2)
+                        && let Some(value) = update(operator, *place, *reg!((*pc).b))
+                    {
+                        store(place, value);
+                        pc = pc.add(2 + (*pc).c as usize);
+                        continue;
                     }
                 }
                 code::GetIndex => {
@@ -812,6 +790,18 @@ fn execute<const PROFILED: bool>(m: &mut Machine<'_>) -> Outcome {
                 CALL_DIRECT => {
                     let direct = constants.add((*pc).b as usize);
                     enter!((*direct).tag, with_exposed_provenance((*direct).bits as usize));
+                }
+                CALL_SHORT => {
+                    let direct = constants.add((*pc).b as usize);
+                    let proto: *const Proto = with_exposed_provenance((*direct).bits as usize);
+                    let new = base.add((*pc).a as usize + LINK);
+                    if fuel > 0 && new.wrapping_add((*proto).frame) <= limit {
+                        let params = &(*proto).params;
+                        for i in (*pc).c as usize..params.len() {
+                            store(new.add(i * SLOT).cast(), Raw { tag: ABSENT, bits: 0 });
+                        }
+                        push_frame!((*direct).tag, proto, new, 1);
+                    }
                 }
                 code::CallMethod => {
                     let (word, first) = (*pc, *pc.add(1));
@@ -894,7 +884,7 @@ fn execute<const PROFILED: bool>(m: &mut Machine<'_>) -> Outcome {
                 }
                 code::PlaceTake => {
                     let word = *pc;
-                    if let Some(list) = own_place(pc, base, reg!(word.b))
+                    if let Some(list) = walked(pc, base, reg!(word.b))
                         && let Some(element) = own_element(list, reg!(word.a), word.flags)
                     {
                         store(reg!(word.a).add(1), load(element));
@@ -908,8 +898,14 @@ fn execute<const PROFILED: bool>(m: &mut Machine<'_>) -> Outcome {
                     // A turn that has an entry of its own had a cell on its way.
                     let state = &*m.state;
                     let at = base.addr() - state.stack.start().addr();
-                    if state.handed.last().is_none_or(|last| last.plain || last.base != at)
-                        && let Some(list) = own_place(pc, base, reg!(word.b))
+                    let is_turn = |last: &Handed| {
+                        last.base == at
+                            && !last.plain
+                            && !last.pc.is_null()
+                            && (*last.pc).op == code::PlaceTake
+                    };
+                    if !state.handed.last().is_some_and(is_turn)
+                        && let Some(list) = walked(pc, base, reg!(word.b))
                         && let Some(element) = own_element(list, reg!(word.a), word.flags)
                         && (*element).tag < HEAP
                     {
@@ -1051,18 +1047,46 @@ unsafe fn list_slot(list: *const Raw, base: *mut u8, step: Word) -> Option<*mut 
     }
 }
 
-/// What the path of an instruction leads to, in values that nobody else has. Its length is in `c`,
-/// and its steps follow.
+/// What the path of an instruction leads to. Its length is in `c`, and its steps follow.
 #[inline(always)]
-unsafe fn own_place(pc: *const Word, base: *mut u8, root: *mut Raw) -> Option<*mut Raw> {
-    let mut place = root;
+unsafe fn part(pc: *const Word, base: *mut u8, root: *const Raw) -> Option<*const Raw> {
     // SAFETY: as in `slot` and `step_at`.
     unsafe {
-        for i in 1..=(*pc).c as usize {
-            place = own_slot(place, base, step_at(pc, i), (*pc).flags)?;
+        let count = (*pc).c as usize;
+        // Nearly all have one or two steps.
+        let mut part = slot(root, base, step_at(pc, 1))?;
+        if count > 1 {
+            part = slot(part, base, step_at(pc, 2))?;
+            for i in 3..=count {
+                part = slot(part, base, step_at(pc, i))?;
+            }
         }
+        Some(part)
     }
-    Some(place)
+}
+
+/// As [`part`], in values that nobody else has, for a path that starts at word `first`.
+#[inline(always)]
+unsafe fn place(pc: *const Word, base: *mut u8, root: *mut Raw, first: usize) -> Option<*mut Raw> {
+    // SAFETY: as above.
+    unsafe {
+        let (count, flags) = ((*pc).c as usize, (*pc).flags);
+        let mut place = own_slot(root, base, step_at(pc, first), flags)?;
+        if count > 1 {
+            place = own_slot(place, base, step_at(pc, first + 1), flags)?;
+            for i in 2..count {
+                place = own_slot(place, base, step_at(pc, first + i), flags)?;
+            }
+        }
+        Some(place)
+    }
+}
+
+/// What a `for &` walks: the root itself, or what the path leads to.
+#[inline(always)]
+unsafe fn walked(pc: *const Word, base: *mut u8, root: *mut Raw) -> Option<*mut Raw> {
+    // SAFETY: as above.
+    unsafe { if (*pc).c == 0 { Some(root) } else { place(pc, base, root, 1) } }
 }
 
 /// The element at a position of a list that nobody else has; `flags` are those of the instruction.

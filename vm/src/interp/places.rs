@@ -40,7 +40,7 @@ use super::call::{
 use super::machine::{Exit, Machine, Step};
 use super::{code, proto_of_closure};
 use crate::{
-    link::{CodeWord, Proto, SLOT},
+    link::{CodeWord, PLAIN, Proto, SLOT},
     rc::Heap,
     thread::{Handed, InUse, Slots, Stopped, Then, caller},
     value::{self, Kind, Owned, Raw, View, cell_access, error},
@@ -179,11 +179,15 @@ pub(super) fn call(
     match move_out(m, given, operands) {
         Ok(cells) => {
             let pc = m.pc;
+            let is_register = |receiver: Operand<'_>| !receiver.enters && receiver.steps.is_empty();
+            let plain = m.word().flags & (PLAIN | KILL_B) == PLAIN
+                && cells.is_empty()
+                && operands.receiver.is_none_or(is_register);
             enter(m, callee, given);
             let base = m.save().base;
             let receiver = operands.receiver.map(|receiver| receiver.enters);
             let hidden = operands.hidden;
-            m.state().handed.push(Handed { base, pc, hidden, receiver, cells, plain: false });
+            m.state().handed.push(Handed { base, pc, hidden, receiver, cells, plain });
             Ok(())
         }
         Err(error) => {

@@ -53,7 +53,7 @@ fn operate(m: &mut Machine<'_>) -> Step {
     let word = m.word();
     let Some(op) = Op::from_code(word.op) else {
         return match word.op {
-            code::CALL_DIRECT => call::call_direct(m),
+            code::CALL_DIRECT | code::CALL_SHORT => call::call_direct(m),
             code::CALL_NATIVE => call::call_known_native(m),
             _ => m.safepoint(),
         };

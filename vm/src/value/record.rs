@@ -51,7 +51,9 @@ impl RecordObject {
             // SAFETY: there is room for the body, and for so many values behind it.
             unsafe {
                 at.write(Self { info, len });
-                at.add(1).cast::<Raw>().copy_from_nonoverlapping(fields, len);
+                // A loop: most records are so small that a call would cost more.
+                let to = at.add(1).cast::<Raw>();
+                (0..len).for_each(|i| to.add(i).write(fields.add(i).read()));
             }
         };
         // SAFETY: `init` writes the body and what stands behind it.
