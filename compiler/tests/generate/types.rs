@@ -28,12 +28,73 @@ impl Generator {
             "fn next(mut self) { if self.v is not nil { let v = self.v; self.v = nil; [v] } }",
         );
         self.line("}");
+        self.sites();
+    }
+
+    /// Functions that meet values of all types in one place, and have most of them fail there.
+    fn sites(&mut self) {
+        self.line("struct R {");
+        self.line("b; a; c = 0");
+        self.line("fn both(self) { [self.b] }");
+        self.line("fn turn(mut self) { self.c += 1; self.a = self.b; fails(self.c) }");
+        self.line("fn down(mut self, n) { if n > 0 { self.c += n; self.down(n - 1) }; self.c }");
+        self.line(
+            "fn give(mut self, mut x) { let t = self.a; self.a = x; x = t; self.c = 1; [t] }",
+        );
+        self.line("fn lose(mut self, mut x) { x = [self.a]; self.a = x; fails(x) }");
+        self.line("}");
+        let tries = |parts: &[&str]| {
+            let one = |part: &&str| format!("try {{ {part} }} catch e {{ e.kind }}");
+            parts.iter().map(one).collect::<Vec<_>>().join(", ")
+        };
+        let reads = tries(&[
+            "x.both()",
+            "x.a",
+            "x.a.b",
+            "x[0]",
+            "x.len()",
+            "x.get(0)",
+            "x.get(0, x)",
+            "x.a.both()",
+            "x[1].len()",
+            "str(x).len()",
+            "min(x, 3)",
+            "max(2.5, x)",
+            "2 * x",
+            "x - 1.5",
+            "if x <= 4.0 { 1 } else { 2 }",
+            "x % 1000000",
+        ]);
+        self.line(&format!("fn look(x) {{ [{reads}] }}"));
+        let changes = tries(&[
+            "x.turn()",
+            "x.down(3)",
+            "x.push(v)",
+            "x.swap(0, 1)",
+            "x.pop()",
+            "x.a = v",
+            "x.a.b = v",
+            "x.a[0] = v",
+            "x.a.push(v)",
+            "x[0].turn()",
+            "x[1].push(v)",
+            "x.value.push(v)",
+            "x.give(&v)",
+            "x.lose(&v)",
+            "x.c += 1",
+            "x.a.c += 1.5",
+            "x[0] += 1",
+            "{ for &y in x.a { y = [y] } }",
+            "{ for &y in x { y.a = 1 } }",
+        ]);
+        self.line(&format!("fn change(mut x, w) {{ var v = w; [{changes}, v] }}"));
     }
 
     /// A statement that takes a value apart.
     pub(super) fn taking_apart(&mut self) {
         let value = self.expr(2);
-        match self.random.below(6) {
+        match self.random.below(8) {
+            6 | 7 => self.changing(),
             0 => {
                 let (a, b) = (self.fresh() + "a", self.fresh() + "b");
                 self.line(&format!("var [{a}, ...{b}] = [{value}, 1, [2]]"));
@@ -90,6 +151,35 @@ impl Generator {
                 self.line("}\nnil | 0..=2 | \"s\" => 1\n_ => 2\n}");
             }
         }
+    }
+
+    /// A statement that changes a variable in many ways. What is left of it is small: nothing here
+    /// makes it grow with every turn of a loop.
+    fn changing(&mut self) {
+        let Some(name) = self.pick(true) else { return };
+        let (a, b) = (self.expr(1), self.expr(1));
+        let value = match self.random.below(8) {
+            0 => format!("[P({a}), [{b}]]"),
+            1 => format!("R({b}, [{a}, 1])"),
+            2 => format!("P(P({b}), {a})"),
+            3 => format!("[R({a}, {b}), {b}]"),
+            4 => format!("cell([{a}])"),
+            5 => format!("[cell(P({a})), R({b}, cell([{a}]))]"),
+            6 => format!("R([2.5, {a}], P({b}, [1]))"),
+            _ => a,
+        };
+        self.line(&format!("{name} = {value}"));
+        let kept = self.random.below(2) == 0;
+        if kept {
+            self.line(&format!("let kept = [{name}, {name}]"));
+        }
+        let v = self.expr(1);
+        self.line(&format!("look({name})"));
+        self.line(&format!("print(change(&{name}, {v}).len(), str({name}).len())"));
+        if kept {
+            self.line("print(str(kept).len())");
+        }
+        self.line(&format!("{name} = [str(look({name})).len()]"));
     }
 
     fn inside(&mut self, names: &[String]) {

@@ -5,9 +5,12 @@
 //! `continue`. An arm that finds anything else falls out of the `match`: the operation is done in
 //! full by [`slow`], outside, and the loop goes on from the state that it leaves. So:
 //!
-//! - an arm calls nothing and drops nothing: kill flags matter to slow paths only, since a number
-//!   needs no drop;
-//! - an arm writes nothing before it is sure to finish.
+//! - an arm drops no last reference: kill flags matter to slow paths only, since a number needs no
+//!   drop, and [`try_release`] leaves the last one to them;
+//! - an arm writes nothing before it is sure to finish;
+//! - an arm calls nothing, with one exception: the [`Shortcut`](crate::native::Shortcut) of a native,
+//!   which keeps the same rules. What never gets by without a call says so: `outside!` saves the
+//!   state, and goes straight to what does it.
 //!
 //! # What makes it fast
 //!
@@ -804,56 +807,49 @@ fn execute<const PROFILED: bool>(m: &mut Machine<'_>) -> Outcome {
                     let (word, first) = (*pc, *pc.add(1));
                     if word.flags & PLAIN != 0 {
                         let root = reg!(first.a);
+                        let cache = &*pc.add(2).cast::<CodeWord>();
                         if first.flags == 0
                             && (*root).tag >= HEAP
-                            && let cache = &*pc.add(2).cast::<CodeWord>()
                             && let Some(known) = cache.method(rc::class_of(*root))
-                            && let Some(proto) = known.as_script()
-                            && (*proto).arity == u32::from(word.c) + 1
-                            && fuel > 0
-                            && let new = base.add(word.a as usize + LINK)
-                            && new.wrapping_add((*proto).frame) <= limit
                         {
-                            let receiver = load(root);
-                            if (*proto).places == 0 {
-                                let moves = word.flags & KILL_B != 0;
-                                if moves || try_retain(receiver) {
-                                    if moves {
+                            let dies = word.flags & KILL_B != 0;
+                            let is_var = first.op == Receiver::Var as u8;
+                            if let Some(proto) = known.as_script()
+                                && (*proto).arity == u32::from(word.c) + 1
+                                && fuel > 0
+                                && let new = base.add(word.a as usize + LINK)
+                                && new.wrapping_add((*proto).frame) <= limit
+                            {
+                                let (receiver, places) = (load(root), (*proto).places);
+                                let function = (*proto).function.bits;
+                                if places == 0 && (dies || try_retain(receiver)) {
+                                    if dies {
                                         // It is still owned here when the method throws.
                                         store(root, Raw::NIL);
                                     }
                                     store(new.cast(), receiver);
-                                    let function = (*proto).function.bits;
                                     push_frame!(function, proto, new, 1 + METHOD_WORDS);
                                 }
-                            } else if (*proto).places == 1
-                                && first.op == Receiver::Var as u8
-                                && word.flags & KILL_B == 0
-                                && hand_over!(new, 1, Some(false))
+                                if places == 1 && is_var && !dies && hand_over!(new, 1, Some(false))
+                                {
+                                    store(new.cast(), receiver);
+                                    store(root, Raw::NIL);
+                                    push_frame!(function, proto, new, 1 + METHOD_WORDS);
+                                }
+                            } else if let Some(native) = known.as_native()
+                                && let Some(shortcut) = (*native).shortcut
+                                && !dies
+                                && (is_var || !(*native).mutating)
+                                && (*native).takes_exactly(word.c.into())
                             {
-                                store(new.cast(), receiver);
-                                store(root, Raw::NIL);
-                                let function = (*proto).function.bits;
-                                push_frame!(function, proto, new, 1 + METHOD_WORDS);
-                            }
-                        }
-                        if first.flags == 0
-                            && (*root).tag >= HEAP
-                            && let cache = &*pc.add(2).cast::<CodeWord>()
-                            && let Some(known) = cache.method(rc::class_of(*root))
-                            && let Some(native) = known.as_native()
-                            && let Some(shortcut) = (*native).shortcut
-                            && word.flags & KILL_B == 0
-                            && (*native).takes_exactly(word.c.into())
-                            && (!(*native).mutating || first.op == Receiver::Var as u8)
-                        {
-                            let args: *mut Owned = reg!(word.a).add(LINK / SLOT + 1).cast();
-                            let args = std::slice::from_raw_parts_mut(args, word.c.into());
-                            if let Some(value) = shortcut(&mut *root.cast(), args) {
-                                store(reg!(word.a), value.into_raw());
-                                fuel -= 1;
-                                pc = pc.add(1 + METHOD_WORDS);
-                                continue;
+                                let args: *mut Owned = reg!(word.a).add(LINK / SLOT + 1).cast();
+                                let args = std::slice::from_raw_parts_mut(args, word.c.into());
+                                if let Some(value) = shortcut(&mut *root.cast(), args) {
+                                    store(reg!(word.a), value.into_raw());
+                                    fuel -= 1;
+                                    pc = pc.add(1 + METHOD_WORDS);
+                                    continue;
+                                }
                             }
                         }
                         outside!(quick::call_method(m));

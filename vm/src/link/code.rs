@@ -13,8 +13,9 @@
 //! - A method: the address of what is called in the upper 48 bits, and the class that it was found
 //!   for in the lower 16. The lowest bit of the address says that it is a native. 0 is nothing.
 //!
-//! Other words are read as they are: nobody writes to them.
-
+//! Other words are read as they are: nobody writes to them. Of a step that ends a call a return reads
+//! the result register as it is, too: remembering leaves it as it was.
+//!
 //! # Plain calls
 //!
 //! A call of a method has the flag [`PLAIN`] when no argument is named, spread or a place, a call with

@@ -1,9 +1,9 @@
 //! Classes: small numbers that stand in the headers of objects and say which methods and fields
 //! they have.
 //!
-//! A value of a built-in type has its tag for a class, or that of its type. Each struct, each variant of an enum and
-//! each type of handles has a number of its own, so that code can remember in one word what it
-//! found for a class.
+//! A value of a built-in type has its tag for a class, or that of its type. Each struct, each variant
+//! of an enum and each type of handles has a number of its own, so that code can remember in one word
+//! what it found for a class.
 //!
 //! # Invariants
 //!
