@@ -319,7 +319,7 @@ fn execute<const PROFILED: bool>(m: &mut Machine<'_>) -> Outcome {
             constants = with_exposed_provenance((*link).bits as usize);
             let result = base.sub(LINK);
             store(result.cast(), value);
-            base = result.sub((*back.sub(1)).a as usize);
+            base = result.sub(step_at(back.sub(1), 0).a as usize);
             pc = back;
             continue;
         }};
@@ -925,7 +925,7 @@ fn execute<const PROFILED: bool>(m: &mut Machine<'_>) -> Outcome {
                         let back: *const Word = with_exposed_provenance((*link).tag as usize);
                         constants = with_exposed_provenance((*link).bits as usize);
                         let (callee, result) = (base, base.sub(LINK));
-                        base = result.sub((*back.sub(1)).a as usize);
+                        base = result.sub(step_at(back.sub(1), 0).a as usize);
                         if (*at).op == code::CallMethod {
                             store(reg!((*at.add(1)).a), load(callee.cast()));
                         } else {
@@ -992,7 +992,7 @@ fn execute<const PROFILED: bool>(m: &mut Machine<'_>) -> Outcome {
     }
 }
 
-/// Word `i` of the instruction, a step of a path.
+/// Word `i` of the instruction, which may be one that changes: a step of a path.
 #[inline(always)]
 unsafe fn step_at(pc: *const Word, i: usize) -> Word {
     // SAFETY: verified code has all words of its instructions.

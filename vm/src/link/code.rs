@@ -13,8 +13,8 @@
 //! - A method: the address of what is called in the upper 48 bits, and the class that it was found
 //!   for in the lower 16. The lowest bit of the address says that it is a native. 0 is nothing.
 //!
-//! Other words are read as they are: nobody writes to them. Of a step that ends a call a return reads
-//! the result register as it is, too: remembering leaves it as it was.
+//! Other words are read as they are: nobody writes to them. The last word of a call, in which a return
+//! finds the result register, may be a step, so it is loaded like one.
 //!
 //! # Plain calls
 //!

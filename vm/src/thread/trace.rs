@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::{Pending, Place, Then, ThreadState, Thrown};
 use crate::{
     interp::proto_of,
-    link::{LINK, Proto, SLOT, Word},
+    link::{CodeWord, LINK, Proto, SLOT, Word},
     value::{Owned, Raw, TraceEntry},
 };
 
@@ -94,7 +94,8 @@ pub(crate) unsafe fn caller(start: *const u8, base: usize) -> Place {
     let back: *const Word = std::ptr::with_exposed_provenance(link.tag as usize);
     let pc = back.wrapping_sub(1);
     // SAFETY: every call leaves its result register in the word before the one it returns to.
-    let result = unsafe { (*pc).a } as usize;
+    // It may be a step of a path, which changes.
+    let result = unsafe { (*pc.cast::<CodeWord>()).get() }.a as usize;
     let constants = std::ptr::with_exposed_provenance(link.bits as usize);
     Place { pc, base: base - LINK - result, constants }
 }
