@@ -30,7 +30,7 @@
 //!
 //! # Types
 //!
-//! A struct, an enum and each variant become a [`TypeInfo`], before the constants that name them.
+//! A struct, an enum and each variant become a [`TypeInfo`](crate::value::TypeInfo), before the constants that name them.
 //! Their functions are set when all functions of the unit exist.
 //!
 //! The word before a function's first constant is its header: a pointer to its [`Proto`] and one to
@@ -38,42 +38,39 @@
 
 #![expect(unsafe_code, reason = "constants are shared by raw address for the life of the VM")]
 
-use std::{
-    collections::HashMap,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
 };
 
 pub(crate) use lisle_compiler::bytecode::Word;
 use lisle_compiler::{
     bytecode::{
-        Arm, Constant, Function, Global, GlobalKind, Handler, LiveMap, METHOD_WORDS, Op, Operand,
-        Unit, effects, op,
+        Arm, Constant, Function, Handler, LiveMap, METHOD_WORDS, Op, Operand, Unit, effects, op,
     },
     source::{Source, Span},
 };
 
 use crate::{
-    atomics::Mutex,
     files::{self, Foreign},
-    interp::{
-        CALL_DIRECT, CALL_NATIVE, CALL_SHORT, JUMP_BACK_RANGE, is_uncounted, proto_of_closure,
-    },
+    interp::{CALL_DIRECT, CALL_NATIVE, CALL_SHORT, JUMP_BACK_RANGE, proto_of_closure},
     native::{NativeDef, Param},
-    rc::{self, Immortals},
+    rc,
     symbols::Symbol,
-    value::{Closure, Code, Owned, Raw, Shared, TypeInfo, View, tag},
+    value::{Closure, Code, Owned, Raw, View, tag},
     vm::VmShared,
 };
 
 mod code;
+mod globals;
 mod types;
+mod units;
 
 pub(crate) use code::{CodeWord, KnownMethod, LinkedStep, PLAIN, STEP_FIELD, STEP_INDEX, step};
 use code::{are_plain_places, borrowed_below, path_below, places, steps};
+pub(crate) use globals::Globals;
 use types::LinkedType;
+pub(crate) use units::Units;
 
 /// Bytes of a register.
 pub(crate) const SLOT: usize = size_of::<Raw>();
@@ -251,171 +248,6 @@ impl Module {
         let raw = self.protos[index].function;
         // SAFETY: the function is immortal, so a reference to it needs no count.
         raw.is_heap().then(|| unsafe { Owned::from_raw(raw) })
-    }
-}
-
-/// The module-level names of a source text, or of all texts of a session.
-#[derive(Debug)]
-pub(crate) struct Globals {
-    slots: Mutex<Vec<Slot>>,
-    /// Names may be set again, and there may be more of them later.
-    session: bool,
-}
-
-#[derive(Debug)]
-struct Slot {
-    name: Box<str>,
-    kind: GlobalKind,
-    /// What the name stands for; `None` until it is set.
-    value: Option<Shared>,
-}
-
-impl Globals {
-    /// No names yet.
-    pub(crate) fn new(session: bool) -> Arc<Self> {
-        Arc::new(Self { slots: Mutex::default(), session })
-    }
-
-    /// Enters the names of a unit; those of earlier texts of the session are there already.
-    fn extend(&self, globals: &[Global]) {
-        let mut slots = self.slots.lock();
-        for (i, global) in globals.iter().enumerate() {
-            match slots.get_mut(i) {
-                Some(slot) => slot.kind = global.kind,
-                None => {
-                    slots.push(Slot { name: global.name.clone(), kind: global.kind, value: None })
-                }
-            }
-        }
-    }
-
-    /// The slot of a name.
-    pub(crate) fn slot(&self, name: &str) -> Option<usize> {
-        self.slots.lock().iter().rposition(|slot| *slot.name == *name)
-    }
-
-    /// The value of a slot, counted; or its name when it has not been set.
-    pub(crate) fn value(&self, slot: usize) -> Result<Owned, Box<str>> {
-        let slots = self.slots.lock();
-        let slot = &slots[slot];
-        slot.value.as_ref().map(Shared::to_owned).ok_or_else(|| slot.name.clone())
-    }
-
-    /// Moves the value of a slot out.
-    pub(crate) fn take(&self, slot: usize) -> Result<Owned, Box<str>> {
-        let mut slots = self.slots.lock();
-        let slot = &mut slots[slot];
-        slot.value.take().map(Shared::into_owned).ok_or_else(|| slot.name.clone())
-    }
-
-    /// Sets a slot. What is set for good becomes immortal.
-    pub(crate) fn set(&self, slot: usize, value: Owned, units: &Units) {
-        let mut slots = self.slots.lock();
-        let slot = &mut slots[slot];
-        let value = match slot.kind {
-            GlobalKind::Let | GlobalKind::Fn | GlobalKind::Type if !self.session => {
-                units.keep(value)
-            }
-            GlobalKind::Let | GlobalKind::Fn | GlobalKind::Type | GlobalKind::Var => value,
-        };
-        let old = slot.value.replace(Shared::new(value));
-        drop(slots);
-        if let Some(old) = old
-            && !self.session
-        {
-            // Cells may have it.
-            units.hold(old.into_owned());
-        }
-    }
-
-    /// Lets go of all values.
-    fn clear(&self) {
-        let values: Vec<_> =
-            self.slots.lock().iter_mut().filter_map(|slot| slot.value.take()).collect();
-        drop(values);
-    }
-
-    /// The value of a name, when it has been set and others may see it.
-    pub(crate) fn named(&self, name: &str) -> Option<Owned> {
-        let slots = self.slots.lock();
-        let slot = slots.iter().rev().find(|slot| *slot.name == *name)?;
-        slot.value.as_ref().map(Shared::to_owned)
-    }
-}
-
-/// All linked code of a VM, and the values that live as long as it.
-#[derive(Default)]
-pub(crate) struct Units {
-    // In the order in which they are to be dropped: what refers to immortal values first.
-    #[expect(clippy::vec_box, reason = "modules are referred to by address while the list grows")]
-    modules: Mutex<Vec<Box<Module>>>,
-    /// What constants and globals refer to and is counted.
-    held: Mutex<Vec<Shared>>,
-    immortals: Mutex<Immortals>,
-    /// The names of fields: immortal strings, the same for all types and all code.
-    names: Mutex<HashMap<Box<str>, Raw>>,
-    // Last: records refer to them.
-    #[expect(clippy::vec_box, reason = "types are referred to by address while the list grows")]
-    types: Mutex<Vec<Box<TypeInfo>>>,
-}
-
-// SAFETY: modules are immutable once linked (but for cells, which are atomic, and global slots,
-// which are behind a lock); the raw values in them are immortal.
-unsafe impl Send for Units {}
-// SAFETY: as above.
-unsafe impl Sync for Units {}
-
-impl std::fmt::Debug for Units {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Units").field("modules", &self.modules.lock().len()).finish_non_exhaustive()
-    }
-}
-
-impl Units {
-    /// Makes a value live as long as the VM: it is never counted again (handles excepted).
-    pub(crate) fn keep(&self, value: Owned) -> Owned {
-        // SAFETY: the value is live; the registry is dropped with the VM, after all its threads.
-        unsafe { rc::make_immortal(value.as_raw(), &mut self.immortals.lock()) };
-        value
-    }
-
-    /// An immortal string: the one that names fields, if there is such a field.
-    fn text(&self, text: &str) -> Raw {
-        let known = self.names.lock().get(text).copied();
-        known.unwrap_or_else(|| self.keep(Owned::str(text)).into_raw())
-    }
-
-    /// Lets go of all counted values, at the end of the VM: channels, and so the threads that wait
-    /// in them. No code runs any more.
-    pub(crate) fn release(&self) {
-        let globals: Vec<_> =
-            self.modules.lock().iter().map(|module| module.globals.clone()).collect();
-        for globals in globals {
-            globals.clear();
-        }
-        drop(std::mem::take(&mut *self.held.lock()));
-    }
-
-    /// The file and line of an instruction, given by its address.
-    pub(crate) fn locate(&self, pc: usize) -> Option<(String, usize)> {
-        let modules = self.modules.lock();
-        let protos = modules.iter().flat_map(|module| &module.protos);
-        let proto = protos.into_iter().find(|proto| {
-            let words = proto.words.as_ptr_range();
-            (words.start.addr()..words.end.addr()).contains(&pc)
-        })?;
-        let index = ((pc - proto.code.addr()) / size_of::<Word>()) as u32;
-        let source = proto.source();
-        Some((source.name().to_owned(), source.line_column(proto.span_at(index).start).0))
-    }
-
-    /// Keeps a reference to a value as long as the VM lives.
-    pub(crate) fn hold(&self, value: Owned) -> Raw {
-        let raw = value.as_raw();
-        if raw.is_heap() {
-            self.held.lock().push(Shared::new(value));
-        }
-        raw
     }
 }
 
@@ -679,7 +511,7 @@ impl Linker<'_> {
             Op::LoadConst => {
                 let raw = constant(word.wide_u32())?;
                 // SAFETY: constants are kept alive by the VM.
-                let counted = !is_uncounted(unsafe { Owned::borrow_raw(&raw) });
+                let counted = !rc::is_uncounted(unsafe { Owned::borrow_raw(&raw) });
                 word.flags = if counted { DIRECT } else { 0 };
             }
             Op::GetGlobal => self.get_global(word),

@@ -49,6 +49,7 @@ mod quick;
 mod records;
 mod run;
 mod sample;
+mod slots;
 mod slow;
 #[cfg(all(test, not(loom)))]
 mod tests;
@@ -58,7 +59,6 @@ mod unwind;
 use std::arch::asm;
 use std::hint::unreachable_unchecked;
 use std::ptr::with_exposed_provenance;
-use std::sync::atomic::{AtomicI32, Ordering};
 
 pub(crate) use code::{CALL_DIRECT, CALL_NATIVE, CALL_SHORT, JUMP_BACK_RANGE};
 pub(crate) use machine::proto_of;
@@ -68,13 +68,13 @@ pub(crate) use run::{entry, is_running, registers_of};
 pub(crate) use unwind::abandon;
 
 use crate::{
-    link::{Cell, CodeWord, DIRECT, LINK, PLAIN, Proto, SLOT, STEP_FIELD, STEP_INDEX, Word},
+    link::{Cell, CodeWord, DIRECT, LINK, PLAIN, Proto, SLOT, Word},
     rc,
     sched::Outcome,
     thread::{Handed, Place},
     value::{
-        Closure, ListObject, Owned, Raw, RecordObject,
-        tag::{ABSENT, FALSE, FLOAT, FUNCTION, HEAP, INT, LIST, NIL, RECORD, TRUE},
+        Closure, ListObject, Owned, Raw,
+        tag::{ABSENT, FALSE, FLOAT, FUNCTION, HEAP, INT, LIST, NIL, TRUE},
     },
 };
 use lisle_compiler::bytecode::{
@@ -82,6 +82,7 @@ use lisle_compiler::bytecode::{
     op::{INCLUSIVE, KILL_A, KILL_B, KILL_C, PAIR, READ_ROOT},
 };
 use machine::Machine;
+use slots::{field_slot, own_element, part, place, step_at, walked};
 
 /// Runs a thread until its slice ends. `PROFILED`: it looks before each instruction whether a sample
 /// is due; this loop is compiled twice, so that the other one pays nothing.
@@ -357,7 +358,7 @@ fn execute<const PROFILED: bool>(m: &mut Machine<'_>) -> Outcome {
             match (*pc).op {
                 code::Copy => {
                     let value = load(reg!((*pc).b));
-                    if try_retain(value) {
+                    if rc::try_retain(value) {
                         store(reg!((*pc).a), value);
                         next!();
                     }
@@ -385,7 +386,7 @@ fn execute<const PROFILED: bool>(m: &mut Machine<'_>) -> Outcome {
                     }
                 }
                 code::Drop => {
-                    if try_release(load(reg!((*pc).a))) {
+                    if rc::try_release(load(reg!((*pc).a))) {
                         next!();
                     }
                     outside!(slow::done(m, data::drop_register));
@@ -394,7 +395,7 @@ fn execute<const PROFILED: bool>(m: &mut Machine<'_>) -> Outcome {
                 code::GetGlobal => {
                     if (*pc).flags & DIRECT == 0 {
                         let value = (*constants.add((*pc).b as usize).cast::<Cell>()).load();
-                        if value.tag != ABSENT && try_retain(value) {
+                        if value.tag != ABSENT && rc::try_retain(value) {
                             store(reg!((*pc).a), value);
                             next!();
                         }
@@ -408,7 +409,7 @@ fn execute<const PROFILED: bool>(m: &mut Machine<'_>) -> Outcome {
                 }
                 code::GetSelfFn => {
                     let closure = *base.sub(LINK).cast::<Raw>();
-                    if try_retain(closure) {
+                    if rc::try_retain(closure) {
                         store(reg!((*pc).a), closure);
                         next!();
                     }
@@ -539,25 +540,25 @@ fn execute<const PROFILED: bool>(m: &mut Machine<'_>) -> Outcome {
                 }
                 code::JumpIf => {
                     let t = (*reg!((*pc).a)).tag;
-                    if t < HEAP || (*pc).flags & KILL_A == 0 || try_release(*reg!((*pc).a)) {
+                    if t < HEAP || (*pc).flags & KILL_A == 0 || rc::try_release(*reg!((*pc).a)) {
                         jump_if!(t >= TRUE, (*pc).wide_i32());
                     }
                 }
                 code::JumpIfNot => {
                     let t = (*reg!((*pc).a)).tag;
-                    if t < HEAP || (*pc).flags & KILL_A == 0 || try_release(*reg!((*pc).a)) {
+                    if t < HEAP || (*pc).flags & KILL_A == 0 || rc::try_release(*reg!((*pc).a)) {
                         jump_if!(t < TRUE, (*pc).wide_i32());
                     }
                 }
                 code::JumpIfNil => {
                     let t = (*reg!((*pc).a)).tag;
-                    if t < HEAP || (*pc).flags & KILL_A == 0 || try_release(*reg!((*pc).a)) {
+                    if t < HEAP || (*pc).flags & KILL_A == 0 || rc::try_release(*reg!((*pc).a)) {
                         jump_if!(t == NIL, (*pc).wide_i32());
                     }
                 }
                 code::JumpIfSome => {
                     let t = (*reg!((*pc).a)).tag;
-                    if t < HEAP || (*pc).flags & KILL_A == 0 || try_release(*reg!((*pc).a)) {
+                    if t < HEAP || (*pc).flags & KILL_A == 0 || rc::try_release(*reg!((*pc).a)) {
                         jump_if!(t != NIL, (*pc).wide_i32());
                     }
                 }
@@ -667,7 +668,7 @@ fn execute<const PROFILED: bool>(m: &mut Machine<'_>) -> Outcome {
                             continue;
                         }
                         let value = load(list.items().add(at as usize));
-                        if try_retain(value) {
+                        if rc::try_retain(value) {
                             (*p.add(1)).bits = at + 1;
                             if (*pc).flags & PAIR == 0 {
                                 store(p.add(3), value);
@@ -683,7 +684,7 @@ fn execute<const PROFILED: bool>(m: &mut Machine<'_>) -> Outcome {
                 code::GetField => {
                     if let Some(slot) = field_slot(reg!((*pc).b), step_at(pc, 1)) {
                         let value = load(slot);
-                        if try_retain(value) {
+                        if rc::try_retain(value) {
                             store(reg!((*pc).a), value);
                             pc = pc.add(2);
                             continue;
@@ -695,7 +696,7 @@ fn execute<const PROFILED: bool>(m: &mut Machine<'_>) -> Outcome {
                     if (*pc).flags & READ_ROOT == 0
                         && let Some(slot) = field_slot(p, step_at(pc, 1))
                         && rc::is_unique(*p)
-                        && try_release(load(slot))
+                        && rc::try_release(load(slot))
                     {
                         store(slot, load(reg!((*pc).c)));
                         pc = pc.add(2);
@@ -705,7 +706,7 @@ fn execute<const PROFILED: bool>(m: &mut Machine<'_>) -> Outcome {
                 code::GetPath => {
                     if let Some(part) = part(pc, base, reg!((*pc).b)) {
                         let value = load(part);
-                        if try_retain(value) {
+                        if rc::try_retain(value) {
                             store(reg!((*pc).a), value);
                             pc = pc.add(1 + (*pc).c as usize);
                             continue;
@@ -714,7 +715,7 @@ fn execute<const PROFILED: bool>(m: &mut Machine<'_>) -> Outcome {
                 }
                 code::SetPath => {
                     if let Some(place) = place(pc, base, reg!((*pc).a), 1)
-                        && try_release(load(place))
+                        && rc::try_release(load(place))
                     {
                         store(place, load(reg!((*pc).b)));
                         pc = pc.add(1 + (*pc).c as usize);
@@ -738,7 +739,7 @@ fn execute<const PROFILED: bool>(m: &mut Machine<'_>) -> Outcome {
                         let at = (*q).bits;
                         if at < list.len() as u64 {
                             let value = load(list.items().add(at as usize));
-                            if try_retain(value) {
+                            if rc::try_retain(value) {
                                 store(reg!((*pc).a), value);
                                 next!();
                             }
@@ -752,7 +753,7 @@ fn execute<const PROFILED: bool>(m: &mut Machine<'_>) -> Outcome {
                         let at = (*q).bits;
                         if at < list.len() as u64 {
                             let slot = list.items().add(at as usize);
-                            if try_release(load(slot)) {
+                            if rc::try_release(load(slot)) {
                                 store(slot, load(reg!((*pc).c)));
                                 next!();
                             }
@@ -822,7 +823,7 @@ fn execute<const PROFILED: bool>(m: &mut Machine<'_>) -> Outcome {
                             {
                                 let (receiver, places) = (load(root), (*proto).places);
                                 let function = (*proto).function.bits;
-                                if places == 0 && (dies || try_retain(receiver)) {
+                                if places == 0 && (dies || rc::try_retain(receiver)) {
                                     if dies {
                                         // It is still owned here when the method throws.
                                         store(root, Raw::NIL);
@@ -992,116 +993,6 @@ fn execute<const PROFILED: bool>(m: &mut Machine<'_>) -> Outcome {
     }
 }
 
-/// Word `i` of the instruction, which may be one that changes: a step of a path.
-#[inline(always)]
-unsafe fn step_at(pc: *const Word, i: usize) -> Word {
-    // SAFETY: verified code has all words of its instructions.
-    unsafe { (*pc.add(i).cast::<CodeWord>()).get() }
-}
-
-/// The part of a value that a step of a path leads to.
-#[inline(always)]
-unsafe fn slot(value: *const Raw, base: *mut u8, step: Word) -> Option<*mut Raw> {
-    // SAFETY: the caller has a value, and a step whose register is in the frame.
-    unsafe {
-        if step.op == STEP_INDEX { list_slot(value, base, step) } else { field_slot(value, step) }
-    }
-}
-
-/// The same in a value that nobody else has; `flags` are those of the instruction.
-#[inline(always)]
-unsafe fn own_slot(value: *mut Raw, base: *mut u8, step: Word, flags: u8) -> Option<*mut Raw> {
-    // SAFETY: as in `slot`; only objects have counts, and no other value has parts.
-    unsafe {
-        let slot = slot(value, base, step)?;
-        (flags & READ_ROOT == 0 && rc::is_unique(*value)).then_some(slot)
-    }
-}
-
-/// The field of a record that a step leads to, where the step remembers the record's class.
-#[inline(always)]
-unsafe fn field_slot(record: *const Raw, step: Word) -> Option<*mut Raw> {
-    // SAFETY: the caller has a value. A step remembers classes of records only, and slots that
-    // these have.
-    unsafe {
-        if (*record).tag != RECORD || rc::class_of(*record) != step.c || step.op != STEP_FIELD {
-            return None;
-        }
-        let record = rc::body::<RecordObject>(*record);
-        Some(record.fields_ptr().add(usize::from(step.flags)))
-    }
-}
-
-/// The element of a list that an index leads to.
-#[inline(always)]
-unsafe fn list_slot(list: *const Raw, base: *mut u8, step: Word) -> Option<*mut Raw> {
-    // SAFETY: as in `slot`.
-    unsafe {
-        if (*list).tag != LIST {
-            return None;
-        }
-        let index = base.add(step.b as usize).cast::<Raw>();
-        let list = rc::body::<ListObject>(*list);
-        let at = (*index).bits;
-        ((*index).tag == INT && at < list.len() as u64).then(|| list.items().add(at as usize))
-    }
-}
-
-/// What the path of an instruction leads to. Its length is in `c`, and its steps follow.
-#[inline(always)]
-unsafe fn part(pc: *const Word, base: *mut u8, root: *const Raw) -> Option<*const Raw> {
-    // SAFETY: as in `slot` and `step_at`.
-    unsafe {
-        let count = (*pc).c as usize;
-        // Nearly all have one or two steps.
-        let mut part = slot(root, base, step_at(pc, 1))?;
-        if count > 1 {
-            part = slot(part, base, step_at(pc, 2))?;
-            for i in 3..=count {
-                part = slot(part, base, step_at(pc, i))?;
-            }
-        }
-        Some(part)
-    }
-}
-
-/// As [`part`], in values that nobody else has, for a path that starts at word `first`.
-#[inline(always)]
-unsafe fn place(pc: *const Word, base: *mut u8, root: *mut Raw, first: usize) -> Option<*mut Raw> {
-    // SAFETY: as above.
-    unsafe {
-        let (count, flags) = ((*pc).c as usize, (*pc).flags);
-        let mut place = own_slot(root, base, step_at(pc, first), flags)?;
-        if count > 1 {
-            place = own_slot(place, base, step_at(pc, first + 1), flags)?;
-            for i in 2..count {
-                place = own_slot(place, base, step_at(pc, first + i), flags)?;
-            }
-        }
-        Some(place)
-    }
-}
-
-/// What a `for &` walks: the root itself, or what the path leads to.
-#[inline(always)]
-unsafe fn walked(pc: *const Word, base: *mut u8, root: *mut Raw) -> Option<*mut Raw> {
-    // SAFETY: as above.
-    unsafe { if (*pc).c == 0 { Some(root) } else { place(pc, base, root, 1) } }
-}
-
-/// The element at a position of a list that nobody else has; `flags` are those of the instruction.
-#[inline(always)]
-unsafe fn own_element(list: *const Raw, position: *const Raw, flags: u8) -> Option<*mut Raw> {
-    // SAFETY: as in `slot`.
-    unsafe {
-        if (*list).tag != LIST || flags & READ_ROOT != 0 || !rc::is_unique(*list) {
-            return None;
-        }
-        let (list, at) = (rc::body::<ListObject>(*list), (*position).bits);
-        (at < list.len() as u64).then(|| list.items().add(at as usize))
-    }
-}
-
 /// `place op= operand` on two ints or two floats.
 #[inline(always)]
 fn update(operator: u8, place: Raw, operand: Raw) -> Option<Raw> {
@@ -1223,56 +1114,3 @@ pub(crate) fn proto_of_function(value: &Owned) -> Option<&Proto> {
     // SAFETY: the closure is live, and its code lives as long as it.
     (value.tag() == FUNCTION).then(|| unsafe { &*proto_of_closure(value.as_raw()) })
 }
-
-/// Counts one more reference where that takes no call: for all but objects whose numbers are about to
-/// stick.
-#[inline(always)]
-unsafe fn try_retain(value: Raw) -> bool {
-    if value.tag < HEAP {
-        return true;
-    }
-    // SAFETY: the caller has a live object, which starts with its count word.
-    let count = unsafe { &*value.pointer::<AtomicI32>() };
-    let n = count.load(Ordering::Relaxed);
-    if n > 0 && n < i32::MAX {
-        count.store(n + 1, Ordering::Relaxed);
-        return true;
-    }
-    // Shared, and so far from the sticky numbers that all who are just counting do not lead there.
-    if n < 0 && n > IMMORTAL / 2 {
-        // Relaxed: as in `rc::retain_cold`.
-        count.fetch_sub(1, Ordering::Relaxed);
-        return true;
-    }
-    n <= IMMORTAL
-}
-
-/// Gives up a reference where that takes no call: all but the last one of an object.
-#[inline(always)]
-unsafe fn try_release(value: Raw) -> bool {
-    if value.tag < HEAP {
-        return true;
-    }
-    // SAFETY: as in `try_retain`.
-    let count = unsafe { &*value.pointer::<AtomicI32>() };
-    let n = count.load(Ordering::Relaxed);
-    if n > 1 {
-        count.store(n - 1, Ordering::Relaxed);
-        return true;
-    }
-    // Shared, and not the last one. Release: as in `rc::release_cold`, whose acquire it is for.
-    if n < -1 && n > IMMORTAL {
-        return count.compare_exchange(n, n + 1, Ordering::Release, Ordering::Relaxed).is_ok();
-    }
-    n <= IMMORTAL
-}
-
-/// Is this never counted? A scalar, or an immortal object.
-pub(crate) fn is_uncounted(value: &Owned) -> bool {
-    let raw = value.as_raw();
-    // SAFETY: the object is live, and starts with its count word.
-    !raw.is_heap() || unsafe { &*raw.pointer::<AtomicI32>() }.load(Ordering::Relaxed) <= IMMORTAL
-}
-
-/// Count words at or below this are immortal: the table in `rc`.
-const IMMORTAL: i32 = -(1 << 30);

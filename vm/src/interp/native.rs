@@ -72,10 +72,7 @@ pub(super) fn run(
             unreachable!("the scheduler makes the call before it runs the thread again")
         }
     });
-    match answer(m, native, receiver, (first, count), result)? {
-        Answer::Value(value) => finish(m, value),
-        Answer::Called => Ok(()),
-    }
+    conclude(m, native, receiver, (first, count), result)
 }
 
 /// As [`run`], for a native that has not begun and is no [`Receiver::Kept`]'s: the short way where it
@@ -93,14 +90,12 @@ pub(super) fn run_new(
         drop_arguments(m, first, count);
         return finish(m, value);
     }
-    match answer(m, native, receiver, (first, count), result)? {
-        Answer::Value(value) => finish(m, value),
-        Answer::Called => Ok(()),
-    }
+    conclude(m, native, receiver, (first, count), result)
 }
 
-/// The thread was parked in the current instruction and runs again. What a channel or a
-/// thread that ended has delivered is the instruction's result: the operation that parked has nothing more to say, and is not called again.
+/// The thread was parked in the current instruction and runs again. What a channel, or a thread that
+/// ended, has delivered is the instruction's result: the operation that parked has nothing more to say,
+/// and is not called again.
 #[inline]
 pub(super) fn deliver(m: &mut Machine<'_>) {
     let whole = |delivery| match delivery {
@@ -151,10 +146,7 @@ pub(super) fn resume(m: &mut Machine<'_>, pending: Pending, outcome: Result<Owne
         After::NativePlace(resume) => resume(call, outcome, back),
         After::Instruction(_) => unreachable!("that was an instruction"),
     });
-    match answer(m, native, receiver, (first, count), result)? {
-        Answer::Value(value) => finish(m, value),
-        Answer::Called => Ok(()),
-    }
+    conclude(m, native, receiver, (first, count), result)
 }
 
 /// Tells pending native `i`, whose thread has died, that the function it called has failed.
@@ -226,6 +218,20 @@ pub(super) fn panicked(name: &str, text: &str) -> Owned {
 pub(super) fn panic_text(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default()
+}
+
+/// Goes on by what a native answered.
+fn conclude(
+    m: &mut Machine<'_>,
+    native: &NativeDef,
+    receiver: Receiver,
+    slots: (usize, usize),
+    result: NativeResult,
+) -> Step {
+    match answer(m, native, receiver, slots, result)? {
+        Answer::Value(value) => finish(m, value),
+        Answer::Called => Ok(()),
+    }
 }
 
 /// Takes note of what a native answered.

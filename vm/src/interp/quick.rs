@@ -10,7 +10,8 @@ use lisle_compiler::bytecode::{METHOD_WORDS, Receiver::Var, op::KILL_B};
 use super::call::{self, Given, enter};
 use super::machine::{Machine, Step};
 use super::native::{self, Receiver};
-use super::{own_slot, proto_of_closure, slot, slow};
+use super::slots::{own_slot, slot};
+use super::{proto_of_closure, slow};
 use crate::{
     link::{CodeWord, LINK, Proto, SLOT, Word},
     native::NativeDef,

@@ -46,10 +46,12 @@
 
 #![expect(unsafe_code, reason = "counts, and access to objects by their headers")]
 
+mod at_once;
 #[cfg(test)]
 pub mod check;
 pub(crate) mod class;
 mod copies;
+mod free;
 mod heap;
 pub(crate) mod pool;
 #[cfg(test)]
@@ -58,7 +60,6 @@ mod tests;
 use std::alloc::Layout;
 use std::cell::Cell;
 use std::collections::HashSet;
-use std::ptr::NonNull;
 use std::sync::atomic::{AtomicI32, Ordering, fence};
 
 use crate::value::{
@@ -66,7 +67,10 @@ use crate::value::{
     NativeObject, Owned, RangeObject, Raw, RecordObject, SetObject, StrObject, TypeObject, tag,
 };
 
+pub(crate) use at_once::{is_uncounted, try_release, try_retain};
 pub(crate) use copies::{LargeCopy, take_copies, watch_copies};
+use free::{bury, drop_body_of, free, free_memory_of, join_dead};
+pub(crate) use free::{free_dead, has_dead};
 use heap::LOCAL;
 pub(crate) use heap::Slice;
 #[cfg(test)]
@@ -695,6 +699,8 @@ macro_rules! with_body {
     };
 }
 
+use with_body;
+
 /// The bytes charged for an object.
 unsafe fn bytes(raw: Raw) -> usize {
     // SAFETY: the caller has a live object, whose tag tells its type.
@@ -705,139 +711,4 @@ unsafe fn bytes(raw: Raw) -> usize {
 pub(super) unsafe fn visit_children(raw: Raw, visit: &mut dyn FnMut(&Owned)) {
     // SAFETY: the caller has a live object, whose tag tells its type.
     unsafe { with_body!(raw.tag, B => body::<B>(raw).children(visit)) }
-}
-
-/// Links a dead object into the chain, and frees the chain unless that is going on already.
-unsafe fn bury(raw: Raw) {
-    let object = raw.pointer::<Header>();
-    LOCAL.with(|local| {
-        let kind = (raw.tag - tag::HEAP) as usize;
-        let next = local.pending.replace(object.map_addr(|address| address | kind));
-        // SAFETY: nobody refers to the object any more; its first word is free for the chain.
-        unsafe { object.cast::<*mut Header>().write(next) };
-        if !local.draining.get() {
-            drain(local.at_once.get());
-        }
-    });
-}
-
-/// True when there are dead objects that have not been freed.
-#[inline]
-pub(crate) fn has_dead() -> bool {
-    LOCAL.with(|local| !local.pending.get().is_null())
-}
-
-/// Puts a chain of dead objects in front of that of this kernel thread.
-fn join_dead(chain: *mut Header) {
-    if chain.is_null() {
-        return;
-    }
-    LOCAL.with(|local| {
-        let mut last = untagged(chain);
-        // Hardly ever: a host object has panicked, or a thread's record goes while others are freed.
-        while !local.pending.get().is_null() {
-            // SAFETY: what is in a chain holds the next link in its first word.
-            let next = unsafe { last.cast::<*mut Header>().read() };
-            if next.is_null() {
-                // SAFETY: as above.
-                unsafe { last.cast::<*mut Header>().write(local.pending.get()) };
-                break;
-            }
-            last = untagged(next);
-        }
-        local.pending.set(chain);
-    });
-}
-
-/// The address of an object in a link, which holds its kind too.
-fn untagged(link: *mut Header) -> *mut Header {
-    link.map_addr(|address| address & !(ALIGN - 1))
-}
-
-/// Frees dead objects, about `n` of them; false when there are more.
-pub(crate) fn free_dead(n: usize) -> bool {
-    if has_dead() && !LOCAL.with(|local| local.draining.get()) {
-        drain(n);
-    }
-    !has_dead()
-}
-
-struct Reset<'a>(&'a Cell<bool>);
-
-impl Drop for Reset<'_> {
-    fn drop(&mut self) {
-        self.0.set(false);
-    }
-}
-
-/// What an object costs that lets go of some of its values, in objects that are freed.
-const SHED_COST: usize = 8;
-
-/// Frees what is in the chain, and what joins it meanwhile: about `n` objects.
-fn drain(n: usize) {
-    LOCAL.with(|local| {
-        local.draining.set(true);
-        // A host object's `Drop` may panic: the rest is freed with the next object then.
-        let _reset = Reset(&local.draining);
-        drain_chain(n);
-    });
-}
-
-fn drain_chain(mut n: usize) {
-    while n > 0 {
-        let tagged = LOCAL.with(|local| local.pending.get());
-        let Some(tagged) = NonNull::new(tagged) else { break };
-        let kind = (tagged.addr().get() & (ALIGN - 1)) as u64 + tag::HEAP;
-        let object = untagged(tagged.as_ptr());
-        // It stays where it is: what it drops comes before it.
-        // SAFETY: a dead object, of the kind that its link tells, whose body has not been dropped.
-        if unsafe { with_body!(kind, B => B::shed(&mut (*object.cast::<Object<B>>()).body)) } {
-            n = n.saturating_sub(SHED_COST);
-            continue;
-        }
-        n -= 1;
-        // SAFETY: what is in the chain is dead and holds the next link in its first word.
-        let next = unsafe { object.cast::<*mut Header>().read() };
-        LOCAL.with(|local| local.pending.set(next));
-        // SAFETY: a dead object off the chain, of the kind that its link tells.
-        unsafe { with_body!(kind, B => free::<B>(object)) };
-    }
-}
-
-/// [`drop_body`] for the type that the tag tells.
-unsafe fn drop_body_of(raw: Raw) {
-    // SAFETY: the caller has a dead object.
-    unsafe { with_body!(raw.tag, B => drop_body::<B>(raw.pointer())) };
-}
-
-/// [`free_memory`] for the type that the tag tells.
-unsafe fn free_memory_of(raw: Raw) {
-    // SAFETY: the caller has a dead object without a body.
-    unsafe { with_body!(raw.tag, B => free_memory::<B>(raw.pointer())) };
-}
-
-/// Drops the body of a dead object and gives its memory back.
-unsafe fn free<T: Body>(object: *mut Header) {
-    // SAFETY: the caller has a dead object.
-    unsafe { drop_body::<T>(object) };
-    // SAFETY: its body has just been dropped.
-    unsafe { free_memory::<T>(object) };
-}
-
-/// Drops the body of a dead object, once.
-unsafe fn drop_body<T: Body>(object: *mut Header) {
-    // SAFETY: the object is dead, and its body was never dropped.
-    let body = unsafe { &raw mut (*object.cast::<Object<T>>()).body };
-    // SAFETY: as above.
-    heap::freed(size_of::<Object<T>>() + unsafe { T::trailing(body) });
-    // SAFETY: as above.
-    unsafe { body.drop_in_place() };
-}
-
-/// Gives back the memory of a dead object, whose body has been dropped.
-unsafe fn free_memory<T: Body>(object: *mut Header) {
-    // SAFETY: the body has been dropped, and its number of trailing bytes outlives that.
-    let trailing = unsafe { T::trailing(&raw const (*object.cast::<Object<T>>()).body) };
-    // SAFETY: it came from the pool with this layout; it is not null.
-    unsafe { pool::free(NonNull::new_unchecked(object.cast()), Object::<T>::layout(trailing)) };
 }
