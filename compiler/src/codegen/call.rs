@@ -185,7 +185,7 @@ impl<'a> Codegen<'a> {
             let mut ext =
                 vec![Word::names(0, layout.names), Word::places(layout.places.len() as u16)];
             ext.extend(place_words(&layout.places));
-            self.func().push_ext(Op::CallPlaces, base, callee, layout.count, ext);
+            self.func().push_ext(Op::CallPlaces, base, callee, layout.count, &ext);
             return;
         }
         if layout.names.is_none() && !layout.spread {
@@ -193,7 +193,7 @@ impl<'a> Codegen<'a> {
             return;
         }
         let ext = vec![Word::names(0, layout.names)];
-        let ins = self.func().push_ext(Op::CallWith, base, callee, layout.count, ext);
+        let ins = self.func().push_ext(Op::CallWith, base, callee, layout.count, &ext);
         if layout.spread {
             ins.word.flags = SPREAD;
         }
@@ -331,7 +331,7 @@ impl<'a> Codegen<'a> {
         ext.extend_from_slice(&place.steps);
         ext.extend(place_words(&layout.places));
         self.func().span_now = span;
-        let ins = self.func().push_ext(Op::CallMethod, base, 0, layout.count, ext);
+        let ins = self.func().push_ext(Op::CallMethod, base, 0, layout.count, &ext);
         if layout.spread {
             ins.word.flags = SPREAD;
         }

@@ -213,8 +213,8 @@ impl<'a> Codegen<'a> {
                 }
                 self.func().span_now = span;
                 self.produce(dest, |c, dest| {
-                    let ext = vec![Word::abc(Op::NewRecord, first, 0, 0)];
-                    c.func().push_ext(Op::NewRecord, dest, k, count, ext);
+                    let ext = [Word::abc(Op::NewRecord, first, 0, 0)];
+                    c.func().push_ext(Op::NewRecord, dest, k, count, &ext);
                 });
                 self.func().top = top;
                 return;

@@ -7,7 +7,7 @@
 use super::func::{LocalKind, Reg};
 use super::{Code, Codegen};
 use crate::ast::{Expr, Pattern, PatternKind, Rest};
-use crate::bytecode::liveness::Label;
+use crate::bytecode::draft::Label;
 use crate::bytecode::op::{FRAME, NUMBER, OPEN};
 use crate::bytecode::{Constant, Op, Receiver, Word};
 use crate::source::Span;
@@ -350,8 +350,8 @@ impl<'a> Codegen<'a> {
         self.load_key(key, base + FRAME + 1);
         let method = self.func().string("remove");
         let receiver = Word::receiver(Receiver::Var, map, 0, 0);
-        let ext = vec![receiver, Word::cache(), Word::names(method, None)];
-        self.func().push_ext(Op::CallMethod, base, 0, 1, ext);
+        let ext = [receiver, Word::cache(), Word::names(method, None)];
+        self.func().push_ext(Op::CallMethod, base, 0, 1, &ext);
         self.func().top = top;
     }
 

@@ -7,7 +7,7 @@ use super::type_names::Named;
 use super::{Code, Codegen};
 use crate::ast::{CtorArg, Pattern, PatternKind, TypePath};
 use crate::bytecode::Op;
-use crate::bytecode::liveness::Label;
+use crate::bytecode::draft::Label;
 use crate::source::Span;
 use crate::{ShapeBody, Signature};
 

@@ -4,7 +4,7 @@ use super::func::Reg;
 use super::operators::small_int;
 use super::{Code, Codegen};
 use crate::ast::{Expr, ExprKind, UnaryOp};
-use crate::bytecode::liveness::Label;
+use crate::bytecode::draft::Label;
 use crate::bytecode::op::NUMBER;
 use crate::bytecode::{Constant, Op};
 

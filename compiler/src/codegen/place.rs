@@ -286,7 +286,7 @@ impl<'a> Codegen<'a> {
 
     fn get_path(&mut self, place: &Place, dest: Reg) {
         let count = place.steps.len() as u16;
-        self.func().push_ext(Op::GetPath, dest, place.root, count, place.steps.clone());
+        self.func().push_ext(Op::GetPath, dest, place.root, count, &place.steps);
     }
 
     /// `a[i..j]` and its kin.
@@ -351,20 +351,14 @@ impl<'a> Codegen<'a> {
                 let mut ext = vec![Word::abc(binary_op(op).0, 0, 0, 0)];
                 ext.extend_from_slice(&place.steps);
                 let count = place.steps.len() as u16;
-                let ins = self.func().push_ext(Op::UpdatePath, place.root, value, count, ext);
+                let ins = self.func().push_ext(Op::UpdatePath, place.root, value, count, &ext);
                 ins.word.flags = flags;
             }
             AssignOp::Coalesce => {
                 let end = self.func().label();
                 let vacant = self.func().alloc();
                 let count = place.steps.len() as u16;
-                self.func().push_ext(
-                    Op::PathVacant,
-                    place.root,
-                    vacant,
-                    count,
-                    place.steps.clone(),
-                );
+                self.func().push_ext(Op::PathVacant, place.root, vacant, count, &place.steps);
                 self.func().jump(Op::JumpIfNot, vacant, 0, end);
                 let value = self.temp(value);
                 self.func().span_now = span;
@@ -380,11 +374,9 @@ impl<'a> Codegen<'a> {
         let ins = match place.steps[..] {
             [step] => match step.step() {
                 Step::Index(index) => self.func().push(Op::SetIndex, place.root, index, value),
-                Step::Field(_) => {
-                    self.func().push_ext(Op::SetField, place.root, 0, value, vec![step])
-                }
+                Step::Field(_) => self.func().push_ext(Op::SetField, place.root, 0, value, &[step]),
             },
-            _ => self.func().push_ext(Op::SetPath, place.root, value, count, place.steps.clone()),
+            _ => self.func().push_ext(Op::SetPath, place.root, value, count, &place.steps),
         };
         ins.word.flags = flags;
     }

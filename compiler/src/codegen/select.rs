@@ -20,7 +20,7 @@ impl<'a> Codegen<'a> {
         }
         self.func().span_now = span;
         let count = arms.len() as u16;
-        self.func().push_ext(Op::Select, chosen, 0, count, words);
+        self.func().push_ext(Op::Select, chosen, 0, count, &words);
         let end = self.func().label();
         self.func().top = chosen + 2;
         for (i, arm) in arms.iter().enumerate() {

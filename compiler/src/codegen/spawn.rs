@@ -167,12 +167,10 @@ impl<'a> Codegen<'a> {
             Some(name) => {
                 let symbol = func.string(&name.name);
                 let receiver = Word::receiver(Receiver::Temporary, head, 0, 0);
-                let ext = vec![receiver, Word::cache(), Word::names(symbol, names)];
-                func.push_ext(Op::CallMethod, call, 0, layout.count, ext)
+                let ext = [receiver, Word::cache(), Word::names(symbol, names)];
+                func.push_ext(Op::CallMethod, call, 0, layout.count, &ext)
             }
-            None => {
-                func.push_ext(Op::CallWith, call, head, layout.count, vec![Word::names(0, names)])
-            }
+            None => func.push_ext(Op::CallWith, call, head, layout.count, &[Word::names(0, names)]),
         };
         if layout.spread {
             ins.word.flags = SPREAD;

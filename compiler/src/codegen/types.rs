@@ -275,8 +275,8 @@ impl<'a> Codegen<'a> {
             return;
         };
         let result = self.func().alloc();
-        let ext = vec![Word::abc(Op::NewRecord, 0, 0, 0)];
-        self.func().push_ext(Op::NewRecord, result, k, fields.len() as u16, ext);
+        let ext = [Word::abc(Op::NewRecord, 0, 0, 0)];
+        self.func().push_ext(Op::NewRecord, result, k, fields.len() as u16, &ext);
         self.return_register(result);
         self.end_function(number);
     }
