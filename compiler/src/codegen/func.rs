@@ -86,7 +86,7 @@ pub(super) enum Control<'a> {
         region: Option<u32>,
     },
     /// A `defer`: runs on the way out. `names` is how many locals it sees.
-    Defer { body: &'a ast::Stmt, names: usize, region: Option<u32> },
+    Defer { body: &'a ast::Stmt<'a>, names: usize, region: Option<u32> },
     /// A `scope`: waits on the way out.
     Scope { region: Option<u32> },
     /// A turn of `for &x in`: puts the element back on the way out.

@@ -311,7 +311,7 @@ impl<'a> Codegen<'a> {
             }
         } else {
             let constant = match &right.kind {
-                ExprKind::Str(text) => Some(Constant::Str(text.clone())),
+                ExprKind::Str(text) => Some(Constant::Str((*text).into())),
                 _ => number(right),
             };
             let constant = constant
