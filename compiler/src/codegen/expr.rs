@@ -386,7 +386,7 @@ impl<'a> Codegen<'a> {
             .iter()
             .filter_map(|c| match c.from {
                 CaptureFrom::Register(reg) => Some(reg),
-                CaptureFrom::Itself => None,
+                CaptureFrom::Itself | CaptureFrom::Module(_) => None,
             })
             .collect();
         if values.is_empty() {

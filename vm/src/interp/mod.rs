@@ -79,7 +79,7 @@ use crate::{
 };
 use lisle_compiler::bytecode::{
     METHOD_WORDS, Receiver,
-    op::{INCLUSIVE, KILL_A, KILL_B, KILL_C, PAIR, READ_ROOT},
+    op::{BORROWED, INCLUSIVE, KILL_A, KILL_B, KILL_C, PAIR, READ_ROOT},
 };
 use machine::Machine;
 use slots::{Spot, change, field_slot, own_element, part, step_at, walked};
@@ -395,7 +395,8 @@ fn execute<const PROFILED: bool>(m: &mut Machine<'_>) -> Outcome {
                 code::GetGlobal => {
                     if (*pc).flags & DIRECT == 0 {
                         let value = (*constants.add((*pc).b as usize).cast::<Cell>()).load();
-                        if value.tag != ABSENT && rc::try_retain(value) {
+                        let borrowed = (*pc).flags & BORROWED != 0;
+                        if value.tag != ABSENT && (borrowed || rc::try_retain(value)) {
                             store(reg!((*pc).a), value);
                             next!();
                         }
@@ -408,11 +409,8 @@ fn execute<const PROFILED: bool>(m: &mut Machine<'_>) -> Outcome {
                     next!();
                 }
                 code::GetSelfFn => {
-                    let closure = *base.sub(LINK).cast::<Raw>();
-                    if rc::try_retain(closure) {
-                        store(reg!((*pc).a), closure);
-                        next!();
-                    }
+                    store(reg!((*pc).a), load(base.sub(LINK).cast()));
+                    next!();
                 }
 
                 code::Add => arith!((*pc), reg!((*pc).c), checked_add, +),
