@@ -31,22 +31,23 @@ fn has_short_jump(ins: &Ins) -> bool {
     ins.op.operands()[2] == Operand::J
 }
 
-/// Settles ownership and assembles; `None` when the code is too long.
-pub(crate) fn assemble(draft: Draft<'_>) -> Option<Assembled> {
+/// Settles ownership and assembles; `None` when the code is too long. `captures` are those of each
+/// function of the unit.
+pub(crate) fn assemble(draft: &Draft, captures: &[u16]) -> Option<Assembled> {
     if usize::from(draft.registers) <= SHORT * 64 {
-        assemble_sets::<SHORT>(draft)
+        assemble_sets::<SHORT>(draft, captures)
     } else {
-        assemble_sets::<LONG>(draft)
+        assemble_sets::<LONG>(draft, captures)
     }
 }
 
-fn assemble_sets<const N: usize>(mut draft: Draft<'_>) -> Option<Assembled> {
-    let mut owned = liveness::own::<N>(&mut draft);
-    join_moves(&mut owned, draft.captures);
+fn assemble_sets<const N: usize>(draft: &Draft, captures: &[u16]) -> Option<Assembled> {
+    let mut owned = liveness::own::<N>(draft, captures);
+    join_moves(&mut owned, captures);
     write(&owned, &draft.regions)
 }
 
-fn write<const N: usize>(owned: &Owned<N>, regions: &[Region]) -> Option<Assembled> {
+fn write<const N: usize>(owned: &Owned<'_, N>, regions: &[Region]) -> Option<Assembled> {
     let plain: usize = owned.code.iter().map(|ins| 1 + ins.ext.len()).sum();
     let long = plain > NEAR;
     let length = |ins: &Ins| 1 + ins.ext.len() + if long && has_short_jump(ins) { 2 } else { 0 };
@@ -95,7 +96,11 @@ fn write<const N: usize>(owned: &Owned<N>, regions: &[Region]) -> Option<Assembl
 }
 
 /// The handler table: for each region the stretches of code in it, inner regions first.
-fn handlers<const N: usize>(owned: &Owned<N>, regions: &[Region], starts: &[u32]) -> Vec<Handler> {
+fn handlers<const N: usize>(
+    owned: &Owned<'_, N>,
+    regions: &[Region],
+    starts: &[u32],
+) -> Vec<Handler> {
     let mut table: Vec<(usize, Handler)> = Vec::new();
     let depth = |mut region: Option<u32>| {
         let mut depth = 0;

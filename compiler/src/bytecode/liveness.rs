@@ -43,7 +43,9 @@ struct Block {
 }
 
 struct Pass<'a, const N: usize> {
-    draft: &'a Draft<'a>,
+    draft: &'a Draft,
+    /// Captures of each function of the unit, for `Closure`.
+    captures: &'a [u16],
     blocks: Vec<Block>,
     /// The block that starts at an instruction.
     block_at: Vec<u32>,
@@ -69,18 +71,18 @@ struct Left<const N: usize> {
     after: Set<N>,
 }
 
-/// Makes ownership explicit, see the module's text. Takes the words out of the draft.
-pub(crate) fn own<const N: usize>(draft: &mut Draft<'_>) -> Owned<N> {
-    let mut pass = Pass::new(draft);
+/// Makes ownership explicit, see the module's text. `captures` are those of each function of the
+/// unit.
+pub(crate) fn own<'a, const N: usize>(draft: &'a Draft, captures: &'a [u16]) -> Owned<'a, N> {
+    let mut pass = Pass::new(draft, captures);
     pass.solve();
     let mut owned = pass.rewrite();
-    owned.words = std::mem::take(&mut draft.words);
-    scalars::remove_drops(&mut owned, draft);
+    scalars::remove_drops(&mut owned, draft, captures);
     owned
 }
 
 impl<'a, const N: usize> Pass<'a, N> {
-    fn new(draft: &'a Draft<'a>) -> Self {
+    fn new(draft: &'a Draft, captures: &'a [u16]) -> Self {
         let code = &draft.code;
         let n = code.len();
         let mut leader = vec![false; n + 1];
@@ -118,7 +120,7 @@ impl<'a, const N: usize> Pass<'a, N> {
         }
         let borrowed = draft.borrowed.iter().copied().collect();
         let live_in = vec![Set::EMPTY; blocks.len()];
-        let mut pass = Self { draft, blocks, block_at, live_in, borrowed };
+        let mut pass = Self { draft, captures, blocks, block_at, live_in, borrowed };
         pass.mark_reachable();
         pass
     }
@@ -198,7 +200,7 @@ impl<'a, const N: usize> Pass<'a, N> {
 
     fn touched(&self, ins: &Ins) -> Touched<N> {
         let mut touched = Touched { needed: Set::EMPTY, taken: Set::EMPTY, written: Set::EMPTY };
-        let captures = |f| self.draft.captures[usize::from(f)];
+        let captures = |f| self.captures[usize::from(f)];
         visit_registers(ins.decoded(&self.draft.words), captures, |r, access| match access {
             Access::Write | Access::WriteOnNext => touched.written.add(r),
             Access::Read | Access::Place => touched.needed.add(r),
@@ -255,7 +257,7 @@ impl<'a, const N: usize> Pass<'a, N> {
     }
 
     /// Writes the code anew, backwards, with kill flags, moves and drops.
-    fn rewrite(&self) -> Owned<N> {
+    fn rewrite(&self) -> Owned<'a, N> {
         let code = &self.draft.code;
         let mut out = Writer::new(code.len());
         let heads = self.head_drops();
@@ -274,7 +276,7 @@ impl<'a, const N: usize> Pass<'a, N> {
         let parameters = Set::below(self.draft.parameters);
         let entry = parameters.minus(&self.live_in[0]).minus(&self.borrowed);
         out.drops(&entry, (code[0].span, None), &self.live_in[0]);
-        out.finish(|at| block_start[self.block_at[at] as usize], labels, detours)
+        out.finish(|at| block_start[self.block_at[at] as usize], labels, detours, &self.draft.words)
     }
 
     fn rewrite_block(

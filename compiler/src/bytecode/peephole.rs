@@ -16,7 +16,7 @@ use super::op::{KILL_A, KILL_B, KILL_C, Op, Operand};
 use super::unit::Word;
 
 /// Joins neighbours. `captures` are those of each function of the unit.
-pub(crate) fn join_moves<const N: usize>(owned: &mut Owned<N>, captures: &[u16]) {
+pub(crate) fn join_moves<const N: usize>(owned: &mut Owned<'_, N>, captures: &[u16]) {
     let n = owned.code.len();
     let mut is_target = vec![false; n + 1];
     owned.labels.iter().filter(|&&at| at <= n).for_each(|&at| is_target[at] = true);
@@ -34,7 +34,7 @@ pub(crate) fn join_moves<const N: usize>(owned: &mut Owned<N>, captures: &[u16])
                 continue;
             }
             let (from, to) = (before.word.a, before.word.b);
-            if before.op == Op::Move && consumes_instead(&mut ins, from, to, &owned.words, captures)
+            if before.op == Op::Move && consumes_instead(&mut ins, from, to, owned.words, captures)
             {
                 set = renamed(&mut owned.sets, set, from, to);
                 kept -= 1;

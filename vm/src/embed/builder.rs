@@ -376,11 +376,15 @@ fn environment(vm: &VmShared) -> Environment {
 }
 
 fn signature(signature: &Signature) -> compiler::Signature {
-    let plain = || signature.params().iter().filter(|param| !param.rest);
+    let plain = signature.params().iter().filter(|param| !param.rest);
     compiler::Signature {
-        parameters: plain().map(|param| param.name.clone()).collect(),
-        optional: plain().map(|param| param.optional).collect(),
-        mutable: plain().map(|_| false).collect(),
+        parameters: plain
+            .map(|param| compiler::ParameterShape {
+                name: param.name.clone(),
+                optional: param.optional,
+                mutable: false,
+            })
+            .collect(),
         rest: signature.params().iter().any(|param| param.rest),
     }
 }

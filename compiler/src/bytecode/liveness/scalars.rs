@@ -10,8 +10,12 @@ use crate::bytecode::op::Op;
 const NONE: u32 = u32::MAX;
 
 /// Takes out the drops that drop nothing.
-pub(super) fn remove_drops<const N: usize>(owned: &mut Owned<N>, draft: &Draft<'_>) {
-    let needed = needed_drops(owned, draft);
+pub(super) fn remove_drops<const N: usize>(
+    owned: &mut Owned<'_, N>,
+    draft: &Draft,
+    captures: &[u16],
+) {
+    let needed = needed_drops(owned, draft, captures);
     let kept = |i: usize, ins: &Ins| ins.op != Op::Drop || needed[i];
     let mut new_index = Vec::with_capacity(owned.code.len() + 1);
     let mut count = 0;
@@ -37,7 +41,11 @@ pub(super) fn remove_drops<const N: usize>(owned: &mut Owned<N>, draft: &Draft<'
 }
 
 /// For each instruction, whether it is a drop of what may be an object.
-fn needed_drops<const N: usize>(owned: &Owned<N>, draft: &Draft<'_>) -> Vec<bool> {
+fn needed_drops<const N: usize>(
+    owned: &Owned<'_, N>,
+    draft: &Draft,
+    captures: &[u16],
+) -> Vec<bool> {
     let n = owned.code.len();
     let mut needed = vec![false; n];
     let target = |ins: &Ins| ins.target.map(|l| owned.labels[l.0 as usize]);
@@ -79,13 +87,13 @@ fn needed_drops<const N: usize>(owned: &Owned<N>, draft: &Draft<'_>) -> Vec<bool
             if ins.op == Op::Drop && state.has(ins.word.a) {
                 needed[i] = true;
             }
-            let decoded = ins.decoded(&owned.words);
+            let decoded = ins.decoded(owned.words);
             let scalar = is_scalar_result(decoded, |r| state.has(r));
             // Where a jump leads nothing is written.
             let mut jump_state = *state;
             visit_registers(
                 decoded,
-                |f| draft.captures[f as usize],
+                |f| captures[usize::from(f)],
                 |r, access| match access {
                     Access::Take => {
                         state.remove(r);

@@ -11,17 +11,17 @@ use crate::source::Span;
 
 /// Code with explicit ownership, and the registers owned at each instruction.
 #[derive(Debug)]
-pub(crate) struct Owned<const N: usize> {
+pub(crate) struct Owned<'a, const N: usize> {
     pub(crate) code: Vec<Ins>,
     /// The extension words of all instructions.
-    pub(crate) words: Vec<Word>,
+    pub(crate) words: &'a [Word],
     pub(crate) labels: Vec<usize>,
     /// For each instruction its set in `sets`.
     pub(crate) owned: Vec<u32>,
     pub(crate) sets: Vec<Set<N>>,
 }
 
-impl<const N: usize> Owned<N> {
+impl<const N: usize> Owned<'_, N> {
     /// The live map of the assembled code, whose instructions start at `starts`.
     pub(crate) fn live_map(&self, starts: &[u32]) -> LiveMap {
         let mut map = LiveMap::default();
@@ -104,12 +104,13 @@ impl<const N: usize> Writer<N> {
 
     /// Turns the code around and appends the detours. `labels` are places in the code as it was;
     /// `start_of` gives how much had been written when the block that starts there was.
-    pub(super) fn finish(
+    pub(super) fn finish<'a>(
         mut self,
         start_of: impl Fn(usize) -> usize,
         mut labels: Vec<usize>,
         detours: Vec<Detour<N>>,
-    ) -> Owned<N> {
+        words: &'a [Word],
+    ) -> Owned<'a, N> {
         let total = self.code.len();
         self.code.reverse();
         self.owned.reverse();
@@ -126,7 +127,7 @@ impl<const N: usize> Writer<N> {
             self.push(Ins { target: Some(label), ..jump }, &Set::EMPTY);
         }
         let Self { code, owned, sets, .. } = self;
-        Owned { code, words: Vec::new(), labels, owned, sets }
+        Owned { code, words, labels, owned, sets }
     }
 }
 
