@@ -36,6 +36,7 @@ mod walk;
 
 use std::collections::BTreeMap;
 
+use bumpalo::Bump;
 use hashbrown::HashMap;
 
 use crate::ast;
@@ -92,6 +93,8 @@ struct Codegen<'a> {
     finished: Func<'a>,
     /// Finished functions by index.
     functions: Vec<Option<Function>>,
+    /// Where a function is assembled.
+    room: Bump,
     /// How many values each function captures.
     captures: Vec<u16>,
     items: HashMap<&'a str, (Item, Span)>,
@@ -124,6 +127,7 @@ pub(crate) fn generate<'a>(
         funcs: Vec::new(),
         finished: Func::default(),
         functions: Vec::new(),
+        room: Bump::new(),
         captures: Vec::new(),
         items: HashMap::new(),
         session_vars: HashMap::new(),
@@ -224,7 +228,8 @@ impl<'a> Codegen<'a> {
             return captures;
         }
         let captured = func.finish();
-        let assembled = assemble(&func.draft, &self.captures);
+        let assembled = assemble(&func.draft, &self.captures, &self.room);
+        self.room.reset();
         self.captures[index as usize] = captured;
         let function = match assembled {
             Some(code) => Function {

@@ -239,7 +239,7 @@ impl<'a> Codegen<'a> {
             if session.globals.get(slot as usize).is_some_and(|g| g.kind == GlobalKind::Var) {
                 self.func().declare(name, reg, LocalKind::Var);
             }
-            self.session_vars.insert(name.into(), reg);
+            self.session_vars.insert(name, reg);
             vars.push((reg, slot));
         }
         vars

@@ -1,7 +1,8 @@
 //! Code with explicit ownership, and how it is written: backwards, with the registers owned at each
 //! instruction.
 
-use hashbrown::HashMap;
+use bumpalo::{Bump, collections::Vec};
+use hashbrown::{DefaultHashBuilder, HashMap};
 
 use super::set::Set;
 use crate::bytecode::draft::{Ins, Label};
@@ -12,21 +13,23 @@ use crate::source::Span;
 /// Code with explicit ownership, and the registers owned at each instruction.
 #[derive(Debug)]
 pub(crate) struct Owned<'a, const N: usize> {
-    pub(crate) code: Vec<Ins>,
+    pub(crate) code: Vec<'a, Ins>,
     /// The extension words of all instructions.
     pub(crate) words: &'a [Word],
-    pub(crate) labels: Vec<usize>,
+    pub(crate) labels: Vec<'a, usize>,
     /// For each instruction its set in `sets`.
-    pub(crate) owned: Vec<u32>,
-    pub(crate) sets: Vec<Set<N>>,
+    pub(crate) owned: Vec<'a, u32>,
+    pub(crate) sets: Vec<'a, Set<N>>,
 }
 
 impl<const N: usize> Owned<'_, N> {
     /// The live map of the assembled code, whose instructions start at `starts`.
     pub(crate) fn live_map(&self, starts: &[u32]) -> LiveMap {
         let mut map = LiveMap::default();
+        let changes = self.owned.windows(2).filter(|pair| pair[0] != pair[1]).count();
+        map.runs.reserve_exact(changes + 1);
         // Where each set stands in the map.
-        let mut placed: Vec<Option<u32>> = vec![None; self.sets.len()];
+        let mut placed = bumpalo::vec![in self.sets.bump(); None; self.sets.len()];
         let mut last = None;
         for (&set, &pc) in self.owned.iter().zip(starts) {
             if last != Some(set) {
@@ -46,24 +49,24 @@ impl<const N: usize> Owned<'_, N> {
 pub(super) type Detour<const N: usize> = (Set<N>, Label, Span);
 
 /// Collects instructions backwards.
-pub(super) struct Writer<const N: usize> {
-    code: Vec<Ins>,
-    owned: Vec<u32>,
-    sets: Vec<Set<N>>,
-    index: HashMap<Set<N>, u32>,
+pub(super) struct Writer<'a, const N: usize> {
+    code: Vec<'a, Ins>,
+    owned: Vec<'a, u32>,
+    sets: Vec<'a, Set<N>>,
+    index: HashMap<Set<N>, u32, DefaultHashBuilder, &'a Bump>,
     /// The set that was asked for last, which is often asked for again.
     last: u32,
 }
 
-impl<const N: usize> Writer<N> {
+impl<'a, const N: usize> Writer<'a, N> {
     /// A writer for about as many instructions.
-    pub(super) fn new(instructions: usize) -> Self {
+    pub(super) fn new(instructions: usize, room: &'a Bump) -> Self {
         let some = instructions + instructions / 2;
         Self {
-            code: Vec::with_capacity(some),
-            owned: Vec::with_capacity(some),
-            sets: Vec::new(),
-            index: HashMap::new(),
+            code: Vec::with_capacity_in(some, room),
+            owned: Vec::with_capacity_in(some, room),
+            sets: Vec::new_in(room),
+            index: HashMap::new_in(room),
             last: 0,
         }
     }
@@ -104,11 +107,11 @@ impl<const N: usize> Writer<N> {
 
     /// Turns the code around and appends the detours. `labels` are places in the code as it was;
     /// `start_of` gives how much had been written when the block that starts there was.
-    pub(super) fn finish<'a>(
+    pub(super) fn finish(
         mut self,
         start_of: impl Fn(usize) -> usize,
-        mut labels: Vec<usize>,
-        detours: Vec<Detour<N>>,
+        mut labels: Vec<'a, usize>,
+        detours: Vec<'_, Detour<N>>,
         words: &'a [Word],
     ) -> Owned<'a, N> {
         let total = self.code.len();
