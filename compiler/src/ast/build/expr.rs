@@ -390,12 +390,12 @@ impl<'a> Builder<'a> {
     /// An arm of a `select`.
     pub(crate) fn select_arm(
         &mut self,
-        kind: SelectKind<'a>,
+        kind: &'a SelectKind<'a>,
         guard: Option<&'a Expr<'a>>,
         body: &'a Stmt<'a>,
         span: Span,
     ) -> &'a SelectArm<'a> {
-        self.put(SelectArm { kind, guard, body, span })
+        self.put(SelectArm { kind: *kind, guard, body, span })
     }
 
     /// `call`, `binding = call` in an arm of a `select`.
@@ -403,7 +403,7 @@ impl<'a> Builder<'a> {
         &mut self,
         binding: Option<&'a Expr<'a>>,
         call: &'a Expr<'a>,
-    ) -> SelectKind<'a> {
+    ) -> &'a SelectKind<'a> {
         let binding = binding.and_then(|binding| match binding.kind {
             ExprKind::Name(name) => Some(Ident { name, span: binding.span }),
             _ => {
@@ -413,7 +413,7 @@ impl<'a> Builder<'a> {
                 None
             }
         });
-        SelectKind::Call { binding, call }
+        self.put(SelectKind::Call { binding, call })
     }
 
     /// `let pattern = value` as a condition.

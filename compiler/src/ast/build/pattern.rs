@@ -86,13 +86,13 @@ impl<'a> Builder<'a> {
     /// `[a, ...rest]`, `[k: p, ...]`
     pub(crate) fn brackets_pattern(
         &mut self,
-        elements: Items<'a, RawPatternElement<'a>>,
+        elements: Items<'a, &'a RawPatternElement<'a>>,
         span: Span,
     ) -> &'a Pattern<'a> {
         let elements = self.all(elements);
         let is_map = elements.iter().any(|element| matches!(element, RawPatternElement::Entry(..)));
         let (mut items, mut entries, mut rest) = (self.nodes(), self.nodes(), None);
-        for &element in elements {
+        for &&element in elements {
             match element {
                 RawPatternElement::Item(item) if is_map => {
                     let message = "this part of a map's pattern has no key";

@@ -66,13 +66,13 @@ impl<'a> Builder<'a> {
     /// `import ...`
     pub(crate) fn import(
         &mut self,
-        module: ModulePath<'a>,
+        module: &'a ModulePath<'a>,
         alias: Option<Ident<'a>>,
         members: Option<Items<'a, Ident<'a>>>,
         span: Span,
     ) -> &'a Stmt<'a> {
         let members = members.map(|members| self.all(members));
-        let import = self.put(Import { module, alias, members, span });
+        let import = self.put(Import { module: *module, alias, members, span });
         self.stmt(StmtKind::Import(import), span, 0)
     }
 
@@ -99,11 +99,11 @@ impl<'a> Builder<'a> {
     pub(crate) fn structure(
         &mut self,
         name: Ident<'a>,
-        members: Items<'a, Member<'a>>,
+        members: Items<'a, &'a Member<'a>>,
         span: Span,
     ) -> &'a Stmt<'a> {
         let (mut fields, mut functions, mut depth) = (self.nodes(), self.nodes(), 0);
-        for &member in self.all(members) {
+        for &&member in self.all(members) {
             depth = depth.max(member_depth(&member));
             match member {
                 Member::Field(field) => fields.push(field),
@@ -124,11 +124,11 @@ impl<'a> Builder<'a> {
     pub(crate) fn enumeration(
         &mut self,
         name: Ident<'a>,
-        members: Items<'a, Member<'a>>,
+        members: Items<'a, &'a Member<'a>>,
         span: Span,
     ) -> &'a Stmt<'a> {
         let (mut variants, mut functions, mut depth) = (self.nodes(), self.nodes(), 0);
-        for &member in self.all(members) {
+        for &&member in self.all(members) {
             depth = depth.max(member_depth(&member));
             match member {
                 Member::Variant(variant, payload) => variants.push((variant, payload)),
@@ -195,15 +195,20 @@ impl<'a> Builder<'a> {
         &mut self,
         name: Ident<'a>,
         default: Option<&'a Expr<'a>>,
-    ) -> Member<'a> {
+    ) -> &'a Member<'a> {
         let start = name.span.start;
         let pattern = self.binding_pattern(name);
-        Member::Field(self.param(false, pattern, default, start))
+        let field = self.param(false, pattern, default, start);
+        self.put(Member::Field(field))
     }
 
     /// `Name`, `Name(payload)` in an enum; in a struct it is a mistake.
-    pub(crate) fn variant(&mut self, name: Span, payload: Items<'a, &'a Param<'a>>) -> Member<'a> {
-        Member::Variant(self.ident(name), self.all(payload))
+    pub(crate) fn variant(
+        &mut self,
+        name: Span,
+        payload: Items<'a, &'a Param<'a>>,
+    ) -> &'a Member<'a> {
+        self.put(Member::Variant(self.ident(name), self.all(payload)))
     }
 
     /// `...name`

@@ -2,7 +2,6 @@
 //! instruction.
 
 use bumpalo::{Bump, collections::Vec};
-use hashbrown::{DefaultHashBuilder, HashMap};
 
 use super::set::Set;
 use crate::bytecode::draft::{Ins, Label};
@@ -53,10 +52,11 @@ pub(super) struct Writer<'a, const N: usize> {
     code: Vec<'a, Ins>,
     owned: Vec<'a, u32>,
     sets: Vec<'a, Set<N>>,
-    index: HashMap<Set<N>, u32, DefaultHashBuilder, &'a Bump>,
-    /// The set that was asked for last, which is often asked for again.
-    last: u32,
 }
+
+/// How many sets are looked at for one that there is already. Statements leave what was live before
+/// them, so it is near.
+const NEAR: usize = 8;
 
 impl<'a, const N: usize> Writer<'a, N> {
     /// A writer for about as many instructions.
@@ -65,21 +65,18 @@ impl<'a, const N: usize> Writer<'a, N> {
         Self {
             code: Vec::with_capacity_in(some, room),
             owned: Vec::with_capacity_in(some, room),
-            sets: Vec::new_in(room),
-            index: HashMap::new_in(room),
-            last: 0,
+            sets: Vec::with_capacity_in(NEAR, room),
         }
     }
 
     fn set(&mut self, set: &Set<N>) -> u32 {
-        if self.sets.get(self.last as usize) != Some(set) {
-            let new = self.sets.len() as u32;
-            self.last = *self.index.entry(*set).or_insert(new);
-            if self.last == new {
-                self.sets.push(*set);
-            }
+        let near = self.sets.len().saturating_sub(NEAR);
+        let known = self.sets[near..].iter().rposition(|known| known == set);
+        let id = known.map_or(self.sets.len(), |at| near + at);
+        if known.is_none() {
+            self.sets.push(*set);
         }
-        self.last
+        id as u32
     }
 
     pub(super) fn len(&self) -> usize {
