@@ -90,6 +90,14 @@ pub(crate) struct Draft {
 }
 
 impl Draft {
+    /// The code begins so much further down than the labels say.
+    pub(crate) fn place_labels(&mut self, offset: usize) {
+        for at in &mut self.labels {
+            // A label that was never placed is never jumped to.
+            *at = if *at == usize::MAX { 0 } else { *at + offset };
+        }
+    }
+
     /// Forgets the code, and keeps the room for that of another function.
     pub(crate) fn clear(&mut self) {
         let Self { code, words, labels, regions, borrowed, .. } = self;

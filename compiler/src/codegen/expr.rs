@@ -185,7 +185,7 @@ impl<'a> Codegen<'a> {
         self.error(Code::TooLarge, span, "this function has too many different constants");
     }
 
-    fn name(&mut self, name: &str, span: Span, dest: Dest) {
+    fn name(&mut self, name: &'a str, span: Span, dest: Dest) {
         match (self.resolve(name), dest) {
             (Resolved::Local { reg, .. }, Dest::Into(dest)) => {
                 self.func().push(Op::Copy, dest, reg, 0);
@@ -386,7 +386,7 @@ impl<'a> Codegen<'a> {
             .iter()
             .filter_map(|c| match c.from {
                 CaptureFrom::Register(reg) => Some(reg),
-                CaptureFrom::Itself => None,
+                CaptureFrom::Itself | CaptureFrom::Module(_) => None,
             })
             .collect();
         if values.is_empty() {

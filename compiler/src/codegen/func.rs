@@ -1,8 +1,10 @@
 //! One function being compiled: its registers, names, code so far, and what surrounds a statement.
 //!
 //! Registers are a stack: parameters first, then locals where they are declared, then temporaries.
-//! Captured values get registers of their own between parameters and locals, but only once the
-//! whole body has been seen; until then they are numbered from [`CAPTURE_BASE`] on.
+//! Captured values, and those of module-level `let`s that are only looked at, get registers of their
+//! own between parameters and locals, but only once the whole body has been seen; until then they are
+//! numbered from [`CAPTURE_BASE`] on. What these registers hold is borrowed: from the closure, or from
+//! the module.
 
 use std::rc::Rc;
 
@@ -61,6 +63,8 @@ pub(super) enum CaptureFrom {
     Register(Reg),
     /// The closure itself: a local function that calls itself.
     Itself,
+    /// A slot of the module. It may not be set yet, so it is fetched where it is used.
+    Module(u16),
 }
 
 /// A captured name.
@@ -362,12 +366,8 @@ impl<'a> Func<'a> {
         draft.parameters = parameters;
         draft.places = places_of(&self.parameters);
         draft.borrowed.extend(parameters..parameters + shift);
-        let offset = usize::from(shift);
-        for at in &mut draft.labels {
-            // A label that was never placed is never jumped to.
-            *at = if *at == usize::MAX { 0 } else { *at + offset };
-        }
         if shift == 0 {
+            draft.place_labels(0);
             return 0;
         }
         let map = |r: Reg| {
@@ -386,17 +386,21 @@ impl<'a> Func<'a> {
             region.register = map(region.register);
         }
         let mut slot = 0;
-        let fetches = self.captures.iter().zip(parameters..).map(|(capture, register)| {
+        let fetches = self.captures.iter().zip(parameters..).filter_map(|(capture, register)| {
             let (op, from) = match capture.from {
                 CaptureFrom::Itself => (Op::GetSelfFn, 0),
                 CaptureFrom::Register(_) => {
                     slot += 1;
                     (Op::GetCapture, slot - 1)
                 }
+                CaptureFrom::Module(_) => return None,
             };
-            Ins::plain(Word::abc(op, register, from, 0), op, self.span)
+            Some(Ins::plain(Word::abc(op, register, from, 0), op, self.span))
         });
+        let before = draft.code.len();
         draft.code.splice(..0, fetches);
+        let offset = draft.code.len() - before;
+        draft.place_labels(offset);
         slot
     }
 }

@@ -2,15 +2,15 @@
 
 #![expect(unsafe_code, reason = "constants, cells and closures are referred to by address")]
 
-use lisle_compiler::bytecode::op::{INCLUSIVE, KILL_C};
+use lisle_compiler::bytecode::op::{BORROWED, INCLUSIVE, KILL_C};
 
 use super::machine::{Exit, Machine, Step};
 use super::operators::{self, Asked};
 use crate::{
-    link::{Cell, DIRECT, FOREIGN, LINK, Word},
+    link::{Cell, DIRECT, FOREIGN, Word},
     native::own_text,
     rc,
-    value::{self, Closure, Kind, MapObject, Owned, Raw, View, error, ops, tag},
+    value::{self, Closure, Kind, ListObject, MapObject, Owned, Raw, View, error, ops, tag},
 };
 
 /// `a = b`
@@ -61,7 +61,12 @@ pub(super) fn get_global(m: &mut Machine<'_>) -> Step {
             unsafe { Owned::clone_raw(filled) }
         }
     };
-    m.put(word.a, value);
+    if word.flags & BORROWED != 0 {
+        // The globals keep it, so this is not the last reference.
+        m.put_borrowed(word.a, &value);
+    } else {
+        m.put(word.a, value);
+    }
     m.next(1)
 }
 
@@ -97,21 +102,13 @@ pub(super) fn closure(m: &mut Machine<'_>) -> Step {
     m.next(1)
 }
 
-/// `a = ` the closure that is running
-pub(super) fn get_self_fn(m: &mut Machine<'_>) -> Step {
-    let word = m.word();
-    let register = m.base.wrapping_sub(LINK).cast::<Raw>();
-    // SAFETY: below the base of every function's frame stands its closure, which the caller keeps.
-    let closure = unsafe { Owned::clone_raw(*register) };
-    m.put(word.a, closure);
-    m.next(1)
-}
-
 /// `a = ` a list of `c` values
 pub(super) fn new_list(m: &mut Machine<'_>) -> Step {
     let word = m.word();
-    let items = m.take_all(word.b, word.c as usize);
-    m.put(word.a, Owned::list(items));
+    let first: *const Raw = m.reg(word.b);
+    // SAFETY: the registers are owned, and this instruction consumes them.
+    let list = unsafe { ListObject::of(std::slice::from_raw_parts(first, word.c as usize)) };
+    m.put(word.a, Owned::from(list));
     m.next(1)
 }
 
