@@ -453,7 +453,12 @@ unsafe fn make_unique_cold(raw: &mut Raw) {
 ///
 /// # Safety
 /// What `raw` refers to is live.
+#[inline]
 pub(crate) unsafe fn share(raw: Raw) {
+    // SAFETY: the caller's promise. Relaxed: a local count is this thread's.
+    if !raw.is_heap() || unsafe { count(raw) }.load(Ordering::Relaxed) < 0 {
+        return;
+    }
     // SAFETY: the caller's promise.
     unsafe { share_as(raw, if holds_cell(raw) { HOLDS_CELLS } else { 0 }) };
 }
@@ -486,6 +491,17 @@ unsafe fn share_as(raw: Raw, flags: u8) {
     heap::to_vm(moved);
     // The marking went over about so much.
     work_on(moved);
+}
+
+/// True when an object need not be marked to go to another thread, and no cell is in it: a quick look,
+/// which may say no too often.
+///
+/// # Safety
+/// `raw` refers to a live object.
+#[inline]
+pub(crate) unsafe fn crosses_as_it_is(raw: Raw) -> bool {
+    // SAFETY: the caller's promise. Relaxed: a local count is this thread's.
+    unsafe { count(raw) }.load(Ordering::Relaxed) < 0 && !Heap::has_cells()
 }
 
 /// True when a cell is reachable from `raw` (but through a cell or another handle). Nothing is
