@@ -2,7 +2,7 @@
 
 use crate::native::{Call, NativeResult, Next};
 use crate::value::{
-    Kind, ListObject, MapObject, Owned, RangeObject, Text, View, error, position, room,
+    Item, Kind, ListObject, MapObject, Owned, RangeObject, Text, View, error, position, room,
 };
 
 /// The result of a native.
@@ -68,6 +68,23 @@ pub(super) fn this_list_mut<'a>(call: &'a mut Call<'_>) -> &'a mut ListObject {
     }
 }
 
+/// The list that a native has made, or knows to be one.
+pub(super) fn list_of(value: &Owned) -> &ListObject {
+    match value.as_list() {
+        Some(list) => list,
+        None => unreachable!("it is known to be a list"),
+    }
+}
+
+/// The element of a list at a position where there is one.
+#[inline]
+pub(super) fn element(list: &ListObject, at: usize) -> Item<'_> {
+    match list.item(at) {
+        Some(item) => item,
+        None => unreachable!("there is an element at {at}"),
+    }
+}
+
 /// The receiver of a method of maps.
 pub(super) fn this_map<'a>(call: &'a Call<'_>) -> &'a MapObject {
     match call.receiver().as_map() {
@@ -103,7 +120,7 @@ pub(super) fn elements(value: &Owned) -> Result<Vec<Owned>, Owned> {
 pub(super) fn first_elements(value: &Owned, most: usize) -> Result<Vec<Owned>, Owned> {
     let mut out = vector(size(value)?.min(most), REFERENCE)?;
     match value.view() {
-        View::List(list) => out.extend(list.iter().take(most).cloned()),
+        View::List(list) => out.extend(list.iter().take(most).map(Item::to_owned)),
         View::Str(text) => out.extend(text.as_str().chars().take(most).map(Owned::char)),
         View::Map(map) => out.extend(map.iter().take(most).map(|(key, _)| key.clone())),
         View::Range(range) => out.extend(range.iter().take(most).map(Owned::int)),

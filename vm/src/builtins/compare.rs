@@ -5,17 +5,17 @@
 //! without asking, in a plain loop; when that comes to nothing it begins anew as a [`Work`], which
 //! hands out its questions one by one. Each question is asked once, whatever the answers.
 
-use super::arguments::{give, length};
+use super::arguments::{give, length, list_of};
 use super::sort::Direction;
 use crate::native::{Call, NativeResult, Next};
-use crate::value::{Comparison, Less, MapObject, Owned, Verdict, room, try_equals, try_less};
+use crate::value::{Comparison, Item, Less, MapObject, Owned, Verdict, room, try_equals, try_less};
 
 /// What a [`Work`] wants to know.
 pub(super) enum Question<'a> {
     /// Are they equal?
-    Equal(&'a Owned, &'a Owned),
+    Equal(Item<'a>, Item<'a>),
     /// Does the first belong behind the second?
-    After(&'a Owned, &'a Owned, Direction),
+    After(Item<'a>, Item<'a>, Direction),
 }
 
 /// Something that goes on by questions with the answer yes or no.
@@ -72,18 +72,20 @@ pub(super) fn run<W: Work>(call: &mut Call<'_>, mut work: W) -> NativeResult {
         let Some(question) = work.next() else { return work.finish(call) };
         call.charge(1);
         let known = match question {
-            Question::Equal(a, b) => try_equals(a, b),
-            Question::After(a, b, direction) => after(a, b, direction)?,
+            Question::Equal(a, b) => try_equals(&a, &b),
+            Question::After(a, b, direction) => after(&a, &b, direction)?,
         };
         let asked = match (known, question) {
             (Some(yes), _) => {
                 work.answer(yes);
                 continue;
             }
-            (None, Question::Equal(a, b)) => Asked::Equal(Comparison::new(a.clone(), b.clone())),
+            (None, Question::Equal(a, b)) => {
+                Asked::Equal(Comparison::new(a.to_owned(), b.to_owned()))
+            }
             (None, Question::After(a, b, direction)) => {
                 let (less, more) = direction.pair(b, a);
-                Asked::After(Less::new(less.clone(), more.clone()))
+                Asked::After(Less::new(less.to_owned(), more.to_owned()))
             }
         };
         return go_on(call, work, asked);
@@ -110,8 +112,8 @@ fn go_on<W: Work>(call: &mut Call<'_>, mut work: W, mut asked: Asked) -> NativeR
 }
 
 /// The elements of a list that a work has.
-fn item(list: &Owned, at: usize) -> Option<&Owned> {
-    list.as_list()?.get(at)
+fn item(list: &Owned, at: usize) -> Option<Item<'_>> {
+    list.as_list()?.item(at)
 }
 
 /// What is looked for in a row of values.
@@ -133,11 +135,11 @@ pub(super) fn search(
     search: Search,
     then: fn(&mut Call<'_>, Option<usize>) -> NativeResult,
 ) -> NativeResult {
-    let list = items.as_list().map(|list| &**list).unwrap_or_default();
+    let list = list_of(&items);
     let wanted = call.arg(0).clone();
     let (mut found, mut known) = (0, true);
     for (at, item) in list.iter().enumerate() {
-        match try_equals(item, &wanted) {
+        match try_equals(&item, &wanted) {
             Some(true) if search == Search::Count => found += 1,
             Some(true) => {
                 call.charge(at / 4);
@@ -182,7 +184,7 @@ impl Work for Searching {
         if self.over {
             return None;
         }
-        Some(Question::Equal(item(&self.items, self.at)?, &self.wanted))
+        Some(Question::Equal(item(&self.items, self.at)?, Item::Place(&self.wanted)))
     }
 
     fn answer(&mut self, yes: bool) {
@@ -212,7 +214,7 @@ pub(super) enum Extreme {
 
 impl Extreme {
     /// What is to be asked to know whether a value is better than the best so far.
-    fn question<'a>(self, value: &'a Owned, best: &'a Owned) -> (&'a Owned, &'a Owned) {
+    fn question<T>(self, value: T, best: T) -> (T, T) {
         match self {
             Self::Min => (best, value),
             Self::Max => (value, best),
@@ -223,22 +225,23 @@ impl Extreme {
 /// The least or the greatest of a list, the first of several; nil of none. NaN counts as greater
 /// than all numbers, as in sorting.
 pub(super) fn extreme(call: &mut Call<'_>, items: Owned, which: Extreme) -> NativeResult {
-    let list = items.as_list().map(|list| &**list).unwrap_or_default();
-    let Some((mut best, rest)) = list.split_first() else { return Next::nil() };
-    if rest.is_empty() {
+    let list = list_of(&items);
+    let mut rest = list.iter();
+    let Some(mut best) = rest.next() else { return Next::nil() };
+    if list.len() == 1 {
         // It must be something that has an order.
-        try_less(best, best)?;
+        try_less(&best, &best)?;
     }
     call.charge(list.len() / 4);
     for value in rest {
         let (a, b) = which.question(value, best);
-        match after(a, b, Direction::Up)? {
+        match after(&a, &b, Direction::Up)? {
             Some(true) => best = value,
             Some(false) => {}
             None => return run(call, Best { items, at: 1, best: 0, which }),
         }
     }
-    give(best.clone())
+    give(best.to_owned())
 }
 
 struct Best {
@@ -263,7 +266,7 @@ impl Work for Best {
     }
 
     fn finish(self, _: &mut Call<'_>) -> NativeResult {
-        give(item(&self.items, self.best).cloned())
+        give(item(&self.items, self.best).map(Item::to_owned))
     }
 }
 
@@ -299,21 +302,22 @@ struct Unique {
 impl Work for Unique {
     fn next(&mut self) -> Option<Question<'_>> {
         while let Some(value) = item(&self.items, self.at) {
-            match self.seen.insert(value.clone(), Owned::NIL) {
-                Ok(None) => self.kept.push(value.clone()),
+            match self.seen.insert(value.to_owned(), Owned::NIL) {
+                Ok(None) => self.kept.push(value.to_owned()),
                 Ok(Some(_)) => {}
                 // Equals nothing, not even itself.
-                Err(_) if is_nan(value) => self.kept.push(value.clone()),
+                Err(_) if is_nan(&value) => self.kept.push(value.to_owned()),
                 Err(_) if self.against < self.odd.len() => break,
                 Err(_) => {
-                    self.kept.push(value.clone());
-                    self.odd.push(value.clone());
+                    self.kept.push(value.to_owned());
+                    self.odd.push(value.to_owned());
                     self.against = 0;
                 }
             }
             self.at += 1;
         }
-        Some(Question::Equal(self.odd.get(self.against)?, item(&self.items, self.at)?))
+        let odd = Item::Place(self.odd.get(self.against)?);
+        Some(Question::Equal(odd, item(&self.items, self.at)?))
     }
 
     fn answer(&mut self, yes: bool) {

@@ -1,22 +1,13 @@
 //! Methods that types have in common which are walked element by element.
 
-use std::borrow::Cow;
-
 use super::arguments::{
-    OBJECT, PAIR, REFERENCE, elements, first_elements, give, length, size, size_of_chunks, vector,
+    OBJECT, PAIR, REFERENCE, elements, first_elements, give, length, list_of, size, size_of_chunks,
+    vector,
 };
 use super::compare::{Extreme, extreme};
 use super::sort::{self, Direction};
 use crate::native::{Call, NativeResult, Next};
-use crate::value::{Operator, Owned, ops, room};
-
-/// What `for x in value` would walk; a list as it stands.
-pub(super) fn walked(value: &Owned) -> Result<Cow<'_, [Owned]>, Owned> {
-    match value.as_list() {
-        Some(list) => Ok(Cow::Borrowed(list)),
-        None => elements(value).map(Cow::Owned),
-    }
-}
+use crate::value::{Item, ListObject, Operator, Owned, ops, room};
 
 /// `value.enumerate()`: pairs of position and element.
 pub(super) fn enumerate(call: &mut Call<'_>) -> NativeResult {
@@ -42,27 +33,31 @@ pub(super) fn zip(call: &mut Call<'_>) -> NativeResult {
 /// `value.chunks(n)`: lists of `n` elements, the last of what is left.
 pub(super) fn chunks(call: &mut Call<'_>) -> NativeResult {
     let n = size_of_chunks(call)?;
-    let items = elements(call.receiver())?;
-    room(items.len().saturating_mul(REFERENCE))?;
-    let mut parts = vector(items.len().div_ceil(n), OBJECT)?;
-    call.charge(items.len() / n + items.len() / 8);
-    parts.extend(items.chunks(n).map(|part| Owned::list(part.to_vec())));
+    let items = as_list(call.receiver())?;
+    let list = list_of(&items);
+    let len = list.len();
+    room(list.element_bytes())?;
+    let mut parts = vector(len.div_ceil(n), OBJECT)?;
+    call.charge(len / n + len / 8);
+    for start in (0..len).step_by(n) {
+        parts.push(Owned::from(list.part(start..len.min(start.saturating_add(n)))?));
+    }
     give(parts)
 }
 
 /// `value.flatten()`: a list of the elements of the elements that are lists, and the others.
 pub(super) fn flatten(call: &mut Call<'_>) -> NativeResult {
-    let items = walked(call.receiver())?;
-    let len = |element: &Owned| element.as_list().map_or(1, |list| list.len());
-    let len = items.iter().map(len).fold(0, usize::saturating_add);
-    let mut out = vector(len, REFERENCE)?;
-    for element in items.iter() {
+    let items = as_list(call.receiver())?;
+    let len = |element: Item<'_>| element.as_list().map_or(1, ListObject::len);
+    let len = list_of(&items).iter().map(len).fold(0, usize::saturating_add);
+    room(len.saturating_mul(REFERENCE))?;
+    let mut out = ListObject::new();
+    for element in list_of(&items) {
         match element.as_list() {
-            Some(list) => out.extend_from_slice(list),
-            None => out.push(element.clone()),
+            Some(list) => out.append(list)?,
+            None => out.push(element.to_owned()),
         }
     }
-    drop(items);
     call.charge(len / 8);
     give(out)
 }
@@ -70,14 +65,14 @@ pub(super) fn flatten(call: &mut Call<'_>) -> NativeResult {
 /// `value.sort(reverse)`, where that gives a list.
 pub(super) fn sorted(call: &mut Call<'_>) -> NativeResult {
     let direction = Direction::reversed(call.arg(0).truthy());
-    let mut items = elements(call.receiver())?;
+    let mut items = ListObject::from(elements(call.receiver())?);
     if sort::quick(&mut items, direction) {
         call.charge(items.len() * items.len().max(1).ilog2() as usize / 4);
         return give(items);
     }
-    let keys = Owned::list(items.clone());
+    let keys = Owned::from(items.clone());
     sort::ordered(call, keys, direction, move |_, order| {
-        sort::arrange(&mut items, &order);
+        items.arrange(&order)?;
         give(items)
     })
 }
@@ -118,11 +113,11 @@ struct Sum {
 
 impl Sum {
     fn go_on(mut self, call: &mut Call<'_>) -> NativeResult {
-        let items = self.items.as_list().map(|list| &**list).unwrap_or_default();
+        let items = list_of(&self.items);
         for (i, item) in items.iter().enumerate().skip(self.done) {
             let own = self.sum.as_record().and_then(|record| record.info().operator(Operator::Add));
             if let Some(function) = own {
-                let arguments = vec![self.sum.take(), item.clone()];
+                let arguments = vec![self.sum.take(), item.to_owned()];
                 self.done = i + 1;
                 let resume = |call: &mut Call<'_>, outcome: Result<Owned, Owned>| {
                     self.sum = outcome?;
@@ -130,7 +125,7 @@ impl Sum {
                 };
                 return Ok(Next::Call(function, arguments, Box::new(resume)));
             }
-            self.sum = ops::add(&self.sum, item)?;
+            self.sum = ops::add(&self.sum, &item)?;
         }
         call.charge(items.len() / 4);
         give(self.sum)

@@ -62,7 +62,7 @@ functions! {
 fn print(call: &mut Call<'_>, output: fn(&VmShared) -> &Output) -> NativeResult {
     let mut values = call.take(0);
     let Some(values) = values.list_mut() else { unreachable!("a rest parameter is a list") };
-    texts::line(call, values.take_vec(), " ".to_owned(), move |call, mut line| {
+    texts::line(call, values.take_values(), " ".to_owned(), move |call, mut line| {
         line.push('\n');
         if !output(call.vm()).append(line.as_bytes()) {
             return Next::nil();
@@ -207,11 +207,13 @@ fn assert(call: &mut Call<'_>) -> NativeResult {
 
 fn extreme_of(call: &mut Call<'_>, name: &str, which: Extreme) -> NativeResult {
     let Some(values) = call.arg(0).as_list() else { unreachable!("a rest parameter is a list") };
-    let items = match &**values {
-        [] => return Err(make_error(Kind::Arity, format!("`{name}` needs at least one argument"))),
-        [one] => match one.view() {
+    let items = match values.item(0) {
+        None => {
+            return Err(make_error(Kind::Arity, format!("`{name}` needs at least one argument")));
+        }
+        Some(one) if values.len() == 1 => match one.view() {
             View::List(_) | View::Range(_) | View::Map(_) | View::Set(_) | View::Bytes(_) => {
-                as_list(one)?
+                as_list(&one)?
             }
             _ => {
                 let given = one.type_name();
@@ -219,7 +221,7 @@ fn extreme_of(call: &mut Call<'_>, name: &str, which: Extreme) -> NativeResult {
                 return Err(make_error(Kind::Type, text));
             }
         },
-        _ => call.arg(0).clone(),
+        Some(_) => call.arg(0).clone(),
     };
     if items.as_list().is_some_and(|list| list.is_empty()) {
         return Err(make_error(Kind::Value, format!("`{name}` of nothing")));

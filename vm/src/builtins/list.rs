@@ -1,15 +1,15 @@
 //! The methods of lists.
 
 use super::arguments::{
-    REFERENCE, elements, format, give, int, length, list_argument, place, repeat, slice, this_list,
+    format, give, int, length, list_argument, list_of, place, repeat, slice, this_list,
     this_list_mut,
 };
 use super::compare::{Search, is_there, number, search, unique};
-use super::elements::{chunks, enumerate, flatten, maximum, minimum, sum, zip};
+use super::elements::{as_list, chunks, enumerate, flatten, maximum, minimum, sum, zip};
 use super::sort::{self, Direction};
 use super::texts::join;
 use crate::native::{Call, NativeResult, Next};
-use crate::value::{Kind, ListObject, Owned, error, position, room};
+use crate::value::{Item, Kind, ListObject, Owned, error, position, room};
 
 methods! {
     /// The number of elements.
@@ -47,9 +47,9 @@ methods! {
     /// How many elements equal this.
     "count" "(value)" => |call| search(call, call.receiver().clone(), Search::Count, number);
     /// The first element, or nil.
-    "first" "()" => |call| give(this_list(call).first().cloned());
+    "first" "()" => |call| give(this_list(call).get(0));
     /// The last element, or nil.
-    "last" "()" => |call| give(this_list(call).last().cloned());
+    "last" "()" => |call| give(this_list(call).iter().next_back().map(Item::to_owned));
     /// The element at a position, or `default`.
     "get" "(index, default = nil)" => get, short get_at_once;
     /// The elements from `start` up to `end`.
@@ -89,9 +89,13 @@ fn len_at_once(this: &mut Owned, _: &mut [Owned]) -> Option<Owned> {
 }
 
 fn push_at_once(this: &mut Owned, args: &mut [Owned]) -> Option<Owned> {
-    let list = this.own_list_mut().filter(|list| list.has_room())?;
-    list.push(args[0].take());
-    Some(Owned::NIL)
+    match this.own_list_mut()?.push_at_once(args[0].take()) {
+        Ok(()) => Some(Owned::NIL),
+        Err(value) => {
+            args[0] = value;
+            None
+        }
+    }
 }
 
 fn pop_at_once(this: &mut Owned, _: &mut [Owned]) -> Option<Owned> {
@@ -102,14 +106,14 @@ fn swap_at_once(this: &mut Owned, args: &mut [Owned]) -> Option<Owned> {
     let list = this.own_list_mut()?;
     let place = |i: &Owned| position(i.as_int()?, list.len());
     let (i, j) = (place(&args[0])?, place(&args[1])?);
-    list.as_mut_slice().swap(i, j);
+    list.swap(i, j);
     Some(Owned::NIL)
 }
 
 fn get_at_once(this: &mut Owned, args: &mut [Owned]) -> Option<Owned> {
     let list = this.as_list()?;
     match position(args[0].as_int()?, list.len()) {
-        Some(at) if !args[1].as_raw().is_heap() => Some(list[at].clone()),
+        Some(at) if !args[1].as_raw().is_heap() => list.get(at),
         Some(_) => None,
         None => Some(args[1].take()),
     }
@@ -129,7 +133,7 @@ fn insert(call: &mut Call<'_>) -> NativeResult {
     if at == len {
         list.push(value);
     } else {
-        list.with_vec(|vec| vec.insert(at, value));
+        list.insert(at, value);
     }
     call.charge((len - at) / 64);
     Next::nil()
@@ -154,7 +158,7 @@ fn remove(call: &mut Call<'_>) -> NativeResult {
     if at == len - 1 {
         return give(list.pop());
     }
-    let value = list.with_vec(|vec| vec.remove(at));
+    let value = list.remove(at);
     call.charge((len - at) / 64);
     give(value)
 }
@@ -166,16 +170,17 @@ fn clear(call: &mut Call<'_>) -> NativeResult {
 }
 
 fn extend(call: &mut Call<'_>) -> NativeResult {
-    let values = elements(call.arg(0))?;
-    room(values.len().saturating_mul(REFERENCE))?;
+    let values = as_list(call.arg(0))?;
+    let values = list_of(&values);
+    room(values.element_bytes())?;
     call.charge(values.len() / 8);
     let list = this_list_mut(call);
     if values.len() > list.len() {
-        list.extend(values);
+        list.append(values)?;
     } else {
-        // One by one: `extend` first moves what is there over elements that were taken off the
+        // One by one: `append` first moves what is there over elements that were taken off the
         // front, which a queue would pay for every time.
-        values.into_iter().for_each(|value| list.push(value));
+        values.iter().for_each(|value| list.push(value.to_owned()));
     }
     Next::nil()
 }
@@ -187,7 +192,7 @@ fn swap(call: &mut Call<'_>) -> NativeResult {
         position(i, len).ok_or_else(|| out_of_range(i, len))
     };
     let (i, j) = (place("i", 0)?, place("j", 1)?);
-    this_list_mut(call).as_mut_slice().swap(i, j);
+    this_list_mut(call).swap(i, j);
     Next::nil()
 }
 
@@ -203,12 +208,15 @@ fn truncate(call: &mut Call<'_>) -> NativeResult {
 }
 
 /// Runs `change` on the receiver, in place when this is its last use, and gives it.
-fn changed(call: &mut Call<'_>, change: impl FnOnce(&mut Vec<Owned>)) -> NativeResult {
+fn changed(
+    call: &mut Call<'_>,
+    change: impl FnOnce(&mut ListObject) -> Result<(), Owned>,
+) -> NativeResult {
     let mut receiver = call.take_receiver();
     let Some(list) = receiver.list_mut() else {
         unreachable!("methods of lists are called on lists")
     };
-    list.with_vec(change);
+    change(list)?;
     give(receiver)
 }
 
@@ -218,7 +226,7 @@ fn sorted(call: &mut Call<'_>) -> NativeResult {
     if n <= sort::AT_ONCE {
         let mut receiver = call.take_receiver();
         let quick = match receiver.list_mut() {
-            Some(list) => sort::quick(list.as_mut_slice(), direction),
+            Some(list) => sort::quick(list, direction),
             None => unreachable!("methods of lists are called on lists"),
         };
         if quick {
@@ -244,19 +252,22 @@ fn sorted_by_keys(call: &mut Call<'_>) -> NativeResult {
 
 /// The receiver in an order of its positions.
 fn arranged(call: &mut Call<'_>, order: Vec<usize>) -> NativeResult {
-    changed(call, |vec| sort::arrange(vec, &order))
+    changed(call, |list| list.arrange(&order))
 }
 
 fn reverse(call: &mut Call<'_>) -> NativeResult {
     call.charge(this_list(call).len() / 16);
-    changed(call, |vec| vec.reverse())
+    changed(call, |list| {
+        list.reverse();
+        Ok(())
+    })
 }
 
 fn get(call: &mut Call<'_>) -> NativeResult {
     let i = int(call, 0, "index")?;
     let this = this_list(call);
     match position(i, this.len()) {
-        Some(at) => give(this[at].clone()),
+        Some(at) => give(this.get(at)),
         None => Ok(Next::Return(call.take(1))),
     }
 }

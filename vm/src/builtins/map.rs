@@ -1,12 +1,13 @@
 //! The methods of maps.
 
 use super::arguments::{
-    OBJECT, PAIR, REFERENCE, contains, format, give, length, this_map, this_map_mut, vector,
+    OBJECT, PAIR, REFERENCE, contains, element, format, give, length, this_map, this_map_mut,
+    vector,
 };
 use super::compare::{Search, number, search};
 use super::sort::{self, Direction};
 use crate::native::{Call, NativeResult, Next};
-use crate::value::{Kind, MapObject, Owned, View, cut_literal, error, room};
+use crate::value::{Item, Kind, ListObject, MapObject, Owned, View, cut_literal, error, room};
 
 methods! {
     /// The number of entries.
@@ -133,14 +134,15 @@ fn extend(call: &mut Call<'_>) -> NativeResult {
 }
 
 /// The pairs of a list, all of which can be entries of `map`.
-fn pairs(list: &[Owned], map: &MapObject) -> Result<Vec<(Owned, Owned)>, Owned> {
-    let pair = |item: &Owned| match item.as_list().map(|pair| &**pair) {
-        Some([key, value]) => {
-            map.check_key(key)?;
-            Ok((key.clone(), value.clone()))
+fn pairs(list: &ListObject, map: &MapObject) -> Result<Vec<(Owned, Owned)>, Owned> {
+    let pair = |item: Item<'_>| match item.as_list().filter(|pair| pair.len() == 2) {
+        Some(pair) => {
+            let (key, value) = (element(pair, 0), element(pair, 1));
+            map.check_key(&key)?;
+            Ok((key.to_owned(), value.to_owned()))
         }
-        _ => {
-            let item = cut_literal(item);
+        None => {
+            let item = cut_literal(&item);
             Err(error(
                 Kind::Type,
                 format!("a map is extended by pairs [key, value], not by {item}"),

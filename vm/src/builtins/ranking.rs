@@ -7,9 +7,10 @@
 //! A step looks at [`STEP`] values, but for strings with the same first eight bytes, and ints and
 //! floats that are the same as floats: those are sorted by comparing, in one go.
 
+use super::arguments::{element, list_of};
 use super::sort::{AT_ONCE, By, Columns, Direction, Ranked, merged, sort_by_all};
 use crate::native::{Call, NativeResult, Next};
-use crate::value::Owned;
+use crate::value::{ListObject, Owned};
 
 /// So many values are looked at in a step.
 const STEP: usize = 1 << 13;
@@ -46,9 +47,9 @@ fn look<F>(
 where
     F: FnOnce(&mut Call<'_>, Vec<usize>) -> NativeResult + 'static,
 {
-    let list = keys.as_list().map(|list| &**list).unwrap_or_default();
+    let list = list_of(&keys);
     let end = list.len().min(at + STEP);
-    let columns = Columns::of(&list[at..end]).and_then(|here| match known {
+    let columns = Columns::of(list, at..end).and_then(|here| match known {
         Some(known) => known.join(&here),
         None => Some(here),
     });
@@ -69,7 +70,7 @@ where
     F: FnOnce(&mut Call<'_>, Vec<usize>) -> NativeResult + 'static,
 {
     call.charge(STEP / 4);
-    if ranking.step(keys.as_list().map(|list| &**list).unwrap_or_default()) {
+    if ranking.step(list_of(&keys)) {
         return Ok(Next::Later(Box::new(move |call| go_on(call, keys, ranking, then))));
     }
     drop(keys);
@@ -138,7 +139,7 @@ impl Ranking {
     }
 
     /// Does a step; false when all is done.
-    pub(super) fn step(&mut self, values: &[Owned]) -> bool {
+    pub(super) fn step(&mut self, values: &ListObject) -> bool {
         let Some(mut job) = self.jobs.pop() else { return false };
         let end = job.end.min(job.at + STEP);
         let done = end == job.end;
@@ -150,7 +151,7 @@ impl Ranking {
                     if job.column == 0 {
                         *at = i;
                     }
-                    *rank = self.columns.rank(&values[*at], job.column, self.direction);
+                    *rank = self.columns.rank(&element(values, *at), job.column, self.direction);
                     for (digit, counts) in digits.iter_mut().enumerate() {
                         counts[digit_of(*rank, digit)] += 1;
                     }
@@ -228,7 +229,7 @@ impl Ranking {
     }
 
     /// Sorts those of one rank in a column.
-    fn sort_equal(&mut self, values: &[Owned], start: usize, end: usize, column: usize) {
+    fn sort_equal(&mut self, values: &ListObject, start: usize, end: usize, column: usize) {
         let equal = &mut self.ranked[start..end];
         match self.columns.then_by(column) {
             _ if equal.len() == 1 => {}

@@ -12,11 +12,13 @@
 //! and can wait for what a struct's own `<` says.
 
 use std::cmp::{Ordering, Reverse};
+use std::ops::Range;
 
+use super::arguments::{element, list_of};
 use super::compare::{Question, Work, after, run};
 use super::ranking;
 use crate::native::{Call, NativeResult};
-use crate::value::{Owned, View, compare, room, try_less};
+use crate::value::{Item, ListObject, Owned, Packing, View, compare, room, try_less};
 
 /// Upwards or downwards. NaN is last in both.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -39,7 +41,7 @@ impl Direction {
     }
 
     /// The two in the order in which the first must be less, to stand before the second.
-    pub(super) fn pair<'a>(self, a: &'a Owned, b: &'a Owned) -> (&'a Owned, &'a Owned) {
+    pub(super) fn pair<T>(self, a: T, b: T) -> (T, T) {
         match self {
             Self::Up => (a, b),
             Self::Down => (b, a),
@@ -76,9 +78,9 @@ impl Class {
     }
 
     /// What all of these are.
-    fn of_all<'a>(mut values: impl Iterator<Item = &'a Owned>) -> Option<Self> {
-        let first = Self::of(values.next()?)?;
-        values.try_fold(first, |class, value| class.join(Self::of(value)?))
+    fn of_all<'a>(mut values: impl Iterator<Item = Item<'a>>) -> Option<Self> {
+        let first = values.next()?;
+        values.try_fold(Self::of(&first)?, |class, value| class.join(Self::of(&value)?))
     }
 
     /// What both are.
@@ -131,15 +133,12 @@ fn rank_of_text(text: &[u8]) -> u64 {
 pub(super) const AT_ONCE: usize = 1 << 14;
 
 /// Sorts in place, if there is a quick way to do it.
-pub(super) fn quick(values: &mut [Owned], direction: Direction) -> bool {
-    if values.len() > AT_ONCE || !values.iter().all(|value| value.as_int().is_some()) {
-        return false;
-    }
+pub(super) fn quick(list: &mut ListObject, direction: Direction) -> bool {
+    let Some(ints) = list.ints_mut().filter(|ints| ints.len() <= AT_ONCE) else { return false };
     // Equal ints cannot be told apart, so stability is no matter.
-    let int = |value: &Owned| value.as_raw().as_i64();
     match direction {
-        Direction::Up => values.sort_unstable_by_key(int),
-        Direction::Down => values.sort_unstable_by_key(|value| Reverse(int(value))),
+        Direction::Up => ints.sort_unstable(),
+        Direction::Down => ints.sort_unstable_by_key(|&int| Reverse(int)),
     }
     true
 }
@@ -160,8 +159,15 @@ pub(super) type Ranked = (u64, usize);
 
 impl Columns {
     /// Those of some values, one at least; `None` if their order is not known to be total.
-    pub(super) fn of(values: &[Owned]) -> Option<Self> {
-        if let Some(class) = Class::of_all(values.iter()) {
+    pub(super) fn of(list: &ListObject, part: Range<usize>) -> Option<Self> {
+        let whole = match list.packing() {
+            Packing::Ints => Some(Class::Ints),
+            Packing::Floats => Some(Class::Floats),
+            Packing::Bools => return None,
+            Packing::Values => None,
+        };
+        let values = list.values().and_then(|values| values.get(part)).unwrap_or_default();
+        if let Some(class) = whole.or_else(|| Class::of_all(values.iter().map(Item::Place))) {
             return Some(Self { lists: false, classes: vec![class] });
         }
         let width = values.first()?.as_list()?.len();
@@ -172,9 +178,9 @@ impl Columns {
         let is_nan = |value: &Owned| value.as_float().is_some_and(f64::is_nan);
         let mut columns = Self { lists: true, classes: Vec::new() };
         for column in 0..width {
-            let cells = || values.iter().filter_map(|value| value.as_list()?.get(column));
+            let cells = || values.iter().filter_map(|value| value.as_list()?.item(column));
             let class = Class::of_all(cells())?;
-            if class != Class::Texts && cells().any(is_nan) {
+            if class != Class::Texts && cells().any(|cell| is_nan(&cell)) {
                 return None;
             }
             columns.classes.push(class);
@@ -196,8 +202,9 @@ impl Columns {
     /// The rank of a value by one of its columns.
     #[inline]
     pub(super) fn rank(&self, value: &Owned, column: usize, direction: Direction) -> u64 {
-        let cell = if self.lists { value.as_list().map(|list| &list[column]) } else { None };
-        self.classes[column].rank(cell.unwrap_or(value), direction)
+        let cell =
+            if self.lists { value.as_list().and_then(|list| list.item(column)) } else { None };
+        self.classes[column].rank(&cell.unwrap_or(Item::Place(value)), direction)
     }
 
     /// How those are sorted that are equal in all columns before this one.
@@ -217,7 +224,7 @@ impl Columns {
     /// Sorts some of which all columns before this one are equal.
     pub(super) fn sort(
         &self,
-        values: &[Owned],
+        values: &ListObject,
         ranked: &mut [Ranked],
         column: usize,
         direction: Direction,
@@ -228,7 +235,7 @@ impl Columns {
             By::Rank => {}
         }
         for (rank, at) in ranked.iter_mut() {
-            *rank = self.rank(&values[*at], column, direction);
+            *rank = self.rank(&element(values, *at), column, direction);
         }
         ranked.sort_unstable();
         let then_by = self.then_by(column);
@@ -257,23 +264,26 @@ pub(super) enum By {
 }
 
 /// Sorts by comparing whole values.
-pub(super) fn sort_by_all(values: &[Owned], ranked: &mut [Ranked], direction: Direction) {
+pub(super) fn sort_by_all(values: &ListObject, ranked: &mut [Ranked], direction: Direction) {
     ranked.sort_unstable_by(|&(_, i), &(_, j)| {
-        let order = compare(&values[i], &values[j]).ok().flatten();
+        let order = compare(&element(values, i), &element(values, j)).ok().flatten();
         direction.apply(order.unwrap_or(Ordering::Equal)).then(i.cmp(&j))
     });
 }
 
 /// The positions of values in their sorted order; `None` when an own `<` must be asked.
-pub(super) fn order_of(keys: &[Owned], direction: Direction) -> Result<Option<Vec<usize>>, Owned> {
-    if let Some(columns) = Columns::of(keys) {
+pub(super) fn order_of(
+    keys: &ListObject,
+    direction: Direction,
+) -> Result<Option<Vec<usize>>, Owned> {
+    if let Some(columns) = Columns::of(keys, 0..keys.len()) {
         let mut ranked: Vec<Ranked> = (0..keys.len()).map(|at| (0, at)).collect();
         columns.sort(keys, &mut ranked, 0, direction);
         return Ok(Some(ranked.into_iter().map(|(_, at)| at).collect()));
     }
     let mut merge = Merge::new(keys)?;
     while let Some((i, j)) = merge.next() {
-        match after(&keys[i], &keys[j], direction)? {
+        match after(&element(keys, i), &element(keys, j), direction)? {
             Some(after) => merge.answer(after),
             None => return Ok(None),
         }
@@ -288,7 +298,7 @@ pub(super) fn ordered(
     direction: Direction,
     then: impl FnOnce(&mut Call<'_>, Vec<usize>) -> NativeResult + 'static,
 ) -> NativeResult {
-    let list = keys.as_list().map(|list| &**list).unwrap_or_default();
+    let list = list_of(&keys);
     room(list.len().saturating_mul(2 * size_of::<Ranked>()))?;
     if list.len() > AT_ONCE {
         return ranking::ordered(call, keys, direction, then);
@@ -310,14 +320,8 @@ pub(super) fn merged(
     direction: Direction,
     then: impl FnOnce(&mut Call<'_>, Vec<usize>) -> NativeResult + 'static,
 ) -> NativeResult {
-    let merge = Merge::new(keys.as_list().map(|list| &**list).unwrap_or_default())?;
+    let merge = Merge::new(list_of(&keys))?;
     run(call, Sorting { keys, merge, direction, then })
-}
-
-/// Puts values in an order of their positions.
-pub(super) fn arrange(values: &mut Vec<Owned>, order: &[usize]) {
-    let sorted: Vec<Owned> = order.iter().map(|&i| values[i].take()).collect();
-    *values = sorted;
 }
 
 /// A sort that waits for answers.
@@ -332,8 +336,8 @@ struct Sorting<F> {
 impl<F: FnOnce(&mut Call<'_>, Vec<usize>) -> NativeResult + 'static> Work for Sorting<F> {
     fn next(&mut self) -> Option<Question<'_>> {
         let (i, j) = self.merge.next()?;
-        let keys = self.keys.as_list()?;
-        Some(Question::After(&keys[i], &keys[j], self.direction))
+        let keys = list_of(&self.keys);
+        Some(Question::After(element(keys, i), element(keys, j), self.direction))
     }
 
     fn answer(&mut self, yes: bool) {
@@ -363,12 +367,12 @@ struct Merge {
 
 impl Merge {
     /// Nothing is sorted yet.
-    fn new(values: &[Owned]) -> Result<Self, Owned> {
+    fn new(values: &ListObject) -> Result<Self, Owned> {
         let n = values.len();
         room(n.saturating_mul(2 * size_of::<usize>()))?;
-        if let [one] = values {
+        if let (1, Some(one)) = (n, values.item(0)) {
             // It must be something that has an order, as among others.
-            try_less(one, one)?;
+            try_less(&one, &one)?;
         }
         let (from, to) = ((0..n).collect(), Vec::with_capacity(n));
         let mut merge = Self { from, to, width: 1, left: 0, middle: 0, right: 0, end: 0 };

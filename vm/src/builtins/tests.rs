@@ -4,9 +4,9 @@ use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::ranking::Ranking;
-use super::sort::{Columns, Direction, Ranked, arrange, order_of, quick};
+use super::sort::{Columns, Direction, Ranked, order_of, quick};
 use crate::value::tests::{Random, float, int, list, str};
-use crate::value::{Kind, Owned, error, try_less};
+use crate::value::{Kind, ListObject, Owned, error, try_less};
 use crate::{Vm, VmBuilder};
 
 /// A writer whose bytes the test gets.
@@ -301,10 +301,10 @@ fn what_would_pass_a_limit_is_an_error() {
 }
 
 /// As `sort` does it.
-fn sort(values: &mut Vec<Owned>, direction: Direction) -> Result<(), Owned> {
+fn sort(values: &mut ListObject, direction: Direction) -> Result<(), Owned> {
     if !quick(values, direction) {
         let order = order_of(values, direction)?.unwrap();
-        arrange(values, &order);
+        values.arrange(&order)?;
     }
     Ok(())
 }
@@ -365,10 +365,11 @@ fn sorting_is_stable_and_right() {
         for direction in [Direction::Up, Direction::Down] {
             let mut expected = values.clone();
             reference(&mut expected, direction);
-            let mut sorted = values.clone();
+            let mut sorted = ListObject::from(values.clone());
             sort(&mut sorted, direction).unwrap();
             assert_eq!(format!("{sorted:?}"), format!("{expected:?}"));
-            let order = order_of(&values, direction).unwrap().unwrap();
+            let keys = ListObject::from(values.clone());
+            let order = order_of(&keys, direction).unwrap().unwrap();
             let by_keys: Vec<Owned> = order.iter().map(|&i| values[i].clone()).collect();
             assert_eq!(format!("{by_keys:?}"), format!("{expected:?}"));
         }
@@ -390,9 +391,9 @@ fn ranking_in_steps_is_sorting() {
         &|_| list([]),
     ];
     for kind in kinds {
-        let values: Vec<Owned> = (0..N).map(|_| kind(&mut random)).collect();
+        let values: ListObject = (0..N).map(|_| kind(&mut random)).collect();
         for direction in [Direction::Up, Direction::Down] {
-            let columns = Columns::of(&values).unwrap();
+            let columns = Columns::of(&values, 0..N).unwrap();
             let mut sorted: Vec<Ranked> = (0..N).map(|at| (0, at)).collect();
             columns.sort(&values, &mut sorted, 0, direction);
             let expected: Vec<usize> = sorted.into_iter().map(|(_, at)| at).collect();
@@ -401,7 +402,9 @@ fn ranking_in_steps_is_sorting() {
             while ranking.step(&values) {
                 steps += 1;
             }
-            assert!(steps >= 7 || values[0].as_list().is_some_and(|list| list.is_empty()));
+            assert!(
+                steps >= 7 || values.get(0).unwrap().as_list().is_some_and(|list| list.is_empty())
+            );
             assert!(ranking.order() == expected);
         }
     }
@@ -412,7 +415,7 @@ fn sorting_survives_any_comparison() {
     // Lists with NaN inside have no total order; nothing may panic or get lost.
     let mut random = Random(23);
     for _ in 0..200 {
-        let mut values: Vec<Owned> = (0..random.below(100))
+        let mut values: ListObject = (0..random.below(100))
             .map(|_| {
                 list([float([f64::NAN, 1.0, 2.0][random.below(3)]), int(random.below(9) as i64)])
             })

@@ -1,7 +1,6 @@
 //! Texts made of values, as `str` gives them.
 
-use super::arguments::{give, no_room, text};
-use super::elements::walked;
+use super::arguments::{elements, give, no_room, text};
 use crate::native::{Call, NativeResult, with_texts};
 use crate::value::{Owned, View, room, try_display, write_display, written};
 
@@ -85,6 +84,6 @@ pub(super) fn of(
 /// `value.join(separator)`
 pub(super) fn join(call: &mut Call<'_>) -> NativeResult {
     let separator = text(call, 0, "separator")?.to_owned();
-    let values = walked(call.receiver())?.into_owned();
+    let values = elements(call.receiver())?;
     line(call, values, separator, |_, text| give(text))
 }

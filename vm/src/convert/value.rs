@@ -7,25 +7,25 @@ use crate::{
     error::{Error, ErrorKind},
     module::HostObject,
     rc::{Heap, SharedHeap},
-    value::{self, ErrorObject, MapObject, Owned, Shared, View},
+    value::{self, ErrorObject, Item, MapObject, Owned, Shared, View},
     vm::VmShared,
 };
 
 /// A value of a script, looked at.
 #[derive(Clone, Copy)]
 pub struct ValueRef<'a> {
-    value: &'a Owned,
+    value: Item<'a>,
     /// The VM it belongs to; `None` when the host made it without one.
     home: Option<&'a Arc<VmShared>>,
 }
 
 impl<'a> ValueRef<'a> {
     pub(crate) fn new(value: &'a Owned, home: Option<&'a Arc<VmShared>>) -> Self {
-        Self { value, home }
+        Self { value: Item::Place(value), home }
     }
 
-    pub(crate) fn owned(self) -> &'a Owned {
-        self.value
+    pub(crate) fn owned(&self) -> &Owned {
+        &self.value
     }
 
     /// Its type as `type(v)` names it.
@@ -75,7 +75,7 @@ impl<'a> ValueRef<'a> {
     /// The elements of the list it is.
     pub fn items(self) -> Option<impl ExactSizeIterator<Item = ValueRef<'a>>> {
         let View::List(list) = self.value.view() else { return None };
-        Some(list.as_slice().iter().map(move |item| ValueRef::new(item, self.home)))
+        Some(list.iter().map(move |value| ValueRef { value, home: self.home }))
     }
 
     /// The keys and values of the map it is, in their order.
@@ -106,12 +106,12 @@ impl<'a> ValueRef<'a> {
     /// The element of the list it is.
     pub fn at(self, i: usize) -> Option<ValueRef<'a>> {
         let View::List(list) = self.value.view() else { return None };
-        list.as_slice().get(i).map(|value| ValueRef::new(value, self.home))
+        list.item(i).map(|value| ValueRef { value, home: self.home })
     }
 
     /// The host object it is.
     pub fn object<T: HostObject>(self) -> Option<&'a Arc<T>> {
-        crate::module::object(self.value)
+        crate::module::object(self.value.place()?)
     }
 
     /// Is it a function?
@@ -121,7 +121,7 @@ impl<'a> ValueRef<'a> {
 
     /// How it prints inside a collection: strings in quotes.
     pub fn literal(self) -> String {
-        value::literal(self.value)
+        value::literal(&self.value)
     }
 
     /// Converts it.
@@ -131,12 +131,12 @@ impl<'a> ValueRef<'a> {
 
     /// A handle on it that may be kept. What it refers to becomes shared.
     pub fn to_value(self) -> Value {
-        Value::new_in(self.value.clone(), self.home)
+        Value::new_in(self.value.to_owned(), self.home)
     }
 
     /// One more owner of it, to give back.
     pub fn to_local(self) -> Local {
-        Local::new(self.value.clone())
+        Local::new(self.value.to_owned())
     }
 
     /// The error that it is no `T`.
@@ -152,7 +152,7 @@ impl<'a> ValueRef<'a> {
 /// As `print` shows it.
 impl fmt::Display for ValueRef<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&value::display(self.value))
+        f.write_str(&value::display(&self.value))
     }
 }
 
@@ -164,7 +164,7 @@ impl fmt::Debug for ValueRef<'_> {
 
 impl PartialEq for ValueRef<'_> {
     fn eq(&self, other: &Self) -> bool {
-        value::equals(self.value, other.value)
+        value::equals(&self.value, &other.value)
     }
 }
 
@@ -389,7 +389,7 @@ struct Container<'a> {
 impl<'a> Container<'a> {
     fn of(value: &'a Owned) -> Option<Self> {
         let (is_map, left): (_, Box<dyn Iterator<Item = _>>) = match value.view() {
-            View::List(list) => (false, Box::new(list.as_slice().iter())),
+            View::List(list) => (false, Box::new(list.values()?.iter())),
             View::Map(map) => (true, Box::new(map.iter().flat_map(|(key, value)| [key, value]))),
             _ => return None,
         };
@@ -415,6 +415,7 @@ fn leaf(value: &Owned) -> Result<Owned, Error> {
         View::Str(text) => Ok(Owned::str(text.as_str())),
         View::Bytes(bytes) => Ok(Owned::bytes(bytes.to_vec())),
         View::Range(range) => Ok(Owned::range(*range)),
+        View::List(list) if list.is_packed() => Ok(Owned::from(list.clone())),
         View::Error(error) => {
             let (kind, message) = (Owned::str(error.kind()), Owned::str(error.message()));
             Ok(Owned::error(ErrorObject::new(kind, message, Owned::NIL)))

@@ -18,7 +18,7 @@ use super::{arith, places};
 use crate::{
     link::{CodeWord, LinkedStep, STEP_FIELD, Word, step},
     rc::class,
-    value::{self, Kind, Operator, Owned, Raw, View, error},
+    value::{self, Kind, ListObject, Operator, Owned, Raw, View, error},
 };
 
 /// A step with the raw value of its index or name, which is owned elsewhere.
@@ -125,7 +125,10 @@ pub(super) fn walk_from(
             _ => false,
         };
         place = match part {
-            Some(container) if is_slot => Found::Ref(value::slot(container, step)?),
+            Some(container) if is_slot => match value::slot(container, step)? {
+                Some(part) => Found::Ref(part),
+                None => Found::Temp(value::path_get(container, [step])?),
+            },
             _ => Found::Temp(value::path_get(container, [step])?),
         };
     }
@@ -294,8 +297,10 @@ pub(super) fn update_path(m: &mut Machine<'_>) -> Step {
         && matches!(step(last.get()), LinkedStep::Index(_))
     {
         let container = walk(m, m.get(word.a), before)?.no_question()?;
-        if container.get().as_bytes().is_some() {
-            return update_byte(m, before, last, (operator, &operand));
+        let container = container.get();
+        let is_packed = container.as_list().is_some_and(ListObject::is_packed);
+        if is_packed || container.as_bytes().is_some() {
+            return update_packed(m, before, last, (operator, &operand));
         }
     }
     let place = walk_mut(m, word.a, words, word.flags)?;
@@ -314,8 +319,8 @@ pub(super) fn update_path(m: &mut Machine<'_>) -> Step {
     m.next(2 + count)
 }
 
-/// `bytes[i] op= operand`: a byte is no place, so it is read and set.
-fn update_byte(
+/// `x[i] op= operand` in bytes or a packed list: the element is no place, so it is read and set.
+fn update_packed(
     m: &mut Machine<'_>,
     before: &[CodeWord],
     last: &CodeWord,
@@ -324,15 +329,15 @@ fn update_byte(
     let word = m.word();
     let place = walk_mut(m, word.a, before, word.flags)?;
     // SAFETY: as in `walk_mut`.
-    let bytes = unsafe { &mut *place };
-    let raw = raw_step(m, last, bytes);
+    let container = unsafe { &mut *place };
+    let raw = raw_step(m, last, container);
     match raw.step() {
         value::Step::Index(key) => {
-            let old = value::index_get(bytes, key)?;
+            let old = value::index_get(container, key)?;
             let new = arith::operation(operator)(&old, operand)?;
-            value::index_set(bytes, key, new)?;
+            value::index_set(container, key, new)?;
         }
-        step @ value::Step::Field(_) => drop(value::slot_mut(bytes, step)?),
+        step @ value::Step::Field(_) => drop(value::slot_mut(container, step)?),
     }
     m.next(2 + word.c as usize)
 }

@@ -12,7 +12,7 @@ use crate::{
     native::{NativeDef, Param},
     rc,
     thread::{Frames, Slots, Stopped, Then},
-    value::{Kind, Owned, Raw, View, error, tag},
+    value::{Item, Kind, Owned, Raw, View, error, tag},
 };
 
 /// A call as the instruction gives it.
@@ -281,8 +281,8 @@ fn bind(
     if given.spread {
         let list = positional.pop().expect("a spread has its list");
         let items = list.as_list().expect("a spread is a list");
-        rc::work_on(size_of_val(&**items));
-        positional.extend(items.iter().cloned());
+        rc::work_on(items.element_bytes());
+        positional.extend(items.iter().map(Item::to_owned));
     }
     let count = positional.len() + named - hidden;
     let wrong = || {

@@ -10,7 +10,7 @@ use crate::{
     link::{Cell, DIRECT, FOREIGN, LINK, Word},
     native::own_text,
     rc,
-    value::{self, Closure, Kind, MapObject, Owned, Raw, View, error, ops, tag},
+    value::{self, Closure, Kind, ListObject, MapObject, Owned, Raw, View, error, ops, tag},
 };
 
 /// `a = b`
@@ -110,8 +110,10 @@ pub(super) fn get_self_fn(m: &mut Machine<'_>) -> Step {
 /// `a = ` a list of `c` values
 pub(super) fn new_list(m: &mut Machine<'_>) -> Step {
     let word = m.word();
-    let items = m.take_all(word.b, word.c as usize);
-    m.put(word.a, Owned::list(items));
+    let first: *const Raw = m.reg(word.b);
+    // SAFETY: the registers are owned, and this instruction consumes them.
+    let list = unsafe { ListObject::of(std::slice::from_raw_parts(first, word.c as usize)) };
+    m.put(word.a, Owned::from(list));
     m.next(1)
 }
 

@@ -92,7 +92,7 @@ pub(super) fn iter_next(m: &mut Machine<'_>) -> Step {
     let (position, second) = (number(m, word.a, 1), number(m, word.a, 2));
     let found = match m.get(word.a).view() {
         View::List(list) => {
-            list.get(position as usize).map(|value| (position + 1, second, None, value.clone()))
+            list.get(position as usize).map(|value| (position + 1, second, None, value))
         }
         View::Map(map) => map.next_from(position as usize).map(|(at, key, value)| {
             if word.flags & PAIR != 0 {

@@ -82,7 +82,7 @@ use lisle_compiler::bytecode::{
     op::{INCLUSIVE, KILL_A, KILL_B, KILL_C, PAIR, READ_ROOT},
 };
 use machine::Machine;
-use slots::{field_slot, own_element, part, place, step_at, walked};
+use slots::{Spot, field_slot, own_element, part, place, step_at, walked};
 
 /// Runs a thread until its slice ends. `PROFILED`: it looks before each instruction whether a sample
 /// is due; this loop is compiled twice, so that the other one pays nothing.
@@ -667,7 +667,7 @@ fn execute<const PROFILED: bool>(m: &mut Machine<'_>) -> Outcome {
                             pc = pc.offset((*pc).wide_i32() as isize + 1);
                             continue;
                         }
-                        let value = load(list.items().add(at as usize));
+                        let value = Spot::element(list, at).load();
                         if rc::try_retain(value) {
                             (*p.add(1)).bits = at + 1;
                             if (*pc).flags & PAIR == 0 {
@@ -705,7 +705,7 @@ fn execute<const PROFILED: bool>(m: &mut Machine<'_>) -> Outcome {
                 }
                 code::GetPath => {
                     if let Some(part) = part(pc, base, reg!((*pc).b)) {
-                        let value = load(part);
+                        let value = part.load();
                         if rc::try_retain(value) {
                             store(reg!((*pc).a), value);
                             pc = pc.add(1 + (*pc).c as usize);
@@ -715,9 +715,8 @@ fn execute<const PROFILED: bool>(m: &mut Machine<'_>) -> Outcome {
                 }
                 code::SetPath => {
                     if let Some(place) = place(pc, base, reg!((*pc).a), 1)
-                        && rc::try_release(load(place))
+                        && place.replace(load(reg!((*pc).b)))
                     {
-                        store(place, load(reg!((*pc).b)));
                         pc = pc.add(1 + (*pc).c as usize);
                         continue;
                     }
@@ -725,9 +724,10 @@ fn execute<const PROFILED: bool>(m: &mut Machine<'_>) -> Outcome {
                 code::UpdatePath => {
                     let operator = (*pc.add(1)).op;
                     if let Some(place) = place(pc, base, reg!((*pc).a), 2)
-                        && let Some(value) = update(operator, *place, *reg!((*pc).b))
+                        && let Some(value) = update(operator, place.load(), *reg!((*pc).b))
                     {
-                        store(place, value);
+                        // Two numbers of a kind give one of the same.
+                        place.put(value);
                         pc = pc.add(2 + (*pc).c as usize);
                         continue;
                     }
@@ -738,7 +738,7 @@ fn execute<const PROFILED: bool>(m: &mut Machine<'_>) -> Outcome {
                         let list = rc::body::<ListObject>(*p);
                         let at = (*q).bits;
                         if at < list.len() as u64 {
-                            let value = load(list.items().add(at as usize));
+                            let value = Spot::element(list, at).load();
                             if rc::try_retain(value) {
                                 store(reg!((*pc).a), value);
                                 next!();
@@ -751,12 +751,10 @@ fn execute<const PROFILED: bool>(m: &mut Machine<'_>) -> Outcome {
                     if (*p).tag == LIST && (*q).tag == INT && rc::is_unique(*p) {
                         let list = rc::body::<ListObject>(*p);
                         let at = (*q).bits;
-                        if at < list.len() as u64 {
-                            let slot = list.items().add(at as usize);
-                            if rc::try_release(load(slot)) {
-                                store(slot, load(reg!((*pc).c)));
-                                next!();
-                            }
+                        if at < list.len() as u64
+                            && Spot::element(list, at).replace(load(reg!((*pc).c)))
+                        {
+                            next!();
                         }
                     }
                 }
@@ -888,8 +886,10 @@ fn execute<const PROFILED: bool>(m: &mut Machine<'_>) -> Outcome {
                     if let Some(list) = walked(pc, base, reg!(word.b))
                         && let Some(element) = own_element(list, reg!(word.a), word.flags)
                     {
-                        store(reg!(word.a).add(1), load(element));
-                        store(element, Raw::NIL);
+                        store(reg!(word.a).add(1), element.load());
+                        if let Spot::Value(place) = element {
+                            store(place, Raw::NIL);
+                        }
                         pc = pc.add(1 + word.c as usize);
                         continue;
                     }
@@ -908,9 +908,8 @@ fn execute<const PROFILED: bool>(m: &mut Machine<'_>) -> Outcome {
                     if !state.handed.last().is_some_and(is_turn)
                         && let Some(list) = walked(pc, base, reg!(word.b))
                         && let Some(element) = own_element(list, reg!(word.a), word.flags)
-                        && (*element).tag < HEAP
+                        && element.replace(load(reg!(word.a).add(1)))
                     {
-                        store(element, load(reg!(word.a).add(1)));
                         pc = pc.add(1 + word.c as usize);
                         continue;
                     }

@@ -236,7 +236,7 @@ pub(super) fn contains(m: &mut Machine<'_>, mut comparison: Comparison, mut at: 
                 return ask(m, function, vec![left, right], Asked::Contains(comparison, at));
             }
         }
-        let element = m.get(word.c).as_list().and_then(|list| list.get(at)).cloned();
+        let element = m.get(word.c).as_list().and_then(|list| list.get(at));
         let Some(element) = element else { return decided(m, false) };
         comparison = Comparison::new(element, m.get(word.b).clone());
         at += 1;
@@ -249,7 +249,7 @@ pub(super) fn is_in(m: &mut Machine<'_>) -> Step {
     if let Some(found) = ops::try_contains(m.get(word.c), m.get(word.b))? {
         return decided(m, found);
     }
-    let first = m.get(word.c).as_list().and_then(|list| list.first()).cloned();
+    let first = m.get(word.c).as_list().and_then(|list| list.get(0));
     let Some(first) = first else { return decided(m, false) };
     let comparison = Comparison::new(first, m.get(word.b).clone());
     contains(m, comparison, 1)

@@ -630,11 +630,10 @@ pub(super) fn place_take(m: &mut Machine<'_>) -> Step {
     let container = walk_mut(m, word.b, words, word.flags)?;
     let position = m.get(word.a).as_int().and_then(|i| usize::try_from(i).ok());
     // SAFETY: the place was reached just now.
-    let Some(element) = position.and_then(|at| element(unsafe { &mut *container }, at)) else {
+    let Some(value) = position.and_then(|at| lend(unsafe { &mut *container }, at)) else {
         let text = "what this `for &` walks has become shorter meanwhile";
         return Err(error(Kind::Value, text).into());
     };
-    let value = element.take();
     // The walk has found the cell free.
     if let Some((cell, from)) = cell {
         let line = line(m);
@@ -668,17 +667,26 @@ pub(super) fn place_back(m: &mut Machine<'_>) -> Step {
     let position = m.get(word.a).as_int().and_then(|i| usize::try_from(i).ok());
     if let (Some(container), Some(at)) = (walk_back(m, operand, used), position) {
         // SAFETY: the place was reached just now.
-        if let Some(element) = element(unsafe { &mut *container }, at) {
-            *element = value;
-        }
+        restore(unsafe { &mut *container }, at, value);
     }
     m.next(1 + steps.len())
 }
 
-/// Element `at` of a list, or the value of entry `at` of a map, for writing.
-fn element(container: &mut Owned, at: usize) -> Option<&mut Owned> {
-    if container.as_list().is_some() {
-        return container.list_mut()?.as_mut_slice().get_mut(at);
+/// Moves element `at` of a list, or the value of entry `at` of a map, out.
+fn lend(container: &mut Owned, at: usize) -> Option<Owned> {
+    match container.list_mut() {
+        Some(list) => (at < list.len()).then(|| list.lend(at)),
+        None => container.map_mut()?.nth_mut(at).map(Owned::take),
     }
-    container.map_mut()?.nth_mut(at)
+}
+
+/// Puts it back.
+fn restore(container: &mut Owned, at: usize, value: Owned) {
+    if let Some(list) = container.list_mut() {
+        if at < list.len() {
+            list.set(at, value);
+        }
+    } else if let Some(place) = container.map_mut().and_then(|map| map.nth_mut(at)) {
+        *place = value;
+    }
 }

@@ -16,7 +16,7 @@ use crate::native::{Call, FunctionDef, NativeDef, NativeResult, Next};
 use crate::rc::Heap;
 use crate::sched::{Config, Handoff};
 use crate::thread::{Delivery, End, ThreadOptions, ThreadRef, WaitReason};
-use crate::value::{Kind, Owned, Shared, display, error};
+use crate::value::{Item, Kind, Owned, Shared, display, error};
 use crate::vm::{VmOptions, VmShared};
 use crate::waiting::Waits;
 
@@ -63,7 +63,8 @@ static FUNCTIONS: &[FunctionDef] = &[
 ];
 
 fn show(call: &mut Call<'_>) -> NativeResult {
-    let line: Vec<String> = call.arg(0).as_list().unwrap().iter().map(display).collect();
+    let line: Vec<String> =
+        call.arg(0).as_list().unwrap().iter().map(|item| display(&item)).collect();
     if call.vm().stdout.append((line.join(" ") + "\n").as_bytes()) {
         call.vm().stdout.flush().unwrap();
     }
@@ -107,7 +108,7 @@ fn doze(call: &mut Call<'_>) -> NativeResult {
 }
 
 fn apply(call: &mut Call<'_>) -> NativeResult {
-    let arguments = call.arg(1).as_list().unwrap().to_vec();
+    let arguments = call.arg(1).as_list().unwrap().iter().map(Item::to_owned).collect();
     let function = call.arg(0).clone();
     let resume = move |call: &mut Call<'_>, outcome: Result<Owned, Owned>| {
         assert_eq!(call.args().len(), 2);

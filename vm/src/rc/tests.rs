@@ -260,7 +260,7 @@ fn pushing_and_setting_in_a_loop_copies_nothing() {
     xs.list_mut().unwrap().push(int(0));
     xs.list_mut().unwrap().push(int(0));
     assert_eq!(heap.copies(), 1);
-    assert!(heap.copied_bytes() >= 16_000);
+    assert!(heap.copied_bytes() >= 8_000);
     drop(other);
 }
 
@@ -292,7 +292,7 @@ fn lists_do_what_deques_do() {
                 4 | 5 => assert_eq!(list.pop_first().and_then(|v| v.as_int()), model.pop_front()),
                 6 => assert_eq!(list.pop().and_then(|v| v.as_int()), model.pop_back()),
                 _ if random.below(20) == 0 => {
-                    list.with_vec(|vec| vec.insert(0, int(-1)));
+                    list.insert(0, int(-1));
                     model.push_front(-1);
                 }
                 _ => {}

@@ -103,7 +103,7 @@ fn no_member(info: &TypeInfo, name: &str) -> String {
 pub(crate) fn index_get(container: &Owned, key: &Owned) -> Result<Owned, Owned> {
     match (container.view(), key.view()) {
         (View::List(list), View::Int(i)) => match position(i, list.len()) {
-            Some(at) => Ok(list[at].clone()),
+            Some(at) => Ok(list.get(at).expect("the position is in the list")),
             None => Err(out_of_range(i, list.len(), "list")),
         },
         (View::Map(map), _) => map.get(key).cloned().ok_or_else(|| no_key(key)),
@@ -145,6 +145,15 @@ pub(crate) fn index_set(container: &mut Owned, key: &Owned, value: Owned) -> Res
     }
     if container.as_bytes().is_some() {
         return byte_set(container, key, &value);
+    }
+    if let (Some(list), Some(i)) = (container.as_list(), key.as_int()) {
+        let Some(at) = position(i, list.len()) else {
+            return Err(out_of_range(i, list.len(), "list"));
+        };
+        if let Some(list) = container.list_mut() {
+            list.set(at, value);
+        }
+        return Ok(());
     }
     *slot_mut(container, Step::Index(key))? = value;
     Ok(())
@@ -225,31 +234,31 @@ pub(crate) fn field_set(container: &mut Owned, name: &Owned, value: Owned) -> Re
 }
 
 /// The element of a list, the value of a map, the field of a record or error, or the value of a cell
-/// that a step leads to. What other values give for an index is not a part of them: see
-/// [`path_get`].
-pub(crate) fn slot<'a>(container: &'a Owned, step: Step<'_>) -> Result<&'a Owned, Owned> {
+/// that a step leads to; `None` for an element of a packed list, which does not stand there as a
+/// value. What other values give for an index is not a part of them: see [`path_get`].
+pub(crate) fn slot<'a>(container: &'a Owned, step: Step<'_>) -> Result<Option<&'a Owned>, Owned> {
     match (container.view(), step) {
         (View::List(list), Step::Index(key)) => match key.as_int() {
             Some(i) => match position(i, list.len()) {
-                Some(at) => Ok(&list[at]),
+                Some(at) => Ok(list.values().map(|values| &values[at])),
                 None => Err(out_of_range(i, list.len(), "list")),
             },
             None => Err(bad_index(container, key)),
         },
         (View::Map(map), Step::Index(key) | Step::Field(key)) => {
-            map.get(key).ok_or_else(|| no_key(key))
+            map.get(key).ok_or_else(|| no_key(key)).map(Some)
         }
         (View::Error(e), Step::Field(name)) => match name.as_str() {
-            Some("message") => Ok(&e.message),
-            Some("kind") => Ok(&e.kind),
-            Some("data") => Ok(&e.data),
+            Some("message") => Ok(Some(&e.message)),
+            Some("kind") => Ok(Some(&e.kind)),
+            Some("data") => Ok(Some(&e.data)),
             _ => Err(no_field(container, name)),
         },
         (View::Record(record), Step::Field(name)) => {
-            record.field(name).ok_or_else(|| no_field(container, name))
+            record.field(name).ok_or_else(|| no_field(container, name)).map(Some)
         }
         (View::Cell(_), Step::Field(name)) => match cell_step(container, name)? {
-            (content, true) => Ok(content),
+            (content, true) => Ok(Some(content)),
             // No cell, so this is the end of it.
             (content, false) => slot(content, step),
         },
@@ -277,7 +286,7 @@ pub(crate) fn slot_mut<'a>(
                 return Err(out_of_range(i, list.len(), "list"));
             };
             if let Some(list) = container.list_mut() {
-                return Ok(&mut list.as_mut_slice()[at]);
+                return Ok(list.place(at));
             }
         }
         (View::Map(map), Step::Index(key) | Step::Field(key)) => {
@@ -353,7 +362,7 @@ pub(crate) fn vacant(container: &Owned, step: Step<'_>) -> Result<bool, Owned> {
         (View::Map(map), Step::Index(key) | Step::Field(key)) => {
             Ok(map.get(key).is_none_or(Owned::is_nil))
         }
-        _ => slot(container, step).map(Owned::is_nil),
+        _ => Ok(slot(container, step)?.is_some_and(Owned::is_nil)),
     }
 }
 
@@ -376,20 +385,20 @@ pub(crate) fn path_get<'a>(
                 continue;
             }
         }
-        match (place.view(), step) {
-            (View::Map(_), _) | (View::Record(_), Step::Field(_)) => place = slot(place, step)?,
-            (View::List(_), Step::Index(key)) if key.as_int().is_some() => {
-                place = slot(place, step)?;
-            }
+        let part = match (place.view(), step) {
+            (View::Map(_), _) | (View::Record(_), Step::Field(_)) => slot(place, step)?,
+            (View::List(_), Step::Index(key)) if key.as_int().is_some() => slot(place, step)?,
+            _ => None,
+        };
+        let Some(part) = part else {
             // A character, a slice, a field that is computed: no place, but a value of its own.
-            _ => {
-                let mut value = get(place, step)?;
-                for step in steps {
-                    value = get(&value, step)?;
-                }
-                return Ok(value);
+            let mut value = get(place, step)?;
+            for step in steps {
+                value = get(&value, step)?;
             }
-        }
+            return Ok(value);
+        };
+        place = part;
     }
     Ok(place.clone())
 }
@@ -424,7 +433,7 @@ pub(crate) fn slice(
         }
     };
     let (start, end) = clip(start, end, inclusive, len);
-    Ok(part(container, start, end))
+    part(container, start, end)
 }
 
 /// Turns the ends of a slice into positions with `start <= end <= len`.
@@ -439,13 +448,14 @@ fn clip(start: Option<i64>, end: Option<i64>, inclusive: bool, len: usize) -> (u
 }
 
 /// The elements from `start` to `end`, which are in bounds.
-fn part(container: &Owned, start: usize, end: usize) -> Owned {
-    match container.view() {
+fn part(container: &Owned, start: usize, end: usize) -> Result<Owned, Owned> {
+    Ok(match container.view() {
         View::Str(text) => part_of_text(container, text, start, end),
         View::List(list) if end - start == list.len() => container.clone(),
         View::List(list) => {
-            rc::work_on((end - start) * size_of::<Owned>());
-            Owned::list(list[start..end].to_vec())
+            let part = list.part(start..end)?;
+            rc::work_on(part.element_bytes());
+            Owned::from(part)
         }
         View::Bytes(bytes) if end - start == bytes.len() => container.clone(),
         View::Bytes(bytes) => {
@@ -454,7 +464,7 @@ fn part(container: &Owned, start: usize, end: usize) -> Owned {
         }
         View::Range(range) => Owned::range(part_of_range(range, start as u128, end as u128)),
         _ => unreachable!("strings, lists, bytes and ranges have slices"),
-    }
+    })
 }
 
 fn part_of_text(container: &Owned, text: Text<'_>, start: usize, end: usize) -> Owned {
@@ -509,7 +519,7 @@ fn pick(container: &Owned, key: &Owned, range: &RangeObject) -> Result<Owned, Ow
             let chars: String = picked.filter_map(|i| text.char_at(i)).collect();
             Owned::string(chars)
         }
-        View::List(list) => Owned::list(picked.map(|i| list[i].clone()).collect()),
+        View::List(list) => Owned::list(picked.filter_map(|i| list.get(i)).collect()),
         View::Bytes(bytes) => Owned::bytes(picked.map(|i| bytes[i]).collect()),
         _ => unreachable!("checked above"),
     })

@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use super::hash::hash_key;
 use super::number::compare_int_float;
-use super::{MapObject, Operator, Owned, View};
+use super::{Elements, ListObject, MapObject, Operator, Owned, View};
 use crate::rc;
 
 /// How many pairs of containers are compared before pairs are remembered.
@@ -144,6 +144,11 @@ fn equal_leaves(a: &Owned, b: &Owned) -> Option<bool> {
             (None, None) => a.is_same(b),
             (x, y) => x == y,
         },
+        (View::List(a), View::List(b)) if a.is_packed() || b.is_packed() => {
+            let same_length = a.len() == b.len();
+            rc::work_on(if same_length { a.element_bytes() } else { 0 });
+            same_length && equal_packed(a, b)
+        }
         (View::List(a), View::List(b)) => return undecided(a.len() == b.len()),
         (View::Map(a), View::Map(b)) => return undecided(a.len() == b.len()),
         (View::Set(a), View::Set(b)) => return undecided(a.len() == b.len()),
@@ -158,6 +163,17 @@ fn equal_leaves(a: &Owned, b: &Owned) -> Option<bool> {
         (View::Error(_), View::Error(_)) => return None,
         _ => false,
     })
+}
+
+/// Two lists of one length, one of which is packed: no element of that holds other values, so each
+/// pair is decided.
+fn equal_packed(a: &ListObject, b: &ListObject) -> bool {
+    match (a.elements(), b.elements()) {
+        (Elements::Ints(a), Elements::Ints(b)) => a == b,
+        (Elements::Floats(a), Elements::Floats(b)) => a == b,
+        (Elements::Bools(a), Elements::Bools(b)) => a == b,
+        _ => a.iter().zip(b).all(|(a, b)| equal_leaves(&a, &b) == Some(true)),
+    }
 }
 
 /// `None` where the contents decide, or else `false`.
@@ -191,7 +207,8 @@ enum Part {
 /// The elements of a list, fields of a record, captures of a function, data of an error.
 fn items(value: &Owned) -> Option<&[Owned]> {
     Some(match value.view() {
-        View::List(list) => list,
+        // Packed ones are compared at once.
+        View::List(list) => list.values()?,
         View::Record(record) => record.fields(),
         View::Function(function) => function.captures(),
         View::Error(e) => std::slice::from_ref(&e.data),

@@ -10,8 +10,8 @@ use std::collections::HashSet;
 
 use super::number::{write_float, write_int};
 use super::{
-    BytesObject, CellObject, ErrorObject, ListObject, MapObject, Owned, RangeObject, RecordObject,
-    SetObject, TypeKind, View, room,
+    BytesObject, CellObject, ErrorObject, Item, ListObject, MapObject, Owned, RangeObject,
+    RecordObject, SetObject, TypeKind, View, room,
 };
 use crate::rc;
 
@@ -149,11 +149,13 @@ impl<'a, 'o> Writer<'a, 'o> {
                         self.frames.pop();
                         self.frames.push(Frame::End("]"));
                     }
-                    if let Some(element) = list.get(at) {
-                        if at > 0 {
-                            self.out.push_str(", ");
-                        }
-                        self.begin(element);
+                    if at > 0 {
+                        self.out.push_str(", ");
+                    }
+                    match list.item(at) {
+                        Some(Item::Place(element)) => self.begin(element),
+                        Some(element) => _ = write_leaf(self.out, &element, Quote::Literal),
+                        None => unreachable!("empty lists are leaves"),
                     }
                 }
                 Frame::Map(map, next) => {

@@ -140,6 +140,12 @@ fn hash_leaf(value: &Owned) -> Option<u64> {
         }
         View::Type(object) => hash_word(IDENTITY, object.info().as_ptr().addr() as u64),
         View::Cell(_) => hash_word(IDENTITY, value.as_raw().bits),
+        // As `hash_deep` does it, which has the lists whose elements may hold others.
+        View::List(list) if list.is_packed() => {
+            rc::work_on(list.element_bytes());
+            let hash = list.iter().filter_map(|item| hash_leaf(&item)).fold(0, hash_word);
+            hash_word(LIST, hash)
+        }
         View::List(_) | View::Map(_) | View::Set(_) | View::Record(_) => return None,
     })
 }
@@ -167,7 +173,7 @@ fn hash_deep(value: &Owned) -> Option<u64> {
         steps.turn();
         let Some(frame) = frames.last_mut() else { unreachable!("returns with the last frame") };
         let child = match frame.value.view() {
-            View::List(list) => list.get(frame.next),
+            View::List(list) => list.values().and_then(|values| values.get(frame.next)),
             View::Record(record) => record.fields().get(frame.next),
             View::Set(set) => set.next_from(frame.next).map(|(at, element)| {
                 frame.next = at;

@@ -63,7 +63,7 @@ pub(crate) use display::{cut_literal, display, literal, try_display, write_displ
 pub(crate) use error::{ErrorObject, Kind, TraceEntry, error, uncatchable};
 pub(crate) use format::format;
 pub(crate) use handle::{Handle, HandleObject};
-pub(crate) use list::ListObject;
+pub(crate) use list::{Elements, Item, ListObject, Packing};
 pub(crate) use map::MapObject;
 pub(crate) use names::did_you_mean;
 pub(crate) use native_object::{NativeCode, NativeObject};

@@ -7,7 +7,7 @@ use super::error::{Kind, error};
 use super::number::{
     float_floor_div, float_rem, int_floor_div, int_pow, int_rem, shift_left, shift_right,
 };
-use super::{ListObject, Owned, View, room, text};
+use super::{Owned, View, room, text};
 use crate::rc;
 
 pub(crate) use super::compare::{equals, try_equals};
@@ -78,12 +78,10 @@ pub(crate) fn add(a: &Owned, b: &Owned) -> Result<Owned, Owned> {
             Ok(Owned::string(text))
         }
         (View::List(a), View::List(b)) => {
-            let mut items = Vec::new();
-            reserve(&mut items, a.len() + b.len())?;
-            items.extend_from_slice(a);
-            items.extend_from_slice(b);
-            rc::work_on(size_of_val(&*items));
-            Ok(Owned::list(items))
+            room(a.element_bytes() + b.element_bytes())?;
+            let sum = a.joined(b)?;
+            rc::work_on(sum.element_bytes());
+            Ok(Owned::from(sum))
         }
         (View::Bytes(a), View::Bytes(b)) => {
             let mut bytes = reserved_bytes(a.len() + b.len())?;
@@ -94,13 +92,6 @@ pub(crate) fn add(a: &Owned, b: &Owned) -> Result<Owned, Owned> {
         }
         _ => Err(mismatch("add", a, b)),
     }
-}
-
-/// Makes room in `items` for so many more, or throws.
-fn reserve(items: &mut Vec<Owned>, more: usize) -> Result<(), Owned> {
-    let bytes = more.saturating_mul(size_of::<Owned>());
-    room(bytes)?;
-    items.try_reserve(more).map_err(|_| no_memory())
 }
 
 /// Room for so many bytes, or throws.
@@ -120,14 +111,10 @@ pub(crate) fn add_assign(a: &mut Owned, b: &Owned) -> Result<(), Owned> {
             text::append(a, more.as_str());
         }
         View::List(more) if a.as_list().is_some() => {
-            room(size_of_val(&**more))?;
-            rc::work_on(size_of_val(&**more));
+            room(more.element_bytes())?;
+            rc::work_on(more.element_bytes());
             if let Some(list) = a.list_mut() {
-                list.with_vec(|items| {
-                    reserve(items, more.len())?;
-                    items.extend_from_slice(more);
-                    Ok::<(), Owned>(())
-                })?;
+                list.append(more)?;
             }
         }
         View::Bytes(more) if a.as_bytes().is_some() => {
@@ -188,18 +175,10 @@ pub(crate) fn repeat(value: &Owned, n: i64) -> Result<Owned, Owned> {
             Ok(Owned::string(out))
         }
         View::List(list) => {
-            room(size_of_val(&**list).saturating_mul(n))?;
-            let mut items = Vec::new();
-            items.try_reserve_exact(list.len().saturating_mul(n)).map_err(|_| no_memory())?;
-            if let [one] = &**list {
-                items.resize(n, one.clone());
-            } else {
-                for _ in 0..if list.is_empty() { 0 } else { n } {
-                    items.extend_from_slice(list);
-                }
-            }
-            rc::work_on(size_of_val(&*items));
-            Ok(Owned::from(ListObject::from(items)))
+            room(list.element_bytes().saturating_mul(n))?;
+            let items = list.repeated(n)?;
+            rc::work_on(items.element_bytes());
+            Ok(Owned::from(items))
         }
         View::Bytes(bytes) => {
             let mut out = reserved_bytes(bytes.len().saturating_mul(n))?;
@@ -340,9 +319,9 @@ pub(crate) fn try_contains(container: &Owned, item: &Owned) -> Result<Option<boo
         },
         View::List(list) => {
             let mut steps = rc::Steps::new();
-            for element in &**list {
+            for element in list {
                 steps.turn();
-                match try_equals(element, item) {
+                match try_equals(&element, item) {
                     Some(false) => {}
                     // Found, or a question that comes first and might throw.
                     answer => return Ok(answer),
@@ -381,7 +360,7 @@ pub(crate) fn try_contains(container: &Owned, item: &Owned) -> Result<Option<boo
 
 /// As [`try_contains`], but where the `==` of a type would have to be asked its fields are compared.
 pub(crate) fn contains(container: &Owned, item: &Owned) -> Result<bool, Owned> {
-    let slowly = || container.as_list().is_some_and(|list| list.iter().any(|e| equals(e, item)));
+    let slowly = || container.as_list().is_some_and(|list| list.iter().any(|e| equals(&e, item)));
     Ok(try_contains(container, item)?.unwrap_or_else(slowly))
 }
 

@@ -10,7 +10,7 @@ use std::collections::HashSet;
 use super::compare::{Comparison, PATIENCE, Verdict, first_time, own_operator, try_equals};
 use super::error::{Kind, error};
 use super::number::compare_int_float;
-use super::{Operator, Owned, View};
+use super::{ListObject, Operator, Owned, View};
 use crate::rc;
 
 /// How two values stand to each other.
@@ -69,11 +69,11 @@ fn relation(a: &Owned, b: &Owned) -> Result<Relation, Owned> {
 }
 
 /// The answer of two lists, as far as only leaves are looked at for it.
-fn compare_flat(a: &[Owned], b: &[Owned]) -> Option<Option<Ordering>> {
+fn compare_flat(a: &ListObject, b: &ListObject) -> Option<Option<Ordering>> {
     let mut steps = rc::Steps::new();
     for (a, b) in a.iter().zip(b) {
         steps.turn();
-        match compare_leaves(a, b)? {
+        match compare_leaves(&a, &b)? {
             Some(Ordering::Equal) => {}
             answer => return Some(answer),
         }
@@ -93,9 +93,17 @@ fn relation_of_lists<'a>(mut a: &'a Owned, mut b: &'a Owned) -> Result<Relation,
             (Some(Some(Ordering::Equal)), ..) => {}
             (Some(answer), ..) => return Ok(Relation::Known(answer)),
             (None, View::List(list_a), View::List(list_b)) => {
-                begun += 1;
-                if begun <= PATIENCE || first_time(&mut known, a, b) {
-                    rests.push((list_a, list_b));
+                match (list_a.values(), list_b.values()) {
+                    (Some(values_a), Some(values_b)) => {
+                        begun += 1;
+                        if begun <= PATIENCE || first_time(&mut known, a, b) {
+                            rests.push((values_a, values_b));
+                        }
+                    }
+                    _ => match compare_packed(list_a, list_b)? {
+                        Some(Ordering::Equal) => {}
+                        answer => return Ok(Relation::Known(answer)),
+                    },
                 }
             }
             _ => match try_equals(a, b) {
@@ -112,6 +120,19 @@ fn relation_of_lists<'a>(mut a: &'a Owned, mut b: &'a Owned) -> Result<Relation,
             Next::Done(answer) => return Ok(Relation::Known(Some(answer))),
         }
     }
+}
+
+/// Two lists, one of which is packed: no element of that holds other values, or has an operator.
+fn compare_packed(a: &ListObject, b: &ListObject) -> Result<Option<Ordering>, Owned> {
+    for (a, b) in a.iter().zip(b) {
+        match compare_leaves(&a, &b) {
+            Some(Some(Ordering::Equal)) => {}
+            Some(answer) => return Ok(answer),
+            None if try_equals(&a, &b) == Some(true) => {}
+            None => return Err(incomparable(&a, &b)),
+        }
+    }
+    Ok(Some(a.len().cmp(&b.len())))
 }
 
 #[cold]
@@ -271,7 +292,7 @@ impl Less {
                 }
                 (None, _) => return Stage::Done(true),
                 (_, None) => return Stage::Done(false),
-                (Some(p), Some(q)) => return Stage::Pair(p.clone(), q.clone()),
+                (Some(p), Some(q)) => return Stage::Pair(p, q),
             }
         }
         Stage::Done(false)

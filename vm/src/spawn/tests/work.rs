@@ -81,12 +81,12 @@ const OPERATIONS: &[(&str, &str)] = &[
     ("let xs = numbers(n)", "xs.format(\">10\")"),
     ("let s = \"a\"", "s.pad(n * 64)"),
     // Freeing.
-    ("var xs = numbers(n)", "same(type(xs)); xs = nil"),
+    ("var xs = [nil] * n", "same(type(xs)); xs = nil"),
     ("var xs = nested(n)", "same(type(xs)); xs = nil"),
     ("var xs = deep(n)", "same(type(xs)); xs = nil"),
     ("var xs = linked(n)", "same(type(xs)); xs = nil"),
     ("var xs = table(n)", "same(type(xs)); xs = nil"),
-    ("var xs = numbers(n)", "xs.clear()"),
+    ("var xs = [nil] * n", "xs.clear()"),
     ("var xs = nested(n)", "xs.truncate(1)"),
     // Crossing to other threads.
     ("let xs = nested(n); let ch = channel(1)", "ch.send(xs)"),

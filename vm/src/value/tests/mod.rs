@@ -5,6 +5,7 @@ mod bytes;
 mod cell;
 mod deep;
 mod format;
+mod list;
 mod map;
 mod number;
 mod ops;
