@@ -163,12 +163,20 @@ pub(crate) fn allocate<T: Body>(body: T) -> Raw {
     unsafe { allocate_in_place(|at: *mut T| at.write(body)) }
 }
 
-/// Makes a shared object with one reference, which the caller owns.
-pub(crate) fn allocate_shared<T: Body>(kind: u64, class: u16, body: T) -> Raw {
+/// Makes a shared object with one reference, which the caller owns, and so many bytes behind its body.
+///
+/// # Safety
+/// `init` writes a whole body and what stands behind it, and does not panic.
+pub(crate) unsafe fn allocate_shared<T: Body>(
+    kind: u64,
+    class: u16,
+    trailing: usize,
+    init: impl FnOnce(*mut T),
+) -> Raw {
     debug_assert!(matches!(kind, tag::CHANNEL | tag::THREAD | tag::HANDLE | tag::CELL));
-    // SAFETY: the whole body is written.
-    let raw = unsafe { allocate_with(kind, class, -1, 0, |at: *mut T| at.write(body)) };
-    heap::to_vm(size_of::<Object<T>>());
+    // SAFETY: the caller's promise.
+    let raw = unsafe { allocate_with(kind, class, -1, trailing, init) };
+    heap::to_vm(size_of::<Object<T>>() + trailing);
     raw
 }
 
