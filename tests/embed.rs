@@ -580,6 +580,18 @@ fn a_memory_limit_is_an_error_that_can_be_caught() {
 }
 
 #[test]
+fn a_local_function_that_calls_itself_is_freed() {
+    let vm = Vm::builder().lwps(1).memory_limit(8 << 20).build().unwrap();
+    let source = "fn made() {
+                      let big = [nil] * 100_000
+                      fn down(n) { if n == 0 { big.len() } else { down(n - 1) } }
+                      down(3)
+                  }
+                  (0..100).map(|_| made()).sum()";
+    assert_eq!(vm.eval::<i64>(source).unwrap(), 10_000_000);
+}
+
+#[test]
 fn a_bare_vm_has_no_modules() {
     let vm = Vm::bare().lwps(1).build().unwrap();
     assert_eq!(vm.eval::<i64>("1 + 1").unwrap(), 2);

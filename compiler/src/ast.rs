@@ -3,6 +3,9 @@
 //! Depth is bounded by [`MAX_DEPTH`] when nodes are built, so that every later pass may recurse.
 //! Names are plain strings; code generation knows what they mean. A variant's doc shows the syntax
 //! that its fields hold the parts of.
+//!
+//! All nodes live in one arena and refer to each other and to the source text, so that building a tree
+//! is writing it once, front to back, and freeing it is nothing at all. Nodes are plain data.
 
 #![expect(
     missing_docs,
@@ -17,26 +20,26 @@ pub mod build;
 pub const MAX_DEPTH: u16 = 500;
 
 /// A name where it stands.
-#[derive(Clone, PartialEq, Debug)]
-pub struct Ident {
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Ident<'a> {
     /// The text of the name.
-    pub name: Box<str>,
+    pub name: &'a str,
     /// Where it stands.
     pub span: Span,
 }
 
 /// A whole source text.
-#[derive(Clone, PartialEq, Debug, Default)]
-pub struct Program {
+#[derive(Clone, Copy, PartialEq, Debug, Default)]
+pub struct Program<'a> {
     /// The top-level statements in order.
-    pub stmts: Vec<Stmt>,
+    pub stmts: &'a [&'a Stmt<'a>],
 }
 
 /// A statement.
-#[derive(Clone, PartialEq, Debug)]
-pub struct Stmt {
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Stmt<'a> {
     /// What it is.
-    pub kind: StmtKind,
+    pub kind: StmtKind<'a>,
     /// The whole statement.
     pub span: Span,
     /// Levels of nesting below and including this node.
@@ -44,24 +47,24 @@ pub struct Stmt {
 }
 
 /// The kinds of statement.
-#[derive(Clone, PartialEq, Debug)]
-pub enum StmtKind {
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum StmtKind<'a> {
     /// An expression, whose value is the block's when it comes last.
-    Expr(Expr),
+    Expr(&'a Expr<'a>),
     /// `let p = e` or, when `mutable`, `var p = e`.
-    Let { pattern: Pattern, mutable: bool, value: Expr },
+    Let { pattern: &'a Pattern<'a>, mutable: bool, value: &'a Expr<'a> },
     /// `place = e`, `place op= e`.
-    Assign { place: Expr, op: AssignOp, value: Expr },
+    Assign { place: &'a Expr<'a>, op: AssignOp, value: &'a Expr<'a> },
     /// `defer e` or `defer place = e`.
-    Defer(Box<Stmt>),
+    Defer(&'a Stmt<'a>),
     /// A named function.
-    Fn(Box<FnDecl>),
+    Fn(&'a FnDecl<'a>),
     /// A struct.
-    Struct(Box<StructDecl>),
+    Struct(&'a StructDecl<'a>),
     /// An enum.
-    Enum(Box<EnumDecl>),
+    Enum(&'a EnumDecl<'a>),
     /// An import.
-    Import(Box<Import>),
+    Import(&'a Import<'a>),
     /// What could not be parsed; an error was reported.
     Error,
 }
@@ -78,10 +81,10 @@ pub enum AssignOp {
 }
 
 /// `{ ... }`: statements; the last expression is its value.
-#[derive(Clone, PartialEq, Debug)]
-pub struct Block {
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Block<'a> {
     /// The statements in order.
-    pub stmts: Vec<Stmt>,
+    pub stmts: &'a [&'a Stmt<'a>],
     /// With the braces.
     pub span: Span,
     /// Levels of nesting below and including this node.
@@ -91,10 +94,10 @@ pub struct Block {
 }
 
 /// An expression.
-#[derive(Clone, PartialEq, Debug)]
-pub struct Expr {
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Expr<'a> {
     /// What it is.
-    pub kind: ExprKind,
+    pub kind: ExprKind<'a>,
     /// The whole expression.
     pub span: Span,
     /// Levels of nesting below and including this node.
@@ -102,8 +105,8 @@ pub struct Expr {
 }
 
 /// The kinds of expression.
-#[derive(Clone, PartialEq, Debug)]
-pub enum ExprKind {
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum ExprKind<'a> {
     /// `nil`
     Nil,
     /// `true`, `false`
@@ -113,124 +116,124 @@ pub enum ExprKind {
     /// A float or duration literal.
     Float(f64),
     /// A string without interpolation, escapes resolved.
-    Str(Box<str>),
+    Str(&'a str),
     /// A string with interpolation.
-    Interpolated(Vec<StrPart>),
+    Interpolated(&'a [StrPart<'a>]),
     /// A name that starts with a lower-case letter, or `_`.
-    Name(Box<str>),
+    Name(&'a str),
     /// A name that starts with an upper-case letter.
-    TypeName(Box<str>),
+    TypeName(&'a str),
     /// `self`
     SelfRef,
     /// `[a, ...b]`
-    List(Vec<Element>),
+    List(&'a [Element<'a>]),
     /// `[k: v, ...m]`, `[:]`
-    Map(Vec<MapElement>),
+    Map(&'a [MapElement<'a>]),
     /// `a..b`, `a..=b`, `a..b by c`
-    Range { start: Box<Expr>, end: Box<Expr>, step: Option<Box<Expr>>, inclusive: bool },
+    Range { start: &'a Expr<'a>, end: &'a Expr<'a>, step: Option<&'a Expr<'a>>, inclusive: bool },
     /// `-a`, `~a`, `not a`
-    Unary { op: UnaryOp, operand: Box<Expr> },
+    Unary { op: UnaryOp, operand: &'a Expr<'a> },
     /// `a + b`, `a == b`, `a in b`, ...
-    Binary { op: BinaryOp, op_span: Span, left: Box<Expr>, right: Box<Expr> },
+    Binary { op: BinaryOp, op_span: Span, left: &'a Expr<'a>, right: &'a Expr<'a> },
     /// `a and b`, `a or b`, `a ?? b`
-    Logic { op: LogicOp, left: Box<Expr>, right: Box<Expr> },
+    Logic { op: LogicOp, left: &'a Expr<'a>, right: &'a Expr<'a> },
     /// `a is T`, `a is not T`
-    Is { value: Box<Expr>, ty: TypePath, negated: bool },
+    Is { value: &'a Expr<'a>, ty: &'a TypePath<'a>, negated: bool },
     /// `a.f`, `a?.f`
-    Field { object: Box<Expr>, name: Ident, optional: bool },
+    Field { object: &'a Expr<'a>, name: &'a Ident<'a>, optional: bool },
     /// `a[i]`, `a[i..j]`
-    Index { object: Box<Expr>, index: Box<Index> },
+    Index { object: &'a Expr<'a>, index: &'a Index<'a> },
     /// `f(args)`
-    Call { callee: Box<Expr>, args: Vec<Arg> },
+    Call { callee: &'a Expr<'a>, args: &'a [Arg<'a>] },
     /// `a.m(args)`, `a?.m(args)`
-    Method { object: Box<Expr>, name: Ident, args: Vec<Arg>, optional: bool },
+    Method { object: &'a Expr<'a>, name: &'a Ident<'a>, args: &'a [Arg<'a>], optional: bool },
     /// `(a)`: kept, because `(x.f)(a)` is no method call.
-    Paren(Box<Expr>),
+    Paren(&'a Expr<'a>),
     /// `{ ... }`
-    Block(Block),
+    Block(&'a Block<'a>),
     /// `if c { } else { }`; `otherwise` is a block or another `if`.
-    If { cond: Box<Cond>, then: Block, otherwise: Option<Box<Expr>> },
+    If { cond: &'a Cond<'a>, then: &'a Block<'a>, otherwise: Option<&'a Expr<'a>> },
     /// `match e { arms }`
-    Match { value: Box<Expr>, arms: Vec<MatchArm> },
+    Match { value: &'a Expr<'a>, arms: &'a [&'a MatchArm<'a>] },
     /// `try { } catch p { }`
-    Try { body: Block, name: Option<Box<Pattern>>, handler: Box<Block> },
+    Try { body: &'a Block<'a>, name: Option<&'a Pattern<'a>>, handler: &'a Block<'a> },
     /// `while c { }`
-    While { cond: Box<Cond>, body: Block },
+    While { cond: &'a Cond<'a>, body: &'a Block<'a> },
     /// `loop { }`
-    Loop { body: Block },
+    Loop { body: &'a Block<'a> },
     /// `for x in xs { }`, `for i, x in xs { }`, `for &x in xs { }`
     For {
-        first: Box<Pattern>,
-        second: Option<Box<Pattern>>,
+        first: &'a Pattern<'a>,
+        second: Option<&'a Pattern<'a>>,
         in_place: bool,
-        iterable: Box<Expr>,
-        body: Box<Block>,
+        iterable: &'a Expr<'a>,
+        body: &'a Block<'a>,
     },
     /// `scope { }`
-    Scope { body: Block },
+    Scope { body: &'a Block<'a> },
     /// `select { arms }`
-    Select { arms: Vec<SelectArm> },
+    Select { arms: &'a [&'a SelectArm<'a>] },
     /// `spawn f(x)`, `spawn { }`: a call, method call or block.
-    Spawn(Box<Expr>),
+    Spawn(&'a Expr<'a>),
     /// `|params| body`; the body is an expression or an assignment.
-    Lambda(Box<Lambda>),
+    Lambda(&'a Lambda<'a>),
     /// `return`, `return e`
-    Return(Option<Box<Expr>>),
+    Return(Option<&'a Expr<'a>>),
     /// `break`, `break e`
-    Break(Option<Box<Expr>>),
+    Break(Option<&'a Expr<'a>>),
     /// `continue`
     Continue,
     /// `throw e`
-    Throw(Box<Expr>),
+    Throw(&'a Expr<'a>),
     /// What could not be parsed or nests too deep; an error was reported.
     Error,
 }
 
 /// A piece of an interpolated string.
-#[derive(Clone, PartialEq, Debug)]
-pub enum StrPart {
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum StrPart<'a> {
     /// Literal text, escapes resolved.
-    Text(Box<str>),
+    Text(&'a str),
     /// `{e}`, `{e:format}`
-    Expr { value: Expr, format: Option<(Box<str>, Span)> },
+    Expr { value: &'a Expr<'a>, format: Option<(&'a str, Span)> },
 }
 
 /// An element of a list literal.
-#[derive(Clone, PartialEq, Debug)]
-pub enum Element {
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Element<'a> {
     /// One value.
-    Value(Expr),
+    Value(&'a Expr<'a>),
     /// `...e`
-    Spread(Expr),
+    Spread(&'a Expr<'a>),
 }
 
 /// An entry of a map literal.
-#[derive(Clone, PartialEq, Debug)]
-pub enum MapElement {
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum MapElement<'a> {
     /// `key: value`; a bare name has become a string.
-    Entry { key: Expr, value: Expr },
+    Entry { key: &'a Expr<'a>, value: &'a Expr<'a> },
     /// `...e`
-    Spread(Expr),
+    Spread(&'a Expr<'a>),
 }
 
 /// What stands in the brackets of an index expression.
-#[derive(Clone, PartialEq, Debug)]
-pub enum Index {
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Index<'a> {
     /// `[e]`; `e` may be a whole range `i..j`.
-    At(Expr),
+    At(&'a Expr<'a>),
     /// `[i..]`, `[..j]`, `[..=j]`, `[..]`: at least one end is missing.
-    Open { start: Option<Expr>, end: Option<Expr>, inclusive: bool },
+    Open { start: Option<&'a Expr<'a>>, end: Option<&'a Expr<'a>>, inclusive: bool },
 }
 
 /// An argument of a call.
-#[derive(Clone, PartialEq, Debug)]
-pub struct Arg {
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Arg<'a> {
     /// How it is handed over.
     pub kind: ArgKind,
     /// The name in `name: value`.
-    pub name: Option<Ident>,
+    pub name: Option<Ident<'a>>,
     /// The value, or the place of an `&` argument.
-    pub value: Expr,
+    pub value: &'a Expr<'a>,
 }
 
 /// How an argument is handed over.
@@ -312,155 +315,155 @@ pub enum LogicOp {
 }
 
 /// A type as `is` and patterns name it: `int`, `Point`, `Shape.Circle`, `geo.Point`.
-#[derive(Clone, PartialEq, Debug)]
-pub struct TypePath {
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct TypePath<'a> {
     /// One to three names.
-    pub parts: Vec<Ident>,
+    pub parts: &'a [Ident<'a>],
     /// The whole path.
     pub span: Span,
 }
 
 /// The condition of `if` and `while`.
-#[derive(Clone, PartialEq, Debug)]
-pub enum Cond {
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Cond<'a> {
     /// A plain condition.
-    Expr(Expr),
+    Expr(&'a Expr<'a>),
     /// `let pattern = e`
-    Let { pattern: Pattern, value: Expr },
+    Let { pattern: &'a Pattern<'a>, value: &'a Expr<'a> },
 }
 
 /// An arm of a `match`. The body is an expression or an assignment.
-#[derive(Clone, PartialEq, Debug)]
-pub struct MatchArm {
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct MatchArm<'a> {
     /// What it matches.
-    pub pattern: Pattern,
+    pub pattern: &'a Pattern<'a>,
     /// `if e`
-    pub guard: Option<Expr>,
+    pub guard: Option<&'a Expr<'a>>,
     /// What it does.
-    pub body: Stmt,
+    pub body: &'a Stmt<'a>,
 }
 
 /// An arm of a `select`. The body is an expression or an assignment.
-#[derive(Clone, PartialEq, Debug)]
-pub struct SelectArm {
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct SelectArm<'a> {
     /// What it waits for.
-    pub kind: SelectKind,
+    pub kind: SelectKind<'a>,
     /// `if e`
-    pub guard: Option<Expr>,
+    pub guard: Option<&'a Expr<'a>>,
     /// What it does.
-    pub body: Stmt,
+    pub body: &'a Stmt<'a>,
     /// Head of the arm, without the body.
     pub span: Span,
 }
 
 /// What an arm of a `select` waits for.
-#[derive(Clone, PartialEq, Debug)]
-pub enum SelectKind {
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum SelectKind<'a> {
     /// `name = e.recv()`, `e.send(x)`, `name = e.join()`: any method call is parsed, `resolve`
     /// checks which one it is.
-    Call { binding: Option<Ident>, call: Expr },
+    Call { binding: Option<Ident<'a>>, call: &'a Expr<'a> },
     /// `after d`
-    After(Expr),
+    After(&'a Expr<'a>),
     /// `else`
     Else,
 }
 
 /// `fn name(params) { body }`, also as a member of a type, where it may be an operator.
-#[derive(Clone, PartialEq, Debug)]
-pub struct FnDecl {
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct FnDecl<'a> {
     /// The name, or the operator (`+`, `[]`).
-    pub name: Ident,
+    pub name: Ident<'a>,
     /// With `self` first where it has one.
-    pub params: Vec<Param>,
+    pub params: &'a [&'a Param<'a>],
     /// The body.
-    pub body: Block,
+    pub body: &'a Block<'a>,
     /// From `fn` to the closing brace.
     pub span: Span,
     /// The `## ` lines above.
-    pub doc: Option<Box<str>>,
+    pub doc: Option<&'a str>,
 }
 
 /// `|params| body`
-#[derive(Clone, PartialEq, Debug)]
-pub struct Lambda {
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Lambda<'a> {
     /// The parameters.
-    pub params: Vec<Param>,
+    pub params: &'a [&'a Param<'a>],
     /// An expression or an assignment.
-    pub body: Stmt,
+    pub body: &'a Stmt<'a>,
 }
 
 /// A parameter of a function or lambda, or a field of a struct or variant.
-#[derive(Clone, PartialEq, Debug)]
-pub struct Param {
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Param<'a> {
     /// What it binds; `self` is a binding of that name.
-    pub pattern: Pattern,
+    pub pattern: &'a Pattern<'a>,
     /// `mut`
     pub mutable: bool,
     /// `...`
     pub rest: bool,
     /// `= e`
-    pub default: Option<Expr>,
+    pub default: Option<&'a Expr<'a>>,
     /// The whole parameter.
     pub span: Span,
 }
 
 /// A struct declaration.
-#[derive(Clone, PartialEq, Debug)]
-pub struct StructDecl {
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct StructDecl<'a> {
     /// Its name.
-    pub name: Ident,
+    pub name: Ident<'a>,
     /// Its fields in order.
-    pub fields: Vec<Param>,
+    pub fields: &'a [&'a Param<'a>],
     /// Its functions in order.
-    pub functions: Vec<FnDecl>,
+    pub functions: &'a [&'a FnDecl<'a>],
     /// The whole declaration.
     pub span: Span,
     /// The `## ` lines above.
-    pub doc: Option<Box<str>>,
+    pub doc: Option<&'a str>,
 }
 
 /// An enum declaration.
-#[derive(Clone, PartialEq, Debug)]
-pub struct EnumDecl {
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct EnumDecl<'a> {
     /// Its name.
-    pub name: Ident,
+    pub name: Ident<'a>,
     /// Its variants in order, each with its payload.
-    pub variants: Vec<(Ident, Vec<Param>)>,
+    pub variants: &'a [(Ident<'a>, &'a [&'a Param<'a>])],
     /// Its functions in order.
-    pub functions: Vec<FnDecl>,
+    pub functions: &'a [&'a FnDecl<'a>],
     /// The whole declaration.
     pub span: Span,
     /// The `## ` lines above.
-    pub doc: Option<Box<str>>,
+    pub doc: Option<&'a str>,
 }
 
 /// An import.
-#[derive(Clone, PartialEq, Debug)]
-pub struct Import {
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Import<'a> {
     /// Which module.
-    pub module: ModulePath,
+    pub module: ModulePath<'a>,
     /// `as name`
-    pub alias: Option<Ident>,
+    pub alias: Option<Ident<'a>>,
     /// `.{a, b}`
-    pub members: Option<Vec<Ident>>,
+    pub members: Option<&'a [Ident<'a>]>,
     /// The whole import.
     pub span: Span,
 }
 
 /// The module an import names.
-#[derive(Clone, PartialEq, Debug)]
-pub enum ModulePath {
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum ModulePath<'a> {
     /// A standard module.
-    Standard(Ident),
+    Standard(Ident<'a>),
     /// A file, relative to the importing file.
-    File(Box<str>, Span),
+    File(&'a str, Span),
 }
 
 /// A pattern.
-#[derive(Clone, PartialEq, Debug)]
-pub struct Pattern {
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Pattern<'a> {
     /// What it is.
-    pub kind: PatternKind,
+    pub kind: PatternKind<'a>,
     /// The whole pattern.
     pub span: Span,
     /// Levels of nesting below and including this node.
@@ -468,44 +471,44 @@ pub struct Pattern {
 }
 
 /// The kinds of pattern.
-#[derive(Clone, PartialEq, Debug)]
-pub enum PatternKind {
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum PatternKind<'a> {
     /// A name that binds (`_` binds nothing).
-    Binding(Box<str>),
+    Binding(&'a str),
     /// `x is T`
-    Is { name: Ident, ty: TypePath },
+    Is { name: &'a Ident<'a>, ty: &'a TypePath<'a> },
     /// A literal: nil, bool, int, float or string, also negative numbers.
-    Literal(Box<Expr>),
+    Literal(&'a Expr<'a>),
     /// `1..5`, `1..=5`
-    Range { start: Box<Expr>, end: Box<Expr>, inclusive: bool },
+    Range { start: &'a Expr<'a>, end: &'a Expr<'a>, inclusive: bool },
     /// `[a, b, ...rest]`
-    List { items: Vec<Pattern>, rest: Option<Box<Rest>> },
+    List { items: &'a [&'a Pattern<'a>], rest: Option<&'a Rest<'a>> },
     /// `[k: p, ...]`; exact without `rest`.
-    Map { entries: Vec<(Expr, Pattern)>, rest: Option<Box<Rest>> },
+    Map { entries: &'a [(&'a Expr<'a>, &'a Pattern<'a>)], rest: Option<&'a Rest<'a>> },
     /// `Point(a, b)`, `Shape.Circle(r: p, ...)`, `Shape.Empty`
-    Constructor { path: TypePath, args: Option<Vec<CtorArg>>, rest: bool },
+    Constructor { path: &'a TypePath<'a>, args: Option<&'a [&'a CtorArg<'a>]>, rest: bool },
     /// `a | b`
-    Or(Vec<Pattern>),
+    Or(&'a [&'a Pattern<'a>]),
     /// What could not be parsed; an error was reported.
     Error,
 }
 
 /// `...` or `...name` in a list or map pattern.
-#[derive(Clone, PartialEq, Debug)]
-pub struct Rest {
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Rest<'a> {
     /// How many items stand before it.
     pub position: usize,
     /// The name it binds.
-    pub name: Option<Ident>,
+    pub name: Option<Ident<'a>>,
     /// Where it stands.
     pub span: Span,
 }
 
 /// An argument of a constructor pattern.
-#[derive(Clone, PartialEq, Debug)]
-pub struct CtorArg {
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct CtorArg<'a> {
     /// The field's name in `name: pattern`.
-    pub field: Option<Ident>,
+    pub field: Option<Ident<'a>>,
     /// The pattern.
-    pub pattern: Pattern,
+    pub pattern: &'a Pattern<'a>,
 }

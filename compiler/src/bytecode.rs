@@ -6,8 +6,9 @@ pub mod op;
 pub mod verify;
 
 pub(crate) mod assemble;
-pub(crate) mod liveness;
-pub(crate) mod peephole;
+pub(crate) mod draft;
+mod liveness;
+mod peephole;
 mod unit;
 
 pub(crate) use unit::places_of;

@@ -1,7 +1,7 @@
 //! Code generation: the syntax tree to bytecode.
 //!
 //! One walk resolves names and writes instructions; it reports all the errors it finds and goes
-//! on. What it writes is plain (see [`liveness`](crate::bytecode::liveness)): values are copied
+//! on. What it writes is plain (see [`draft`](crate::bytecode::draft)): values are copied
 //! where they are needed, ownership is settled afterwards.
 //!
 //! An expression is evaluated to a [`Dest`]: into a register, for its effects alone, or as the
@@ -36,7 +36,7 @@ mod walk;
 use std::collections::{BTreeMap, HashMap};
 
 use crate::ast;
-use crate::bytecode::{Function, Global, TypeDecl, Unit, assemble, liveness, peephole};
+use crate::bytecode::{Function, Global, TypeDecl, Unit, assemble::assemble, draft::Label};
 use crate::diagnostics::{Code, Diagnostic, review};
 use crate::lint;
 use crate::parse::Doubt;
@@ -96,7 +96,7 @@ struct Codegen<'a> {
     /// The structs and enums of this text.
     types: Vec<TypeDecl>,
     /// Where a `?.` that finds nil goes, while the chain it stands in is compiled.
-    chain: Option<liveness::Label>,
+    chain: Option<Label>,
     /// How many blocks stand around the current statement.
     block_depth: u32,
     diagnostics: Vec<Diagnostic>,
@@ -205,7 +205,7 @@ impl<'a> Codegen<'a> {
             func.push_return_nil();
         }
         func.push_mismatches();
-        if func.overflow {
+        if func.overflows() {
             let span = func.span;
             self.error(Code::TooLarge, span, "this function needs too many variables at once")
                 .help = Some("split it up into several functions".to_owned());
@@ -216,12 +216,11 @@ impl<'a> Codegen<'a> {
             self.functions[index as usize] = Some(Function::empty());
             return captures;
         }
-        let (mut draft, finished) = func.finish(&self.captures);
-        let owned = peephole::join_moves(liveness::own(&mut draft), draft.captures);
+        let (draft, finished) = func.finish(&self.captures);
         let registers = draft.registers;
-        let regions = draft.regions;
+        let assembled = assemble(draft);
         self.captures[index as usize] = finished.captures;
-        match assemble::assemble(owned, &regions) {
+        match assembled {
             Some(code) => {
                 self.functions[index as usize] = Some(Function {
                     name: finished.name,

@@ -11,13 +11,8 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{
-    Compiled, Interface, Located, Options, ast,
-    bytecode::Unit,
-    compile_parsed,
-    diagnostics::Diagnostic,
-    parse::{Parsed, parse},
-    source::{Source, Span},
-    spelling::closest,
+    Compiled, Interface, Located, Options, bytecode::Unit, compile_scanned,
+    diagnostics::Diagnostic, lexer::Lexed, parse, source::Source, spelling::closest,
 };
 
 /// Where modules come from.
@@ -64,20 +59,6 @@ pub struct Built {
     pub findings: Vec<(Source, Vec<Diagnostic>)>,
 }
 
-/// The paths of files that a text imports at its top level, and where it does.
-pub fn file_imports(parsed: &Parsed) -> Vec<(Box<str>, Span)> {
-    let imports = parsed.program.stmts.iter().filter_map(|stmt| match &stmt.kind {
-        ast::StmtKind::Import(import) => Some(&import.module),
-        _ => None,
-    });
-    imports
-        .filter_map(|module| match module {
-            ast::ModulePath::File(path, span) => Some((path.clone(), *span)),
-            ast::ModulePath::Standard(_) => None,
-        })
-        .collect()
-}
-
 /// Compiles a text and the modules it needs. `name` is the text's own name among the modules, if it
 /// could be imported. `options` says what is known already; paths are found by the library.
 pub fn compile(
@@ -103,7 +84,7 @@ pub fn compile(
 struct Node {
     name: Box<str>,
     source: Source,
-    parsed: Parsed,
+    lexed: Lexed,
     /// The imports that are still to be followed, the next one last.
     left: Vec<Box<str>>,
     paths: BTreeMap<Box<str>, Located>,
@@ -111,9 +92,10 @@ struct Node {
 
 impl Node {
     fn new(name: Box<str>, source: Source) -> Self {
-        let parsed = parse(&source);
-        let left = file_imports(&parsed).into_iter().rev().map(|(path, _)| path).collect();
-        Self { name, source, parsed, left, paths: BTreeMap::new() }
+        let lexed = parse::scan(&source);
+        let mut left = parse::file_imports(&source, &lexed);
+        left.reverse();
+        Self { name, source, lexed, left, paths: BTreeMap::new() }
     }
 }
 
@@ -147,7 +129,7 @@ impl Graph<'_> {
                 is_module,
                 ..*self.options
             };
-            let compiled = compile_parsed(&node.source, node.parsed, &options);
+            let compiled = compile_scanned(&node.source, node.lexed, &options);
             if !is_module {
                 return compiled;
             }

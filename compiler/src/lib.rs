@@ -28,12 +28,14 @@ mod token;
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use bumpalo::Bump;
 use bytecode::{Global, Unit};
 use diagnostics::Diagnostic;
+use lexer::Lexed;
+use parse::Parsed;
 use source::Source;
 
 pub use interface::{Hidden, Interface, Located, Member, ModuleName};
-pub use parse::{Parsed, parse};
 
 /// How a function may be called: for checks at compile time.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -157,11 +159,18 @@ pub struct Compiled {
 
 /// Compiles a source text.
 pub fn compile(source: &Source, options: &Options<'_>) -> Compiled {
-    compile_parsed(source, parse(source), options)
+    compile_scanned(source, parse::scan(source), options)
 }
 
-/// Compiles what was parsed.
-fn compile_parsed(source: &Source, parsed: Parsed, options: &Options<'_>) -> Compiled {
+/// True when the text ends in the middle of something that more text could complete.
+pub fn is_incomplete(source: &Source) -> bool {
+    parse::parse(source, parse::scan(source), &Bump::new()).incomplete
+}
+
+/// Compiles the tokens of a text. The tree lives in an arena of its own meanwhile.
+fn compile_scanned(source: &Source, lexed: Lexed, options: &Options<'_>) -> Compiled {
+    let arena = Bump::new();
+    let parsed = parse::parse(source, lexed, &arena);
     let incomplete = parsed.incomplete;
     if parsed.doubt.total && parsed.diagnostics.iter().any(Diagnostic::is_error) {
         // Where blocks begin and end is not known: judging names would blame them for that.

@@ -79,10 +79,10 @@ struct Lint<'a> {
 
 impl<'a> Lint<'a> {
     fn top_level(&mut self, program: &'a Program) {
-        for stmt in &program.stmts {
+        for stmt in program.stmts {
             self.declare_top(stmt);
         }
-        self.stmts(&program.stmts, self.is_session);
+        self.stmts(program.stmts, self.is_session);
         let mut names: Vec<_> = std::mem::take(&mut self.top).into_values().collect();
         names.sort_by_key(|binding| binding.span.start);
         for binding in &names {
@@ -97,13 +97,13 @@ impl<'a> Lint<'a> {
                 let sort = if *mutable { Sort::Variable } else { Sort::Free };
                 each_name(pattern, &mut |name, span| self.top_name(name, span, sort));
             }
-            StmtKind::Fn(decl) => self.top_name(&decl.name.name, decl.name.span, Sort::Free),
+            StmtKind::Fn(decl) => self.top_name(decl.name.name, decl.name.span, Sort::Free),
             StmtKind::Import(import) => self.import(import),
             StmtKind::Struct(decl) => {
-                self.methods.extend(decl.functions.iter().map(|f| &*f.name.name));
+                self.methods.extend(decl.functions.iter().map(|f| f.name.name));
             }
             StmtKind::Enum(decl) => {
-                self.methods.extend(decl.functions.iter().map(|f| &*f.name.name));
+                self.methods.extend(decl.functions.iter().map(|f| f.name.name));
             }
             StmtKind::Expr(_) | StmtKind::Assign { .. } | StmtKind::Defer(_) | StmtKind::Error => {}
         }
@@ -114,13 +114,13 @@ impl<'a> Lint<'a> {
         self.foreign |= is_file;
         match (&import.members, &import.alias, &import.module) {
             (Some(members), _, _) => {
-                for member in members {
-                    self.top_name(&member.name, member.span, Sort::Import);
+                for member in *members {
+                    self.top_name(member.name, member.span, Sort::Import);
                 }
             }
-            (None, Some(alias), _) => self.top_name(&alias.name, alias.span, Sort::Import),
+            (None, Some(alias), _) => self.top_name(alias.name, alias.span, Sort::Import),
             (None, None, ModulePath::Standard(name)) => {
-                self.top_name(&name.name, name.span, Sort::Import);
+                self.top_name(name.name, name.span, Sort::Import);
             }
             // A file may be imported for what it does.
             (None, None, ModulePath::File(..)) => {}
@@ -144,7 +144,7 @@ impl<'a> Lint<'a> {
     }
 
     fn declare_ident(&mut self, ident: &'a Ident, sort: Sort) {
-        self.local(&ident.name, ident.span, sort);
+        self.local(ident.name, ident.span, sort);
     }
 
     /// Leaves a block: its names go, and those that were never read are reported.
@@ -241,21 +241,21 @@ impl<'a> Lint<'a> {
 fn each_name<'a>(pattern: &'a Pattern, visit: &mut impl FnMut(&'a str, Span)) {
     match &pattern.kind {
         PatternKind::Binding(name) => visit(name, pattern.span),
-        PatternKind::Is { name, .. } => visit(&name.name, name.span),
+        PatternKind::Is { name, .. } => visit(name.name, name.span),
         PatternKind::List { items, rest } => {
             items.iter().for_each(|item| each_name(item, visit));
             if let Some(name) = rest.as_ref().and_then(|rest| rest.name.as_ref()) {
-                visit(&name.name, name.span);
+                visit(name.name, name.span);
             }
         }
         PatternKind::Map { entries, rest } => {
             entries.iter().for_each(|(_, value)| each_name(value, visit));
             if let Some(name) = rest.as_ref().and_then(|rest| rest.name.as_ref()) {
-                visit(&name.name, name.span);
+                visit(name.name, name.span);
             }
         }
         PatternKind::Constructor { args, .. } => {
-            args.iter().flatten().for_each(|arg| each_name(&arg.pattern, visit));
+            args.iter().copied().flatten().for_each(|arg| each_name(arg.pattern, visit));
         }
         PatternKind::Or(alternatives) => {
             alternatives.iter().take(1).for_each(|one| each_name(one, visit));

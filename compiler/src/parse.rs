@@ -12,13 +12,14 @@ mod statement;
 #[cfg(test)]
 mod tests;
 
+use bumpalo::Bump;
 use lalrpop_util::{ParseError, lalrpop_mod};
 
 use crate::ast::build::Builder;
-use crate::ast::{Program, Stmt};
+use crate::ast::{ModulePath, Program, Stmt, StmtKind};
 use crate::diagnostics::{Code, Diagnostic};
 use crate::layout;
-use crate::lexer::{self, Problem};
+use crate::lexer::{self, Doc, Lexed, Problem};
 use crate::source::{MAX_SOURCE, Source, Span};
 use crate::token::{Lexeme, Token};
 pub(crate) use doubt::Doubt;
@@ -53,19 +54,50 @@ const MAX_DIAGNOSTICS: usize = 100;
 
 /// What parsing a text gives: always a tree, and what was wrong.
 #[derive(Debug)]
-pub struct Parsed {
+pub(crate) struct Parsed<'a> {
     /// The tree, without the statements that did not parse.
-    pub program: Program,
+    pub(crate) program: Program<'a>,
     /// Errors and warnings, in the order of their places.
-    pub diagnostics: Vec<Diagnostic>,
+    pub(crate) diagnostics: Vec<Diagnostic>,
     /// The text ends in the middle of something: more lines could complete it.
-    pub incomplete: bool,
+    pub(crate) incomplete: bool,
     /// What the errors leave open.
     pub(crate) doubt: Doubt,
 }
 
-/// Parses a source text. Never fails: what cannot be parsed is reported and left out.
-pub fn parse(source: &Source) -> Parsed {
+/// The tokens of a source text, for the parser.
+pub(crate) fn scan(source: &Source) -> Lexed {
+    if source.text().len() > MAX_SOURCE {
+        return Lexed::default();
+    }
+    let mut lexed = lexer::tokenize(source.text());
+    layout::apply(&mut lexed);
+    lexed
+}
+
+/// The paths of files that a text imports at its top level, without a tree of the rest.
+pub(crate) fn file_imports(source: &Source, lexed: &Lexed) -> Vec<Box<str>> {
+    let arena = Bump::new();
+    let mut parser = Parser::new(source.text(), &arena, Vec::new(), Vec::new());
+    let mut paths = Vec::new();
+    let mut rest = lexed.tokens.as_slice();
+    while !rest.is_empty() {
+        let (statement, behind) = rest.split_at(statement::len(rest));
+        if statement[0].token == Token::Import
+            && let Ok(stmt) = parser.attempt(statement)
+            && let StmtKind::Import(import) = stmt.kind
+            && let ModulePath::File(path, _) = import.module
+        {
+            paths.push(path.into());
+        }
+        rest = behind;
+    }
+    paths
+}
+
+/// Parses the tokens of a source text into an arena. Never fails: what cannot be parsed is reported
+/// and left out.
+pub(crate) fn parse<'a>(source: &'a Source, lexed: Lexed, arena: &'a Bump) -> Parsed<'a> {
     let text = source.text();
     if text.len() > MAX_SOURCE {
         let message = format!("a source text has {MAX_SOURCE} bytes at most");
@@ -73,28 +105,17 @@ pub fn parse(source: &Source) -> Parsed {
         let doubt = Doubt::total();
         return Parsed { program: Program::default(), diagnostics, incomplete: false, doubt };
     }
-    let mut lexed = lexer::tokenize(text);
-    layout::apply(&mut lexed);
-    let too_deep = lexed.problems.iter().any(|p| p.diagnostic.code == Code::TooDeep);
-    let mut parser = Parser {
-        text,
-        generated: grammar::TopLevelParser::new(),
-        builder: Builder::new(text, &lexed.docs, too_deep),
-        problems: lexed.problems,
-        doubt: Doubt::default(),
-        keywords: Vec::new(),
-        syntax_errors: 0,
-        repeated: 0,
-    };
-    let mut program = Program::default();
+    let mut parser = Parser::new(text, arena, lexed.docs, lexed.problems);
+    let mut stmts = parser.builder.items();
     let mut rest = lexed.tokens.as_slice();
     while !rest.is_empty() && !parser.gives_up() {
         let (statement, behind) = rest.split_at(statement::len(rest));
-        program.stmts.extend(parser.top_level(statement, behind.is_empty()));
+        stmts.extend(parser.top_level(statement, behind.is_empty()));
         rest = behind;
     }
     parser.doubt.total |= !rest.is_empty();
-    parser.builder.warn_continued(&program.stmts);
+    let program = Program { stmts: stmts.into_bump_slice() };
+    parser.builder.warn_continued(program.stmts);
     let first = parser.problems.iter().min_by_key(|problem| problem.found_at);
     let built = !parser.builder.diagnostics.iter().any(Diagnostic::is_error);
     let incomplete = built && first.is_some_and(|problem| problem.at_end);
@@ -121,6 +142,20 @@ struct Parser<'s> {
 }
 
 impl<'s> Parser<'s> {
+    fn new(text: &'s str, arena: &'s Bump, docs: Vec<Doc>, problems: Vec<Problem>) -> Self {
+        let too_deep = problems.iter().any(|p| p.diagnostic.code == Code::TooDeep);
+        Self {
+            text,
+            generated: grammar::TopLevelParser::new(),
+            builder: Builder::new(arena, text, docs, too_deep),
+            problems,
+            doubt: Doubt::default(),
+            keywords: Vec::new(),
+            syntax_errors: 0,
+            repeated: 0,
+        }
+    }
+
     /// True when the trouble is a keyword that a declaration took for a name: that was said there.
     fn names_keyword(&self, tokens: &[Lexeme], at: usize) -> bool {
         let around = tokens.iter().skip(at.saturating_sub(1)).take(2);
@@ -130,7 +165,7 @@ impl<'s> Parser<'s> {
     }
 
     /// Parses one top-level statement with its terminator; `last` if nothing stands behind it.
-    fn top_level(&mut self, tokens: &[Lexeme], last: bool) -> Option<Stmt> {
+    fn top_level(&mut self, tokens: &[Lexeme], last: bool) -> Option<&'s Stmt<'s>> {
         let mark = self.builder.mark();
         let mut found = match self.attempt(tokens) {
             Ok(stmt) => return Some(stmt),
@@ -160,7 +195,7 @@ impl<'s> Parser<'s> {
         self.syntax_errors >= MAX_ERRORS || self.repeated > MAX_REPEATED
     }
 
-    fn attempt(&mut self, tokens: &[Lexeme]) -> Result<Stmt, Unexpected> {
+    fn attempt(&mut self, tokens: &[Lexeme]) -> Result<&'s Stmt<'s>, Unexpected> {
         let mut next = 0;
         let stream = tokens.iter().map(|lexeme| {
             next += 1;
@@ -170,7 +205,7 @@ impl<'s> Parser<'s> {
         match result {
             Ok(stmt) => {
                 self.builder.end_statement();
-                Ok(*stmt)
+                Ok(stmt)
             }
             Err(ParseError::UnrecognizedEof { expected, .. }) => {
                 Err(Unexpected { at: tokens.len(), expected })

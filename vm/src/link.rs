@@ -650,8 +650,8 @@ impl Linker<'_> {
 
     fn get_global(&mut self, word: &mut Word) {
         match self.extra(Extra::Global(word.b)) {
-            Some(index) if !self.session => (word.b, word.flags) = (index, 0),
-            _ => word.flags = DIRECT,
+            Some(index) if !self.session => word.b = index,
+            _ => word.flags |= DIRECT,
         }
     }
 

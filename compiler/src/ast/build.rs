@@ -18,27 +18,32 @@ pub(crate) use operators::{Chain, Infix};
 pub(crate) use pattern::{RawCtorArg, RawPatternElement};
 pub(crate) use stmt::Member;
 
+use std::borrow::Cow;
+
+use bumpalo::Bump;
+
 use super::*;
 use crate::diagnostics::{Code, Diagnostic};
 use crate::lexer::Doc;
 use crate::lexer::literal::{self, MIN_INT_MAGNITUDE, Number};
 use operators::Stacks;
 
-/// A list of what a boxed symbol of the grammar holds.
-pub(crate) type Items<B> = Vec<<B as std::ops::Deref>::Target>;
+/// A list while it is read.
+pub(crate) type Items<'a, T> = bumpalo::collections::Vec<'a, T>;
 
 /// What the constructors know and collect.
 #[derive(Debug)]
-pub(crate) struct Builder<'s> {
-    text: &'s str,
-    docs: &'s [Doc],
+pub(crate) struct Builder<'a> {
+    arena: &'a Bump,
+    text: &'a str,
+    docs: Vec<Doc>,
     /// What is wrong with what was built.
     pub(crate) diagnostics: Vec<Diagnostic>,
     /// Too deep nesting was reported; once is enough.
     too_deep: bool,
     /// Literals of 2^63 that no minus stands before, so far.
     unsigned: Vec<Span>,
-    stacks: Stacks,
+    stacks: Stacks<'a>,
 }
 
 /// A point to go back to: see [`Builder::rewind`].
@@ -48,10 +53,11 @@ pub(crate) struct Mark {
     too_deep: bool,
 }
 
-impl<'s> Builder<'s> {
+impl<'a> Builder<'a> {
     /// A builder for nodes of `text`.
-    pub(crate) fn new(text: &'s str, docs: &'s [Doc], too_deep: bool) -> Self {
+    pub(crate) fn new(arena: &'a Bump, text: &'a str, docs: Vec<Doc>, too_deep: bool) -> Self {
         Self {
+            arena,
             text,
             docs,
             diagnostics: Vec::new(),
@@ -74,6 +80,23 @@ impl<'s> Builder<'s> {
         self.stacks.clear();
     }
 
+    /// Puts a node into the arena.
+    pub(crate) fn put<T: Copy>(&self, node: T) -> &'a T {
+        self.arena.alloc(node)
+    }
+
+    /// A list without items yet.
+    pub(crate) fn items<T: Copy>(&self) -> Items<'a, T> {
+        Items::new_in(self.arena)
+    }
+
+    /// A list that starts with an item.
+    pub(crate) fn list<T: Copy>(&self, first: T) -> Items<'a, T> {
+        let mut items = Items::with_capacity_in(4, self.arena);
+        items.push(first);
+        items
+    }
+
     /// Reports what only the end of a statement tells.
     pub(crate) fn end_statement(&mut self) {
         for span in std::mem::take(&mut self.unsigned) {
@@ -83,12 +106,12 @@ impl<'s> Builder<'s> {
     }
 
     /// The source text at `span`.
-    fn slice(&self, span: Span) -> &'s str {
+    fn slice(&self, span: Span) -> &'a str {
         &self.text[span.start as usize..span.end as usize]
     }
 
     /// The source text at `span` if it is short enough to stand in a message.
-    fn quote(&self, span: Span) -> Option<&'s str> {
+    fn quote(&self, span: Span) -> Option<&'a str> {
         let text = self.slice(span);
         (text.len() <= 40 && !text.contains('\n')).then_some(text)
     }
@@ -113,43 +136,40 @@ impl<'s> Builder<'s> {
         None
     }
 
-    fn expr(&mut self, kind: ExprKind, span: Span, below: u16) -> Expr {
+    fn expr(&mut self, kind: ExprKind<'a>, span: Span, below: u16) -> &'a Expr<'a> {
         match self.level(below, span) {
-            Some(depth) => Expr { kind, span, depth },
-            None => Expr { kind: ExprKind::Error, span, depth: 1 },
+            Some(depth) => self.put(Expr { kind, span, depth }),
+            None => self.leaf(ExprKind::Error, span),
         }
     }
 
     /// An expression without parts.
-    pub(crate) fn leaf(&mut self, kind: ExprKind, span: Span) -> Expr {
-        Expr { kind, span, depth: 1 }
+    pub(crate) fn leaf(&self, kind: ExprKind<'a>, span: Span) -> &'a Expr<'a> {
+        self.put(Expr { kind, span, depth: 1 })
     }
 
     /// The name at `span`.
-    pub(crate) fn ident(&self, span: Span) -> Ident {
-        Ident { name: self.slice(span).into(), span }
+    pub(crate) fn ident(&self, span: Span) -> Ident<'a> {
+        Ident { name: self.slice(span), span }
     }
 
     /// A name used as a value.
-    pub(crate) fn name(&mut self, span: Span) -> Expr {
-        let name = self.slice(span).into();
-        self.leaf(ExprKind::Name(name), span)
+    pub(crate) fn name(&mut self, span: Span) -> &'a Expr<'a> {
+        self.leaf(ExprKind::Name(self.slice(span)), span)
     }
 
     /// A type's name used as a value.
-    pub(crate) fn type_name(&mut self, span: Span) -> Expr {
-        let name = self.slice(span).into();
-        self.leaf(ExprKind::TypeName(name), span)
+    pub(crate) fn type_name(&mut self, span: Span) -> &'a Expr<'a> {
+        self.leaf(ExprKind::TypeName(self.slice(span)), span)
     }
 
     /// A bare name as the key of a map.
-    pub(crate) fn name_key(&mut self, span: Span) -> Expr {
-        let name = self.slice(span).into();
-        self.leaf(ExprKind::Str(name), span)
+    pub(crate) fn name_key(&mut self, span: Span) -> &'a Expr<'a> {
+        self.leaf(ExprKind::Str(self.slice(span)), span)
     }
 
     /// A number.
-    pub(crate) fn number(&mut self, span: Span) -> Expr {
+    pub(crate) fn number(&mut self, span: Span) -> &'a Expr<'a> {
         let kind = match literal::number(self.slice(span)) {
             Ok(Number::Int(value)) => {
                 if value == MIN_INT_MAGNITUDE {
@@ -167,38 +187,46 @@ impl<'s> Builder<'s> {
     }
 
     /// A string without interpolation.
-    pub(crate) fn string(&mut self, span: Span) -> Expr {
+    pub(crate) fn string(&mut self, span: Span) -> &'a Expr<'a> {
         let value = self.string_value(span);
         self.leaf(ExprKind::Str(value), span)
     }
 
     /// The value of a string without interpolation.
-    pub(crate) fn string_value(&mut self, span: Span) -> Box<str> {
-        literal::string(self.slice(span), span.start, &mut self.diagnostics).into()
+    pub(crate) fn string_value(&mut self, span: Span) -> &'a str {
+        let value = literal::string(self.slice(span), span.start, &mut self.diagnostics);
+        self.text_of(value)
+    }
+
+    fn text_of(&self, text: Cow<'a, str>) -> &'a str {
+        match text {
+            Cow::Borrowed(text) => text,
+            Cow::Owned(text) => self.arena.alloc_str(&text),
+        }
     }
 
     /// A name where an upper-case letter was written by mistake.
-    pub(crate) fn lower_name(&mut self, span: Span, what: &str) -> Ident {
+    pub(crate) fn lower_name(&mut self, span: Span, what: &str) -> Ident<'a> {
         let name = self.slice(span);
         let message = format!("{what} start with a lower-case letter");
         let lower = name.to_lowercase();
         self.error(Code::NameCase, span, message).help =
             Some(format!("write `{lower}`: an upper-case letter makes it a type or a variant"));
-        Ident { name: lower.into(), span }
+        Ident { name: self.arena.alloc_str(&lower), span }
     }
 
     /// A name where a lower-case letter was written by mistake.
-    pub(crate) fn upper_name(&mut self, span: Span, what: &str) -> Ident {
+    pub(crate) fn upper_name(&mut self, span: Span, what: &str) -> Ident<'a> {
         let mut chars = self.slice(span).chars();
         let upper: String =
             chars.next().into_iter().flat_map(char::to_uppercase).chain(chars).collect();
         let message = format!("{what} start with an upper-case letter");
         self.error(Code::NameCase, span, message).help = Some(format!("write `{upper}`"));
-        Ident { name: upper.into(), span }
+        Ident { name: self.arena.alloc_str(&upper), span }
     }
 
     /// The doc comment above the declaration that starts at `start`, without its `## `.
-    fn doc(&self, start: u32) -> Option<Box<str>> {
+    fn doc(&self, start: u32) -> Option<&'a str> {
         let at = self.docs.binary_search_by_key(&start, |doc| doc.declaration).ok()?;
         let lines: Vec<_> = self
             .slice(self.docs[at].lines)
@@ -206,11 +234,11 @@ impl<'s> Builder<'s> {
             .map(|line| line.trim_start().trim_start_matches("##"))
             .map(|line| line.strip_prefix(' ').unwrap_or(line).trim_end())
             .collect();
-        Some(lines.join("\n").into())
+        Some(self.arena.alloc_str(&lines.join("\n")))
     }
 }
 
 /// The depth of the deepest of `exprs`.
-fn deepest<'e>(exprs: impl IntoIterator<Item = &'e Expr>) -> u16 {
+fn deepest<'e>(exprs: impl IntoIterator<Item = &'e Expr<'e>>) -> u16 {
     exprs.into_iter().map(|expr| expr.depth).max().unwrap_or(0)
 }

@@ -4,14 +4,16 @@
 //! not fit, each of them is written as three words: jump over the next, jump past the long jump,
 //! long jump.
 
+use super::draft::{Draft, Ins, Region};
 use super::effects::jump_offset;
-use super::liveness::{Ins, Owned, Region, live_map};
+use super::liveness::{self, LONG, Owned, SHORT};
 use super::op::{Op, Operand};
+use super::peephole::join_moves;
 use super::unit::{Handler, LiveMap, Word};
 use crate::source::Span;
 
 /// The longest code for which 16-bit offsets always fit, in words.
-const SHORT: usize = i16::MAX as usize;
+const NEAR: usize = i16::MAX as usize;
 
 /// The longest code at all, in words.
 const LONGEST: usize = i32::MAX as usize / 8;
@@ -29,10 +31,24 @@ fn has_short_jump(ins: &Ins) -> bool {
     ins.op.operands()[2] == Operand::J
 }
 
-/// Assembles; `None` when the code is too long.
-pub(crate) fn assemble(owned: Owned, regions: &[Region]) -> Option<Assembled> {
+/// Settles ownership and assembles; `None` when the code is too long.
+pub(crate) fn assemble(draft: Draft<'_>) -> Option<Assembled> {
+    if usize::from(draft.registers) <= SHORT * 64 {
+        assemble_sets::<SHORT>(draft)
+    } else {
+        assemble_sets::<LONG>(draft)
+    }
+}
+
+fn assemble_sets<const N: usize>(mut draft: Draft<'_>) -> Option<Assembled> {
+    let mut owned = liveness::own::<N>(&mut draft);
+    join_moves(&mut owned, draft.captures);
+    write(&owned, &draft.regions)
+}
+
+fn write<const N: usize>(owned: &Owned<N>, regions: &[Region]) -> Option<Assembled> {
     let plain: usize = owned.code.iter().map(|ins| 1 + ins.ext.len()).sum();
-    let long = plain > SHORT;
+    let long = plain > NEAR;
     let length = |ins: &Ins| 1 + ins.ext.len() + if long && has_short_jump(ins) { 2 } else { 0 };
     let mut starts = Vec::with_capacity(owned.code.len() + 1);
     let mut at = 0;
@@ -71,15 +87,15 @@ pub(crate) fn assemble(owned: Owned, regions: &[Region]) -> Option<Assembled> {
             debug_assert_eq!(jump_offset(ins.op, word).map(i64::from), Some(offset));
         }
         words.push(word);
-        words.extend_from_slice(&ins.ext);
+        words.extend_from_slice(&owned.words[ins.ext.range()]);
     }
-    let handlers = handlers(&owned, regions, &starts);
-    let live = live_map(owned, &starts);
+    let handlers = handlers(owned, regions, &starts);
+    let live = owned.live_map(&starts);
     Some(Assembled { words, spans, handlers, live })
 }
 
 /// The handler table: for each region the stretches of code in it, inner regions first.
-fn handlers(owned: &Owned, regions: &[Region], starts: &[u32]) -> Vec<Handler> {
+fn handlers<const N: usize>(owned: &Owned<N>, regions: &[Region], starts: &[u32]) -> Vec<Handler> {
     let mut table: Vec<(usize, Handler)> = Vec::new();
     let depth = |mut region: Option<u32>| {
         let mut depth = 0;

@@ -121,7 +121,8 @@ macro_rules! for_each_op {
             /// Drops what `a` holds.
             drop Drop (M None None) 0 [];
             /// `a = ` the value of module slot `b`; throws `name` when it has not been set.
-            /// The name of slot `b` is in the unit's table.
+            /// The name of slot `b` is in the unit's table. With `flags & BORROWED` it is borrowed
+            /// from the module, which never gives it up: never dropped or moved.
             get_global GetGlobal (W N None) 0 [throws];
             /// Sets module slot `b` to `a`; the value is shared from then on.
             set_global SetGlobal (M N None) 0 [];
@@ -139,7 +140,8 @@ macro_rules! for_each_op {
             /// `a = ` a closure of function `b` of the unit that consumes `n` captures from the
             /// registers from `c` on; `n` is in the function.
             closure Closure (W N N) 0 [];
-            /// `a = ` the closure that is running (a local function that calls itself).
+            /// `a = ` the closure that is running (a local function that calls itself), borrowed
+            /// from the caller: never dropped or moved.
             get_self_fn GetSelfFn (W None None) 0 [];
 
             /// `a = b + c`; strings and lists are joined, in place when `b` is killed and unique.
@@ -450,6 +452,8 @@ pub const FLOAT: u8 = 8;
 /// Flag of `LoadConst`: the constant is a number, or as good as one: what is loaded need not be
 /// dropped.
 pub const NUMBER: u8 = 64;
+/// Flag of `GetGlobal`: what is read is not counted.
+pub const BORROWED: u8 = 64;
 /// Flag of `IterNext`: two names are bound.
 pub const PAIR: u8 = 16;
 /// Flag of `MatchList` and `MatchMap`: more are fine.

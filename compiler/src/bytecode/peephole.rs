@@ -9,52 +9,51 @@
 //!
 //! What is owned where stays true: see [`liveness`](super::liveness).
 
+use super::draft::Ins;
 use super::effects::visit_registers;
-use super::liveness::{Ins, Owned};
+use super::liveness::{Owned, Set};
 use super::op::{KILL_A, KILL_B, KILL_C, Op, Operand};
+use super::unit::Word;
 
 /// Joins neighbours. `captures` are those of each function of the unit.
-pub(crate) fn join_moves(mut owned: Owned, captures: &[u16]) -> Owned {
+pub(crate) fn join_moves<const N: usize>(owned: &mut Owned<N>, captures: &[u16]) {
     let n = owned.code.len();
     let mut is_target = vec![false; n + 1];
     owned.labels.iter().filter(|&&at| at <= n).for_each(|&at| is_target[at] = true);
-    let (mut code, mut sets): (Vec<Ins>, Vec<u32>) = (Vec::with_capacity(n), Vec::with_capacity(n));
     let mut new_index = Vec::with_capacity(n + 1);
-    for (i, (mut ins, mut set)) in std::mem::take(&mut owned.code)
-        .into_iter()
-        .zip(std::mem::take(&mut owned.owned))
-        .enumerate()
-    {
-        new_index.push(code.len());
-        if let (false, Some(before)) = (is_target[i], code.last_mut())
-            && before.region == ins.region
-        {
-            let held = &owned.sets[sets[sets.len() - 1] as usize];
+    // What stands before `kept` is done.
+    let mut kept = 0;
+    for i in 0..n {
+        let (mut ins, mut set) = (owned.code[i], owned.owned[i]);
+        new_index.push(kept);
+        if !is_target[i] && kept > 0 && owned.code[kept - 1].region == ins.region {
+            let before = &mut owned.code[kept - 1];
+            let held = &owned.sets[owned.owned[kept - 1] as usize];
             if ins.op == Op::Move && writes_for(before, ins.word.b, ins.word.a, held) {
                 before.word.a = ins.word.a;
                 continue;
             }
-            if before.op == Op::Move
-                && consumes_instead(&mut ins, before.word.a, before.word.b, captures)
+            let (from, to) = (before.word.a, before.word.b);
+            if before.op == Op::Move && consumes_instead(&mut ins, from, to, &owned.words, captures)
             {
-                set = renamed(&mut owned.sets, set, before.word.a, before.word.b);
-                code.pop();
-                sets.pop();
-                *new_index.last_mut().expect("pushed above") = code.len();
+                set = renamed(&mut owned.sets, set, from, to);
+                kept -= 1;
+                new_index[i] = kept;
             }
         }
-        code.push(ins);
-        sets.push(set);
+        owned.code[kept] = ins;
+        owned.owned[kept] = set;
+        kept += 1;
     }
-    new_index.push(code.len());
+    new_index.push(kept);
+    owned.code.truncate(kept);
+    owned.owned.truncate(kept);
     owned.labels.iter_mut().filter(|at| **at <= n).for_each(|at| *at = new_index[*at]);
-    (owned.code, owned.owned) = (code, sets);
-    owned
 }
 
 /// The instruction's result is register `from`, and could as well be `to`; `held` is what is owned
 /// when it throws.
-fn writes_for(ins: &Ins, from: u16, to: u16, held: &[u16]) -> bool {
+fn writes_for<const N: usize>(ins: &Ins, from: u16, to: u16, held: &Set<N>) -> bool {
     // Where the result of a call stands says where its frame does; the registers of a select stand
     // side by side; and that of a landing is the handler's.
     let is_free = !matches!(
@@ -75,17 +74,19 @@ fn writes_for(ins: &Ins, from: u16, to: u16, held: &[u16]) -> bool {
     ins.op.operands()[0] == Operand::W
         && ins.word.a == from
         && is_free
-        && (!held.contains(&to) || killed.into_iter().any(dies))
+        && (!held.has(to) || killed.into_iter().any(dies))
 }
 
 const KILLS: [u8; 3] = [KILL_A, KILL_B, KILL_C];
 
 /// Makes the instruction consume register `to` where it consumed `from`, if `from` is an operand of
 /// its own and it does nothing else with it.
-fn consumes_instead(ins: &mut Ins, from: u16, to: u16, captures: &[u16]) -> bool {
+fn consumes_instead(ins: &mut Ins, from: u16, to: u16, words: &[Word], captures: &[u16]) -> bool {
     let mut uses = 0;
     let captures = |f: u16| captures[usize::from(f)];
-    visit_registers(ins.decoded(), captures, |register, _| uses += u32::from(register == from));
+    visit_registers(ins.decoded(words), captures, |register, _| {
+        uses += u32::from(register == from)
+    });
     let (operands, flags) = (ins.op.operands(), ins.word.flags);
     let kills = ins.op.effects().kills;
     let registers = [&mut ins.word.a, &mut ins.word.b, &mut ins.word.c];
@@ -104,13 +105,13 @@ fn consumes_instead(ins: &mut Ins, from: u16, to: u16, captures: &[u16]) -> bool
 }
 
 /// The set in which `to` stands for `from`.
-fn renamed(sets: &mut Vec<Box<[u16]>>, set: u32, from: u16, to: u16) -> u32 {
-    let old = &sets[set as usize];
-    if !old.contains(&from) {
+fn renamed<const N: usize>(sets: &mut Vec<Set<N>>, set: u32, from: u16, to: u16) -> u32 {
+    let mut new = sets[set as usize];
+    if !new.has(from) {
         return set;
     }
-    let mut new: Vec<u16> = old.iter().map(|&r| if r == from { to } else { r }).collect();
-    new.sort_unstable();
-    sets.push(new.into());
+    new.remove(from);
+    new.add(to);
+    sets.push(new);
     sets.len() as u32 - 1
 }

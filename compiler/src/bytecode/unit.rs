@@ -251,17 +251,29 @@ pub struct Handler {
 /// thrown or is suspended: those owned before it less those it consumes.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct LiveMap {
-    /// `(pc, set)`: from this pc on the set counts, until the next entry.
+    /// `(pc, set)`: from this pc on the set counts that stands there, until the next entry.
     pub runs: Vec<(u32, u32)>,
-    /// The sets: sorted register numbers.
-    pub sets: Vec<Box<[u16]>>,
+    /// The sets one after the other: how many registers, and their numbers in order.
+    sets: Vec<u16>,
 }
 
 impl LiveMap {
+    /// Adds a set of registers; gives where it stands, for the runs.
+    pub fn add_set(&mut self, registers: impl Iterator<Item = u16>) -> u32 {
+        let at = self.sets.len();
+        self.sets.push(0);
+        self.sets.extend(registers);
+        self.sets[at] = (self.sets.len() - at - 1) as u16;
+        at as u32
+    }
+
     /// The owned registers at `pc`.
     pub fn owned(&self, pc: u32) -> &[u16] {
         match self.runs.partition_point(|&(start, _)| start <= pc).checked_sub(1) {
-            Some(i) => &self.sets[self.runs[i].1 as usize],
+            Some(i) => {
+                let at = self.runs[i].1 as usize;
+                &self.sets[at + 1..][..usize::from(self.sets[at])]
+            }
             None => &[],
         }
     }

@@ -25,7 +25,7 @@ impl<'a> Codegen<'a> {
         let func = self.func();
         let (names, top) = (func.locals.len(), func.top);
         self.block_depth += 1;
-        self.statements(&block.stmts, dest);
+        self.statements(block.stmts, dest);
         self.block_depth -= 1;
         let func = self.func();
         func.locals.truncate(names);
@@ -33,7 +33,7 @@ impl<'a> Codegen<'a> {
     }
 
     /// The statements of a block; the value of the last goes to `dest`.
-    pub(super) fn statements(&mut self, stmts: &'a [Stmt], dest: Dest) {
+    pub(super) fn statements(&mut self, stmts: &'a [&'a Stmt], dest: Dest) {
         let later = self.func().later.len();
         for stmt in stmts {
             match &stmt.kind {
@@ -41,7 +41,7 @@ impl<'a> Codegen<'a> {
                     self.func().later.push((name.into(), span));
                 }),
                 StmtKind::Fn(decl) => {
-                    self.func().later.push((decl.name.name.clone(), decl.name.span));
+                    self.func().later.push((decl.name.name.into(), decl.name.span));
                 }
                 _ => {}
             }
@@ -50,7 +50,7 @@ impl<'a> Codegen<'a> {
         self.func().later.truncate(later);
     }
 
-    fn rest_of_block(&mut self, stmts: &'a [Stmt], dest: Dest) {
+    fn rest_of_block(&mut self, stmts: &'a [&'a Stmt], dest: Dest) {
         for (i, stmt) in stmts.iter().enumerate() {
             self.func().span_now = stmt.span;
             if let StmtKind::Defer(body) = &stmt.kind {
@@ -231,19 +231,19 @@ impl<'a> Codegen<'a> {
             return;
         }
         let index = self.reserve_function();
-        self.begin_function(&decl.name.name, decl.span);
-        self.func().own_name = Some(decl.name.name.clone());
-        self.func().doc = decl.doc.clone();
-        self.parameters(&decl.params);
-        self.function_body(&decl.body);
+        self.begin_function(decl.name.name, decl.span);
+        self.func().own_name = Some(decl.name.name.into());
+        self.func().doc = decl.doc.map(Into::into);
+        self.parameters(decl.params);
+        self.function_body(decl.body);
         let captures = self.end_function(index);
         let reg = self.func().alloc();
         self.closure(index, &captures, reg);
-        self.func().declare(&decl.name.name, reg, LocalKind::Let);
+        self.func().declare(decl.name.name, reg, LocalKind::Let);
     }
 
     /// `defer body`, and the rest of the block, on whose every way out it runs.
-    fn deferred(&mut self, body: &'a Stmt, span: Span, rest: &'a [Stmt], dest: Dest) {
+    fn deferred(&mut self, body: &'a Stmt, span: Span, rest: &'a [&'a Stmt], dest: Dest) {
         if self.func().defer_depth >= MAX_DEFER_DEPTH {
             let message = format!("defers nest more than {MAX_DEFER_DEPTH} deep");
             self.error(Code::TooLarge, span, message);

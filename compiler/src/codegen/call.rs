@@ -61,7 +61,7 @@ impl<'a> Codegen<'a> {
             }
             ExprKind::Index { object, index } => match &**index {
                 Index::Open { start, end, inclusive } => {
-                    self.slice(object, (start.as_ref(), end.as_ref(), *inclusive), dest);
+                    self.slice(object, (*start, *end, *inclusive), dest);
                 }
                 Index::At(at) => match &at.kind {
                     ExprKind::Range { start, end, step: None, inclusive } => {
@@ -108,7 +108,7 @@ impl<'a> Codegen<'a> {
         let object = self.temp_in_chain(object);
         let Some(nil) = chain else { return };
         self.func().jump(Op::JumpIfNil, object, 0, nil);
-        let Some(k) = self.func().short_constant(Constant::Str(name.name.clone())) else {
+        let Some(k) = self.func().short_constant(Constant::Str(name.name.into())) else {
             self.too_many_constants(span);
             return;
         };
@@ -137,7 +137,7 @@ impl<'a> Codegen<'a> {
                     self.member_function(&module, &name, args)
                 }
                 Resolved::Builtin if is_plain(args) => {
-                    self.func().short_constant(Constant::Builtin(name.clone()))
+                    self.func().short_constant(Constant::Builtin((*name).into()))
                 }
                 _ => None,
             };
@@ -185,7 +185,7 @@ impl<'a> Codegen<'a> {
             let mut ext =
                 vec![Word::names(0, layout.names), Word::places(layout.places.len() as u16)];
             ext.extend(place_words(&layout.places));
-            self.func().push_ext(Op::CallPlaces, base, callee, layout.count, ext);
+            self.func().push_ext(Op::CallPlaces, base, callee, layout.count, &ext);
             return;
         }
         if layout.names.is_none() && !layout.spread {
@@ -193,7 +193,7 @@ impl<'a> Codegen<'a> {
             return;
         }
         let ext = vec![Word::names(0, layout.names)];
-        let ins = self.func().push_ext(Op::CallWith, base, callee, layout.count, ext);
+        let ins = self.func().push_ext(Op::CallWith, base, callee, layout.count, &ext);
         if layout.spread {
             ins.word.flags = SPREAD;
         }
@@ -230,7 +230,7 @@ impl<'a> Codegen<'a> {
         }
         let mut places = Vec::new();
         let mut count = 0;
-        let mut names: Vec<Box<str>> = Vec::new();
+        let mut names: Vec<&str> = Vec::new();
         if spread {
             let list = self.func().alloc();
             let top = self.func().top;
@@ -243,14 +243,14 @@ impl<'a> Codegen<'a> {
                     let message = format!("argument `{}` is given twice", name.name);
                     self.error(Code::WrongArguments, name.span, message);
                 }
-                names.push(name.name.clone());
+                names.push(name.name);
             } else if !names.is_empty() {
                 let message = "positional arguments come before named ones";
                 self.error(Code::WrongArguments, arg.value.span, message);
             }
             if arg.kind == ArgKind::Spread {
                 let list = self.func().top - 1;
-                self.append_all(list, &arg.value);
+                self.append_all(list, arg.value);
                 continue;
             }
             if arg.kind == ArgKind::Place {
@@ -261,7 +261,7 @@ impl<'a> Codegen<'a> {
                 count += 1;
                 continue;
             }
-            let temp = self.temp(&arg.value);
+            let temp = self.temp(arg.value);
             if spread && arg.name.is_none() {
                 self.func().push(Op::ListAppend, temp - 1, temp, 0);
                 self.func().top = temp;
@@ -272,7 +272,9 @@ impl<'a> Codegen<'a> {
         let names = if names.is_empty() {
             None
         } else {
-            let k = self.func().short_constant(Constant::Names(names.into()));
+            let k = self
+                .func()
+                .short_constant(Constant::Names(names.into_iter().map(Into::into).collect()));
             if k.is_none() {
                 self.too_many_constants(span);
             }
@@ -317,7 +319,7 @@ impl<'a> Codegen<'a> {
         let base = self.func().alloc();
         self.func().alloc_n(FRAME);
         let layout = self.arguments(args, span, &mut slots);
-        let method = self.func().string(&name.name);
+        let method = self.func().string(name.name);
         let mut ext = vec![
             Word::receiver(
                 place.kind,
@@ -331,7 +333,7 @@ impl<'a> Codegen<'a> {
         ext.extend_from_slice(&place.steps);
         ext.extend(place_words(&layout.places));
         self.func().span_now = span;
-        let ins = self.func().push_ext(Op::CallMethod, base, 0, layout.count, ext);
+        let ins = self.func().push_ext(Op::CallMethod, base, 0, layout.count, &ext);
         if layout.spread {
             ins.word.flags = SPREAD;
         }
@@ -343,7 +345,7 @@ impl<'a> Codegen<'a> {
     /// A method that changes its receiver, on a literal or a name bound to one, is seen right here.
     fn check_receiver(&mut self, object: &Expr, method: &Ident) {
         if matches!(object.kind, ExprKind::List(_) | ExprKind::Map(_))
-            && MUTATING.contains(&&*method.name)
+            && MUTATING.contains(&method.name)
         {
             let message = format!(
                 "`{}` changes a value that nothing names: the change would be lost",
@@ -356,7 +358,7 @@ impl<'a> Codegen<'a> {
         let ExprKind::Name(name) = &object.kind else { return };
         let local = self.funcs.iter().rev().find_map(|f| f.local(name));
         let is_literal = local.is_some_and(|l| l.is_literal && l.kind == LocalKind::Let);
-        if is_literal && MUTATING.contains(&&*method.name) {
+        if is_literal && MUTATING.contains(&method.name) {
             let message = format!("`{}` changes `{name}`, which is a `let`", method.name);
             self.error(Code::NotAssignable, object.span, message).help =
                 Some(format!("declare it with `var {name} = ...` to change it"));
@@ -372,10 +374,10 @@ impl<'a> Codegen<'a> {
         dest: Dest,
     ) {
         let top = self.func().top;
-        let signature = self.member_signature(module, &name.name);
-        let called = self.member_shown(module, &name.name);
+        let signature = self.member_signature(module, name.name);
+        let called = self.member_shown(module, name.name);
         self.check_arguments(&called, signature.as_ref(), args, span);
-        let callee = match self.member_function(module, &name.name, args) {
+        let callee = match self.member_function(module, name.name, args) {
             Some(k) => Callee::Constant(k),
             None => {
                 let reg = self.func().alloc();
@@ -433,7 +435,7 @@ impl<'a> Codegen<'a> {
         let before = self.diagnostics.len();
         for arg in args {
             let Some(arg_name) = &arg.name else { continue };
-            match signature.parameters.iter().position(|p| *p == arg_name.name) {
+            match signature.parameters.iter().position(|p| **p == *arg_name.name) {
                 Some(i) if given[i] => {
                     let message = format!("argument `{}` is given twice", arg_name.name);
                     self.error(Code::WrongArguments, arg_name.span, message);
@@ -442,7 +444,7 @@ impl<'a> Codegen<'a> {
                 None => {
                     let message = format!("`{name}` has no parameter `{}`", arg_name.name);
                     let close = super::names::closest(
-                        &arg_name.name,
+                        arg_name.name,
                         signature.parameters.iter().map(|p| &**p),
                     );
                     let help = close.map(|c| format!("did you mean `{c}`?"));

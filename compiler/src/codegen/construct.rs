@@ -31,7 +31,7 @@ impl<'a> Codegen<'a> {
     /// The type that is a member of a module.
     pub(super) fn type_as_member(&mut self, module: &Expr, name: &Ident) -> Option<KnownType> {
         match &module.kind {
-            ExprKind::Name(module) => self.type_of_module(module, &name.name),
+            ExprKind::Name(module) => self.type_of_module(module, name.name),
             _ => None,
         }
     }
@@ -70,7 +70,7 @@ impl<'a> Codegen<'a> {
         span: Span,
         dest: Dest,
     ) {
-        if let (Some(variant), ShapeBody::Enum(variants)) = (ty.variant(&name.name), &ty.shape.body)
+        if let (Some(variant), ShapeBody::Enum(variants)) = (ty.variant(name.name), &ty.shape.body)
         {
             let fields = variants[variant].fields.clone();
             let full_name = format!("{}.{}", ty.name, name.name);
@@ -102,7 +102,7 @@ impl<'a> Codegen<'a> {
 
     /// `Shape.Empty`, `Shape.Circle`, `Stack.new` as values.
     pub(super) fn read_on_type(&mut self, ty: &KnownType, name: &Ident, dest: Reg) {
-        if let (Some(variant), ShapeBody::Enum(variants)) = (ty.variant(&name.name), &ty.shape.body)
+        if let (Some(variant), ShapeBody::Enum(variants)) = (ty.variant(name.name), &ty.shape.body)
         {
             if !variants[variant].fields.parameters.is_empty() {
                 self.load_variant_type(ty, variant, dest);
@@ -111,7 +111,7 @@ impl<'a> Codegen<'a> {
                 let k = self.func().constant(constant);
                 self.func().push_wide(Op::LoadConst, dest, k);
             } else {
-                self.read_of_type(ty, &name.name, dest);
+                self.read_of_type(ty, name.name, dest);
             }
             return;
         }
@@ -127,7 +127,7 @@ impl<'a> Codegen<'a> {
                 let k = self.func().constant(Constant::Function(index));
                 self.func().push_wide(Op::LoadConst, dest, k);
             }
-            None => self.read_of_type(ty, &name.name, dest),
+            None => self.read_of_type(ty, name.name, dest),
         }
     }
 
@@ -135,7 +135,7 @@ impl<'a> Codegen<'a> {
     fn function_of(&self, ty: &KnownType, name: &Ident) -> Option<u32> {
         let TypeRef::Unit(index) = ty.at else { return None };
         let functions = &self.types[index as usize].functions;
-        functions.iter().find(|f| f.name == name.name).map(|f| f.function)
+        functions.iter().find(|f| *f.name == *name.name).map(|f| f.function)
     }
 
     fn function_constant(&mut self, ty: &KnownType, name: &Ident) -> Option<u16> {
@@ -146,13 +146,13 @@ impl<'a> Codegen<'a> {
     /// How the function of a type may be called; reports when there is none that is called on it.
     fn static_function(&mut self, ty: &KnownType, name: &Ident) -> Option<Signature> {
         let owner = &ty.name;
-        let (message, help) = match ty.shape.functions.get(&name.name) {
+        let (message, help) = match ty.shape.functions.get(name.name) {
             Some(function) if !function.takes_self => return Some(function.signature.clone()),
             Some(_) => (
                 format!("`{}` is a method: it is called on a value of `{owner}`", name.name),
                 Some(format!("write `value.{}(...)`", name.name)),
             ),
-            None if ty.has_field(&name.name) => (
+            None if ty.has_field(name.name) => (
                 format!("`{}` is a field of the values of `{owner}`, not of the type", name.name),
                 None,
             ),
@@ -163,7 +163,7 @@ impl<'a> Codegen<'a> {
                 };
                 let statics = ty.shape.functions.iter().filter(|(_, f)| !f.takes_self);
                 let names = statics.map(|(n, _)| &**n).chain(variants.iter().map(|v| &*v.name));
-                let close = closest(&name.name, names);
+                let close = closest(name.name, names);
                 let what = if variants.is_empty() { "function" } else { "variant or function" };
                 (
                     format!("`{owner}` has no {what} `{}`", name.name),
@@ -192,7 +192,7 @@ impl<'a> Codegen<'a> {
                 .map(|(i, arg)| match &arg.name {
                     _ if arg.kind != ArgKind::Value => None,
                     None => Some(i),
-                    Some(name) => all.iter().position(|field| *field == name.name),
+                    Some(name) => all.iter().position(|field| **field == *name.name),
                 })
                 .collect();
             if let Some(positions) = positions.filter(|p| p.len() == all.len())
@@ -201,20 +201,20 @@ impl<'a> Codegen<'a> {
                 let (first, count) = (top, all.len() as u16);
                 if positions.is_sorted() {
                     for arg in args {
-                        self.temp(&arg.value);
+                        self.temp(arg.value);
                     }
                 } else {
                     self.func().alloc_n(count);
                     for (arg, position) in args.iter().zip(positions) {
                         let inside = self.func().top;
-                        self.eval(&arg.value, Dest::Into(first + position as u16));
+                        self.eval(arg.value, Dest::Into(first + position as u16));
                         self.func().top = inside;
                     }
                 }
                 self.func().span_now = span;
                 self.produce(dest, |c, dest| {
-                    let ext = vec![Word::abc(Op::NewRecord, first, 0, 0)];
-                    c.func().push_ext(Op::NewRecord, dest, k, count, ext);
+                    let ext = [Word::abc(Op::NewRecord, first, 0, 0)];
+                    c.func().push_ext(Op::NewRecord, dest, k, count, &ext);
                 });
                 self.func().top = top;
                 return;
@@ -267,7 +267,7 @@ impl<'a> Codegen<'a> {
         let mut given: Vec<bool> = (0..all.len()).map(|i| i < positional && !has_spread).collect();
         for arg in args {
             let Some(field) = &arg.name else { continue };
-            match all.iter().position(|f| *f == field.name) {
+            match all.iter().position(|f| **f == *field.name) {
                 Some(i) if given[i] => {
                     let message = format!("the field `{}` is given twice", field.name);
                     self.error(Code::WrongArguments, field.span, message);
@@ -275,7 +275,7 @@ impl<'a> Codegen<'a> {
                 Some(i) => given[i] = true,
                 None => {
                     let message = format!("`{name}` has no field `{}`", field.name);
-                    let close = closest(&field.name, all.iter().map(|f| &**f));
+                    let close = closest(field.name, all.iter().map(|f| &**f));
                     let help = match close {
                         Some(close) => format!("did you mean `{close}`?"),
                         None => format!("it has {}", fields_text(all)),
@@ -304,15 +304,15 @@ impl<'a> Codegen<'a> {
     /// Reports a method that `self` does not have, or that cannot be called like that.
     pub(super) fn check_self_method(&mut self, name: &Ident, args: &[Arg], span: Span) {
         let Some(ty) = self.type_of_self() else { return };
-        let Some(function) = ty.shape.functions.get(&name.name) else {
-            let (message, help) = if ty.has_field(&name.name) {
+        let Some(function) = ty.shape.functions.get(name.name) else {
+            let (message, help) = if ty.has_field(name.name) {
                 (
                     format!("`{}` is a field of `{}`, not a method", name.name, ty.name),
                     Some(format!("call what it holds: `(self.{})(...)`", name.name)),
                 )
             } else {
                 let methods = ty.shape.functions.iter().filter(|(_, f)| f.takes_self);
-                let close = closest(&name.name, methods.map(|(n, _)| &**n));
+                let close = closest(name.name, methods.map(|(n, _)| &**n));
                 (
                     format!("`{}` has no method `{}`", ty.name, name.name),
                     close.map(|close| format!("did you mean `{close}`?")),
@@ -328,7 +328,7 @@ impl<'a> Codegen<'a> {
             return;
         }
         let signature = function.signature.clone();
-        self.check_arguments(&name.name, Some(&signature), args, span);
+        self.check_arguments(name.name, Some(&signature), args, span);
         if function.changes_self {
             let (why, help) = match self.resolve("self") {
                 Resolved::Local { kind: LocalKind::Parameter, .. } => (

@@ -99,8 +99,8 @@ impl<'a> Codegen<'a> {
 
     fn loop_body(
         &mut self,
-        next: crate::bytecode::liveness::Label,
-        exit: crate::bytecode::liveness::Label,
+        next: crate::bytecode::draft::Label,
+        exit: crate::bytecode::draft::Label,
         result: Option<Reg>,
         takes_value: bool,
         body: &'a Block,

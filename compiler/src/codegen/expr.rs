@@ -346,7 +346,7 @@ impl<'a> Codegen<'a> {
                 StrPart::Expr { value, format: Some((format, span)) } => {
                     let reg = self.func().alloc();
                     let value = self.operand(value);
-                    match self.func().short_constant(Constant::Str(format.clone())) {
+                    match self.func().short_constant(Constant::Str((*format).into())) {
                         Some(k) => {
                             self.func().push(Op::Format, reg, value, k);
                         }
@@ -366,10 +366,10 @@ impl<'a> Codegen<'a> {
     fn lambda(&mut self, lambda: &'a Lambda, span: Span, dest: Dest) {
         let index = self.reserve_function();
         self.begin_function("lambda", span);
-        self.parameters(&lambda.params);
+        self.parameters(lambda.params);
         match &lambda.body.kind {
             StmtKind::Expr(value) => self.eval(value, Dest::Tail),
-            _ => self.statement(&lambda.body),
+            _ => self.statement(lambda.body),
         }
         let captures = self.end_function(index);
         self.produce(dest, |c, dest| c.closure(index, &captures, dest));
@@ -386,7 +386,7 @@ impl<'a> Codegen<'a> {
             .iter()
             .filter_map(|c| match c.from {
                 CaptureFrom::Register(reg) => Some(reg),
-                CaptureFrom::Itself => None,
+                CaptureFrom::Itself | CaptureFrom::Module(_) => None,
             })
             .collect();
         if values.is_empty() {

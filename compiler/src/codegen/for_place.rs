@@ -38,14 +38,14 @@ impl<'a> Codegen<'a> {
         let steps = place.steps.len() as u16;
         let count = self.func().alloc();
         let start = &place.steps;
-        self.func().push_ext(Op::PlaceStart, count, place.root, steps, start.clone());
+        self.func().push_ext(Op::PlaceStart, count, place.root, steps, start);
         let position = self.func().alloc();
         self.load_int(0, position);
         let element = self.func().alloc();
         let (head, next, exit) = (self.func().here(), self.func().label(), self.func().label());
         self.func().jump(Op::JumpNotLt, position, count, exit);
-        let take = place.steps.clone();
-        self.func().push_ext(Op::PlaceTake, position, place.root, steps, take).word.flags = flags;
+        self.func().push_ext(Op::PlaceTake, position, place.root, steps, &place.steps).word.flags =
+            flags;
         self.func().span_now = span;
         self.func().declare(name, element, LocalKind::Var);
         let back = PlaceBack { position, root: place.root, steps: place.steps, flags };
@@ -72,7 +72,7 @@ impl<'a> Codegen<'a> {
 
     /// Ends a turn.
     pub(super) fn put_place_back(&mut self, back: &PlaceBack) {
-        let (count, steps) = (back.steps.len() as u16, back.steps.clone());
+        let (count, steps) = (back.steps.len() as u16, &back.steps);
         let ins = self.func().push_ext(Op::PlaceBack, back.position, back.root, count, steps);
         ins.word.flags = back.flags;
     }

@@ -1,14 +1,16 @@
 //! One function being compiled: its registers, names, code so far, and what surrounds a statement.
 //!
 //! Registers are a stack: parameters first, then locals where they are declared, then temporaries.
-//! Captured values get registers of their own between parameters and locals, but only once the
-//! whole body has been seen; until then they are numbered from [`CAPTURE_BASE`] on.
+//! Captured values, and those of module-level `let`s that are only looked at, get registers of their
+//! own between parameters and locals, but only once the whole body has been seen; until then they are
+//! numbered from [`CAPTURE_BASE`] on. What these registers hold is borrowed: from the closure, or from
+//! the module.
 
 use std::collections::HashMap;
 use std::rc::Rc;
 
 use crate::ast;
-use crate::bytecode::liveness::{Draft, Ins, Label, Region};
+use crate::bytecode::draft::{Draft, Ins, Label, Region, Words};
 use crate::bytecode::op::Operand;
 use crate::bytecode::{Constant, METHOD_WORDS, Op, Parameter, Receiver, Step, Word, places_of};
 use crate::source::Span;
@@ -61,6 +63,8 @@ pub(super) enum CaptureFrom {
     Register(Reg),
     /// The closure itself: a local function that calls itself.
     Itself,
+    /// A slot of the module. It may not be set yet, so it is fetched where it is used.
+    Module(u16),
 }
 
 /// A captured name.
@@ -86,7 +90,7 @@ pub(super) enum Control<'a> {
         region: Option<u32>,
     },
     /// A `defer`: runs on the way out. `names` is how many locals it sees.
-    Defer { body: &'a ast::Stmt, names: usize, region: Option<u32> },
+    Defer { body: &'a ast::Stmt<'a>, names: usize, region: Option<u32> },
     /// A `scope`: waits on the way out.
     Scope { region: Option<u32> },
     /// A turn of `for &x in`: puts the element back on the way out.
@@ -131,6 +135,8 @@ pub(super) struct Func<'a> {
     pub(super) later: Vec<(Box<str>, Span)>,
     most: Reg,
     code: Vec<Ins>,
+    /// The extension words of the code.
+    words: Vec<Word>,
     labels: Vec<usize>,
     /// Where the last label was placed.
     last_label: usize,
@@ -140,8 +146,8 @@ pub(super) struct Func<'a> {
     /// Where the tests of patterns that have to fit go when those do not.
     mismatches: Vec<Mismatch>,
     pub(super) span_now: Span,
-    /// Too many registers: reported once.
-    pub(super) overflow: bool,
+    /// Registers were asked for that there are not.
+    overflow: bool,
 }
 
 /// A value that does not fit where it has to, and where that throws.
@@ -187,6 +193,7 @@ impl<'a> Func<'a> {
             later: Vec::new(),
             most: 0,
             code: Vec::new(),
+            words: Vec::new(),
             labels: Vec::new(),
             last_label: usize::MAX,
             regions: Vec::new(),
@@ -216,6 +223,11 @@ impl<'a> Func<'a> {
         self.top += n;
         self.most = self.most.max(self.top);
         first
+    }
+
+    /// It needs more registers than there are, those of captured values among them.
+    pub(super) fn overflows(&self) -> bool {
+        self.overflow || usize::from(self.most) + self.captures.len() > usize::from(MAX_REGISTERS)
     }
 
     pub(super) fn declare(&mut self, name: &str, reg: Reg, kind: LocalKind) {
@@ -278,20 +290,20 @@ impl<'a> Func<'a> {
     // Code.
 
     pub(super) fn push(&mut self, op: Op, a: u16, b: u16, c: u16) -> &mut Ins {
-        self.push_ins(Word::abc(op, a, b, c), op, Vec::new(), None)
+        self.push_ins(Word::abc(op, a, b, c), op, &[], None)
     }
 
     pub(super) fn push_wide(&mut self, op: Op, a: u16, wide: u32) -> &mut Ins {
-        self.push_ins(Word::wide(op, a, wide), op, Vec::new(), None)
+        self.push_ins(Word::wide(op, a, wide), op, &[], None)
     }
 
-    pub(super) fn push_ext(&mut self, op: Op, a: u16, b: u16, c: u16, ext: Vec<Word>) -> &mut Ins {
+    pub(super) fn push_ext(&mut self, op: Op, a: u16, b: u16, c: u16, ext: &[Word]) -> &mut Ins {
         self.push_ins(Word::abc(op, a, b, c), op, ext, None)
     }
 
     /// `dest = object.name`, where the name is constant `name`.
     pub(super) fn get_field(&mut self, dest: Reg, object: Reg, name: u32) {
-        self.push_ext(Op::GetField, dest, object, 0, vec![Word::step_field(name)]);
+        self.push_ext(Op::GetField, dest, object, 0, &[Word::step_field(name)]);
     }
 
     /// The instruction pushed last.
@@ -302,10 +314,11 @@ impl<'a> Func<'a> {
 
     /// A jump; `b` is the second operand of compare-and-jump instructions.
     pub(super) fn jump(&mut self, op: Op, a: u16, b: u16, target: Label) {
-        self.push_ins(Word::abc(op, a, b, 0), op, Vec::new(), Some(target));
+        self.push_ins(Word::abc(op, a, b, 0), op, &[], Some(target));
     }
 
-    fn push_ins(&mut self, word: Word, op: Op, ext: Vec<Word>, target: Option<Label>) -> &mut Ins {
+    fn push_ins(&mut self, word: Word, op: Op, ext: &[Word], target: Option<Label>) -> &mut Ins {
+        let ext = Words::append(&mut self.words, ext);
         let ins = Ins { op, word, ext, target, span: self.span_now, region: self.region };
         self.code.push(ins);
         self.last()
@@ -336,7 +349,7 @@ impl<'a> Func<'a> {
         // The result has to be a value beside those that go back.
         let result = self.alloc();
         self.push(Op::Copy, result, reg, 0);
-        self.push_ext(Op::RetPlaces, result, 0, 0, vec![Word::wide(Op::RetPlaces, 0, places)]);
+        self.push_ext(Op::RetPlaces, result, 0, 0, &[Word::wide(Op::RetPlaces, 0, places)]);
         self.top = result;
     }
 
@@ -349,7 +362,7 @@ impl<'a> Func<'a> {
         }
         let nil = self.alloc();
         self.push(Op::LoadNil, nil, 0, 0);
-        self.push_ext(Op::RetPlaces, nil, 0, 0, vec![Word::wide(Op::RetPlaces, 0, places)]);
+        self.push_ext(Op::RetPlaces, nil, 0, 0, &[Word::wide(Op::RetPlaces, 0, places)]);
         self.top = nil;
     }
 
@@ -401,41 +414,33 @@ impl<'a> Func<'a> {
             }
         };
         for ins in &mut self.code {
-            map_registers(ins, &map);
+            map_registers(ins, &mut self.words, &map);
         }
         for region in &mut self.regions {
             region.register = map(region.register);
         }
-        let mut prologue = Vec::new();
         let mut slot = 0;
-        for (i, capture) in self.captures.iter().enumerate() {
-            let a = parameters + i as u16;
-            let word = match capture.from {
-                CaptureFrom::Itself => Word::abc(Op::GetSelfFn, a, 0, 0),
+        let fetches = self.captures.iter().zip(parameters..).filter_map(|(capture, register)| {
+            let (op, from) = match capture.from {
+                CaptureFrom::Itself => (Op::GetSelfFn, 0),
                 CaptureFrom::Register(_) => {
                     slot += 1;
-                    Word::abc(Op::GetCapture, a, slot - 1, 0)
+                    (Op::GetCapture, slot - 1)
                 }
+                CaptureFrom::Module(_) => return None,
             };
-            let op =
-                if capture.from == CaptureFrom::Itself { Op::GetSelfFn } else { Op::GetCapture };
-            prologue.push(Ins {
-                op,
-                word,
-                ext: Vec::new(),
-                target: None,
-                span: self.span,
-                region: None,
-            });
-        }
-        let offset = prologue.len();
-        prologue.append(&mut self.code);
+            Some(Ins::plain(Word::abc(op, register, from, 0), op, self.span))
+        });
+        let before = self.code.len();
+        self.code.splice(..0, fetches);
+        let offset = self.code.len() - before;
         for at in &mut self.labels {
             // A label that was never placed is never jumped to.
             *at = if *at == usize::MAX { 0 } else { *at + offset };
         }
         let draft = Draft {
-            code: prologue,
+            code: self.code,
+            words: self.words,
             labels: self.labels,
             regions: self.regions,
             registers: self.most + shift,
@@ -467,7 +472,7 @@ pub(super) struct Finished {
     pub(super) constants: Vec<Constant>,
 }
 
-fn map_registers(ins: &mut Ins, map: &impl Fn(Reg) -> Reg) {
+fn map_registers(ins: &mut Ins, words: &mut [Word], map: &impl Fn(Reg) -> Reg) {
     let is_register = |o: Operand| matches!(o, Operand::W | Operand::R | Operand::M | Operand::X);
     let [a, b, c] = ins.op.operands();
     if is_register(a) {
@@ -479,25 +484,26 @@ fn map_registers(ins: &mut Ins, map: &impl Fn(Reg) -> Reg) {
     if is_register(c) || matches!(ins.op, Op::Closure | Op::Slice) {
         ins.word.c = map(ins.word.c);
     }
+    let ext = &mut words[ins.ext.range()];
     match ins.op {
         Op::CallMethod => {
-            ins.ext[0].a = map(ins.ext[0].a);
-            let steps = usize::from(ins.ext[0].flags);
-            let (path, places) = ins.ext[METHOD_WORDS..].split_at_mut(steps);
+            ext[0].a = map(ext[0].a);
+            let steps = usize::from(ext[0].flags);
+            let (path, places) = ext[METHOD_WORDS..].split_at_mut(steps);
             map_steps(path, map);
             map_places(places, map);
         }
-        Op::CallPlaces => map_places(&mut ins.ext[2..], map),
-        Op::NewRecord => ins.ext[0].a = map(ins.ext[0].a),
+        Op::CallPlaces => map_places(&mut ext[2..], map),
+        Op::NewRecord => ext[0].a = map(ext[0].a),
         Op::GetPath
         | Op::SetPath
         | Op::PathVacant
         | Op::PlaceStart
         | Op::PlaceTake
-        | Op::PlaceBack => map_steps(&mut ins.ext, map),
-        Op::UpdatePath => map_steps(&mut ins.ext[1..], map),
+        | Op::PlaceBack => map_steps(ext, map),
+        Op::UpdatePath => map_steps(&mut ext[1..], map),
         Op::Select => {
-            for arm in &mut ins.ext {
+            for arm in ext {
                 (arm.a, arm.b, arm.c) = (map(arm.a), map(arm.b), map(arm.c));
             }
         }

@@ -30,7 +30,7 @@ impl<'a> Codegen<'a> {
     /// its frame, though the arguments before them are evaluated first.
     pub(super) fn place_slots(&mut self, args: &[Arg]) -> Option<Reg> {
         let places = args.iter().filter(|a| a.kind == ArgKind::Place);
-        let count: u16 = places.map(|a| slots_of(&a.value)).sum();
+        let count: u16 = places.map(|a| slots_of(a.value)).sum();
         (count > 0).then(|| self.func().alloc_n(count))
     }
 
@@ -53,14 +53,14 @@ impl<'a> Codegen<'a> {
             self.error(Code::BadPlace, arg.value.span, message);
             return None;
         }
-        let (place, _) = self.changeable_place(&arg.value, "hand over", || true, slots)?;
+        let (place, _) = self.changeable_place(arg.value, "hand over", || true, slots)?;
         Some(PlaceArgument { argument, place })
     }
 
     /// Reports places of one call that are, or lie inside, one another. `receiver` is that of a
     /// method call.
     pub(super) fn check_overlaps(&mut self, receiver: Option<&'a Expr>, args: &'a [Arg]) {
-        let handed = args.iter().filter(|a| a.kind == ArgKind::Place).map(|a| &a.value);
+        let handed = args.iter().filter(|a| a.kind == ArgKind::Place).map(|a| a.value);
         let all: Vec<&'a Expr> = receiver.into_iter().chain(handed).collect();
         for (i, &second) in all.iter().enumerate() {
             for &first in &all[..i] {
@@ -96,14 +96,14 @@ impl<'a> Codegen<'a> {
         for (i, arg) in args.iter().enumerate() {
             let position = match &arg.name {
                 None => Some(i),
-                Some(name) => signature.parameters.iter().position(|p| *p == name.name),
+                Some(name) => signature.parameters.iter().position(|p| **p == *name.name),
             };
             let mutable = position.and_then(|i| signature.mutable.get(i)).copied().unwrap_or(false);
             let parameter = position.and_then(|i| signature.parameters.get(i)).map_or("", |p| &**p);
             if mutable && arg.kind == ArgKind::Value {
                 let message =
                     format!("`{name}` changes its parameter `{parameter}`: say so with `&`");
-                let is_place = root_name(path_of(&arg.value).0).is_some();
+                let is_place = root_name(path_of(arg.value).0).is_some();
                 self.error(Code::BadPlace, arg.value.span, message).help = Some(if is_place {
                     "write `&` before this argument".to_owned()
                 } else {

@@ -96,31 +96,31 @@ impl<'a> Codegen<'a> {
         };
         let Some(names) = &import.members else {
             if let Some(name) = self.module_alias(import) {
-                imports.insert(name.name.clone(), (module.clone(), None));
+                imports.insert(name.name.into(), (module.clone(), None));
                 let found = self.diagnostics.len();
-                self.declare_item(&name.name, Item::Module(module), name.span);
+                self.declare_item(name.name, Item::Module(module), name.span);
                 if let Some(duplicate) = self.diagnostics.get_mut(found) {
                     duplicate.help = Some("give it another name: `import ... as name`".to_owned());
                 }
             }
             return;
         };
-        for name in names {
-            if !self.has_member(&module, &name.name) {
-                self.unknown_member(&module, &name.name, name.span);
-                self.declare_item(&name.name, Item::Broken, name.span);
+        for name in *names {
+            if !self.has_member(&module, name.name) {
+                self.unknown_member(&module, name.name, name.span);
+                self.declare_item(name.name, Item::Broken, name.span);
                 continue;
             }
-            imports.insert(name.name.clone(), (module.clone(), Some(name.name.clone())));
-            let item = Item::Member { module: module.clone(), name: name.name.clone() };
-            self.declare_item(&name.name, item, name.span);
+            imports.insert(name.name.into(), (module.clone(), Some(name.name.into())));
+            let item = Item::Member { module: module.clone(), name: name.name.into() };
+            self.declare_item(name.name, item, name.span);
         }
     }
 
     /// The import statement itself: runs the file's top level, unless that has been done.
     pub(super) fn run_import(&mut self, import: &ast::Import) {
         let ast::ModulePath::File(path, _) = &import.module else { return };
-        let Some(Located::Module(name)) = self.files.paths.get(path) else { return };
+        let Some(Located::Module(name)) = self.files.paths.get(*path) else { return };
         let constant = Constant::Str(name.clone());
         match self.func().short_constant(constant) {
             Some(k) => {
@@ -133,12 +133,12 @@ impl<'a> Codegen<'a> {
     fn find_module(&mut self, path: &ast::ModulePath) -> Option<ModuleName> {
         let (path, span) = match path {
             ast::ModulePath::Standard(name) => {
-                if self.environment.modules.contains_key(&name.name) {
-                    return Some(ModuleName::Standard(name.name.clone()));
+                if self.environment.modules.contains_key(name.name) {
+                    return Some(ModuleName::Standard(name.name.into()));
                 }
                 let known = self.environment.modules.keys().map(|n| &**n);
                 let help =
-                    closest(&name.name, known).map(|close| format!("did you mean `{close}`?"));
+                    closest(name.name, known).map(|close| format!("did you mean `{close}`?"));
                 let message = format!("there is no standard module `{}`", name.name);
                 let help = help.unwrap_or_else(|| {
                     format!(
@@ -151,7 +151,7 @@ impl<'a> Codegen<'a> {
             }
             ast::ModulePath::File(path, span) => (path, *span),
         };
-        match self.files.paths.get(path) {
+        match self.files.paths.get(*path) {
             Some(Located::Module(name)) => return Some(ModuleName::File(name.clone())),
             Some(Located::Broken) => {}
             Some(Located::Refused { message, help }) => {
@@ -166,37 +166,36 @@ impl<'a> Codegen<'a> {
     }
 
     /// Declares the names of an import that leads nowhere, so that they are not reported as well.
-    fn declare_broken(&mut self, import: &ast::Import) {
-        let of_path = || match &import.module {
-            ast::ModulePath::Standard(name) => Some(name.clone()),
-            ast::ModulePath::File(path, span) => {
-                Some(Ident { name: last_part(path).into(), span: *span })
-            }
+    fn declare_broken(&mut self, import: &ast::Import<'_>) {
+        let of_path = || match import.module {
+            ast::ModulePath::Standard(name) => Some(name),
+            ast::ModulePath::File(path, span) => Some(Ident { name: last_part(path), span }),
         };
-        let names = match &import.members {
-            Some(names) => names.clone(),
-            None => import.alias.clone().or_else(of_path).into_iter().collect(),
+        let alone = import.alias.or_else(of_path);
+        let names = match import.members {
+            Some(names) => names,
+            None => alone.as_slice(),
         };
         for name in names {
-            self.declare_item(&name.name, Item::Broken, name.span);
+            self.declare_item(name.name, Item::Broken, name.span);
         }
     }
 
     /// The name under which a whole module is imported.
-    fn module_alias(&mut self, import: &ast::Import) -> Option<Ident> {
-        if let Some(alias) = &import.alias {
-            return Some(alias.clone());
+    fn module_alias(&mut self, import: &ast::Import<'a>) -> Option<Ident<'a>> {
+        if import.alias.is_some() {
+            return import.alias;
         }
-        match &import.module {
-            ast::ModulePath::Standard(name) => Some(name.clone()),
+        match import.module {
+            ast::ModulePath::Standard(name) => Some(name),
             ast::ModulePath::File(path, span) => {
                 let name = last_part(path);
                 if is_value_name(name) {
-                    return Some(Ident { name: name.into(), span: *span });
+                    return Some(Ident { name, span });
                 }
                 let message = format!("`{name}` is no name for a module");
                 let help = format!("name it: `import \"{path}\" as name`");
-                self.error(Code::BadModuleName, *span, message).help = Some(help);
+                self.error(Code::BadModuleName, span, message).help = Some(help);
                 None
             }
         }
@@ -296,10 +295,10 @@ impl<'a> Codegen<'a> {
 
     /// Loads a member of a module, which is looked for.
     pub(super) fn load_member(&mut self, module: &ModuleName, name: &Ident, dest: Reg) {
-        if self.has_member(module, &name.name) {
-            self.load_known_member(module, &name.name, name.span, dest);
+        if self.has_member(module, name.name) {
+            self.load_known_member(module, name.name, name.span, dest);
         } else {
-            self.unknown_member(module, &name.name, name.span);
+            self.unknown_member(module, name.name, name.span);
         }
     }
 

@@ -17,12 +17,12 @@ impl<'a> Codegen<'a> {
     pub(super) fn match_value(
         &mut self,
         value: &'a Expr,
-        arms: &'a [MatchArm],
+        arms: &'a [&'a MatchArm],
         span: Span,
         dest: Dest,
     ) {
         let top = self.func().top;
-        let guards_write = arms.iter().filter_map(|arm| arm.guard.as_ref()).any(may_write);
+        let guards_write = arms.iter().filter_map(|arm| arm.guard).any(may_write);
         let (scrutinee, is_stable) = self.scrutinee(value, guards_write);
         let end = self.func().label();
         let mut caught: Option<Span> = None;
@@ -36,18 +36,18 @@ impl<'a> Codegen<'a> {
             let next = self.func().label();
             let names = self.func().locals.len();
             let inside = self.func().top;
-            let bound = self.bound_names(&arm.pattern, is_stable.then_some(scrutinee));
-            self.test(&arm.pattern, scrutinee, &bound, next);
+            let bound = self.bound_names(arm.pattern, is_stable.then_some(scrutinee));
+            self.test(arm.pattern, scrutinee, &bound, next);
             self.declare_bound(&bound, LocalKind::Bound);
             if let Some(guard) = &arm.guard {
                 self.jump_if(guard, false, next);
-            } else if fits_all(&arm.pattern) {
+            } else if fits_all(arm.pattern) {
                 caught = Some(arm.pattern.span);
             }
             match &arm.body.kind {
                 StmtKind::Expr(value) => self.eval(value, dest),
                 _ => {
-                    self.statement(&arm.body);
+                    self.statement(arm.body);
                     self.nil_to(dest);
                 }
             }
@@ -85,9 +85,9 @@ impl<'a> Codegen<'a> {
     }
 
     /// Warns when the arms name variants of one enum, and leave some out.
-    fn check_variants(&mut self, arms: &'a [MatchArm], span: Span) {
+    fn check_variants(&mut self, arms: &'a [&'a MatchArm], span: Span) {
         let mut paths = Vec::new();
-        arms.iter().for_each(|arm| type_paths(&arm.pattern, &mut paths));
+        arms.iter().for_each(|arm| type_paths(arm.pattern, &mut paths));
         let mut found: Option<KnownType> = None;
         let mut named = Vec::new();
         for path in paths {
@@ -122,7 +122,7 @@ impl<'a> Codegen<'a> {
 }
 
 /// The types that a pattern names for the whole value.
-fn type_paths<'p>(pattern: &'p Pattern, paths: &mut Vec<&'p TypePath>) {
+fn type_paths<'p>(pattern: &Pattern<'p>, paths: &mut Vec<&'p TypePath<'p>>) {
     match &pattern.kind {
         PatternKind::Constructor { path, .. } => paths.push(path),
         PatternKind::Is { ty, .. } => paths.push(ty),

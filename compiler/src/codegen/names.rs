@@ -4,6 +4,7 @@ pub(super) use crate::spelling::closest;
 
 use super::func::{CaptureFrom, LocalKind, Reg};
 use super::{Code, Codegen, Dest, Item};
+use crate::bytecode::op::BORROWED;
 use crate::bytecode::{Constant, GlobalKind, Op};
 use crate::familiar;
 use crate::source::Span;
@@ -54,7 +55,7 @@ impl Codegen<'_> {
     ) -> Resolved {
         let (mut reg, mut kind) = match from {
             CaptureFrom::Register(reg) => (reg, kind),
-            CaptureFrom::Itself => {
+            CaptureFrom::Itself | CaptureFrom::Module(_) => {
                 (self.funcs[depth].capture(name, CaptureFrom::Itself), LocalKind::Captured)
             }
         };
@@ -69,6 +70,12 @@ impl Codegen<'_> {
     pub(super) fn read_name(&mut self, name: &str, span: Span) -> Option<Reg> {
         match self.resolve(name) {
             Resolved::Local { reg, .. } => Some(reg),
+            // In a session names are set anew.
+            Resolved::Item(Item::Slot { slot, .. }) if !self.is_session => {
+                let reg = self.func().capture(name, CaptureFrom::Module(slot));
+                self.func().push(Op::GetGlobal, reg, slot, 0).word.flags = BORROWED;
+                Some(reg)
+            }
             Resolved::Item(item) => {
                 let dest = self.func().alloc();
                 self.read_item(&item, name, span, dest);

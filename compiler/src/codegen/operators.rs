@@ -5,7 +5,7 @@ use super::func::Reg;
 use super::walk::may_write;
 use super::{Codegen, Dest};
 use crate::ast::{BinaryOp, Cond, Expr, ExprKind, LogicOp, PatternKind, TypePath, UnaryOp};
-use crate::bytecode::liveness::Label;
+use crate::bytecode::draft::Label;
 use crate::bytecode::op::{FLOAT, SWAPPED};
 use crate::bytecode::{Constant, Op};
 
@@ -311,7 +311,7 @@ impl<'a> Codegen<'a> {
             }
         } else {
             let constant = match &right.kind {
-                ExprKind::Str(text) => Some(Constant::Str(text.clone())),
+                ExprKind::Str(text) => Some(Constant::Str((*text).into())),
                 _ => number(right),
             };
             let constant = constant

@@ -11,7 +11,7 @@ const MAX_PARAMETERS: usize = 200;
 
 impl<'a> Codegen<'a> {
     /// Declares parameters in the first registers, and fills in defaults.
-    pub(super) fn parameters(&mut self, params: &'a [Param]) {
+    pub(super) fn parameters(&mut self, params: &'a [&'a Param]) {
         if let Some(param) = params.get(MAX_PARAMETERS) {
             let message = format!("a function takes {MAX_PARAMETERS} parameters at most");
             self.error(Code::TooLarge, param.span, message).help =
@@ -23,7 +23,7 @@ impl<'a> Codegen<'a> {
         for (i, param) in params.iter().enumerate() {
             // A pattern's own names are checked when it is compiled.
             let mut own = Vec::new();
-            names_in_pattern(&param.pattern, &mut |name, span| own.push((name, span)));
+            names_in_pattern(param.pattern, &mut |name, span| own.push((name, span)));
             for (name, span) in own.iter().filter(|(name, _)| known.contains(name)) {
                 let message = format!("two parameters are called `{name}`");
                 self.error(Code::DuplicateName, *span, message);
@@ -67,7 +67,7 @@ impl<'a> Codegen<'a> {
                     let kind = if param.mutable { LocalKind::Var } else { LocalKind::Parameter };
                     self.func().declare(name, reg, kind);
                 }
-                _ => self.bind_pattern(&param.pattern, reg, LocalKind::Bound),
+                _ => self.bind_pattern(param.pattern, reg, LocalKind::Bound),
             }
         }
     }

@@ -7,7 +7,7 @@
 use super::func::{LocalKind, Reg};
 use super::{Code, Codegen};
 use crate::ast::{Expr, Pattern, PatternKind, Rest};
-use crate::bytecode::liveness::Label;
+use crate::bytecode::draft::Label;
 use crate::bytecode::op::{FRAME, NUMBER, OPEN};
 use crate::bytecode::{Constant, Op, Receiver, Word};
 use crate::source::Span;
@@ -33,7 +33,7 @@ pub(super) fn names_in_pattern<'p>(pattern: &'p Pattern, visit: &mut impl FnMut(
     };
     match &pattern.kind {
         PatternKind::Binding(name) => one(name, pattern.span),
-        PatternKind::Is { name, .. } => one(&name.name, name.span),
+        PatternKind::Is { name, .. } => one(name.name, name.span),
         PatternKind::List { items, rest } => {
             items.iter().for_each(|item| names_in_pattern(item, visit));
             names_in_rest(rest.as_deref(), visit);
@@ -43,7 +43,7 @@ pub(super) fn names_in_pattern<'p>(pattern: &'p Pattern, visit: &mut impl FnMut(
             names_in_rest(rest.as_deref(), visit);
         }
         PatternKind::Constructor { args, .. } => {
-            args.iter().flatten().for_each(|arg| names_in_pattern(&arg.pattern, visit));
+            args.iter().copied().flatten().for_each(|arg| names_in_pattern(arg.pattern, visit));
         }
         // The others bind the same.
         PatternKind::Or(all) => {
@@ -55,9 +55,9 @@ pub(super) fn names_in_pattern<'p>(pattern: &'p Pattern, visit: &mut impl FnMut(
 
 fn names_in_rest<'p>(rest: Option<&'p Rest>, visit: &mut impl FnMut(&'p str, Span)) {
     if let Some(name) = rest.and_then(|rest| rest.name.as_ref())
-        && &*name.name != "_"
+        && name.name != "_"
     {
-        visit(&name.name, name.span);
+        visit(name.name, name.span);
     }
 }
 
@@ -65,7 +65,7 @@ fn names_in_rest<'p>(rest: Option<&'p Rest>, visit: &mut impl FnMut(&'p str, Spa
 pub(super) fn fits_all(pattern: &Pattern) -> bool {
     match &pattern.kind {
         PatternKind::Binding(_) => true,
-        PatternKind::Or(all) => all.iter().any(fits_all),
+        PatternKind::Or(all) => all.iter().any(|one| fits_all(one)),
         _ => false,
     }
 }
@@ -115,7 +115,7 @@ impl<'a> Codegen<'a> {
                 entries.iter().for_each(|(_, value)| self.check_alternatives(value));
             }
             PatternKind::Constructor { args, .. } => {
-                args.iter().flatten().for_each(|arg| self.check_alternatives(&arg.pattern));
+                args.iter().copied().flatten().for_each(|arg| self.check_alternatives(arg.pattern));
             }
             PatternKind::Or(all) => {
                 all.iter().for_each(|one| self.check_alternatives(one));
@@ -124,7 +124,7 @@ impl<'a> Codegen<'a> {
                     names_in_pattern(one, &mut |name, span| names.push((name, span)));
                     names
                 };
-                let first = all.first().map(names).unwrap_or_default();
+                let first = all.first().map(|first| names(first)).unwrap_or_default();
                 for one in &all[1.min(all.len())..] {
                     let others = names(one);
                     let missing =
@@ -186,7 +186,7 @@ impl<'a> Codegen<'a> {
                 if self.type_test(ty, value, holds) {
                     self.func().jump(Op::JumpIfNot, holds, 0, fail);
                 }
-                self.bind(&name.name, value, bound);
+                self.bind(name.name, value, bound);
             }
             PatternKind::Literal(literal) => self.test_literal(literal, value, fail),
             PatternKind::Range { start, end, inclusive } => {
@@ -257,13 +257,13 @@ impl<'a> Codegen<'a> {
 
     fn test_list(
         &mut self,
-        items: &'a [Pattern],
+        items: &'a [&'a Pattern],
         rest: Option<&'a Rest>,
         value: Reg,
         bound: &Bound<'a>,
         fail: Label,
     ) {
-        let Some(count) = self.count_parts(items.len(), items.first()) else { return };
+        let Some(count) = self.count_parts(items.len(), items.first().copied()) else { return };
         let holds = self.func().alloc();
         self.func().push(Op::MatchList, holds, value, count).word.flags =
             if rest.is_some() { OPEN } else { 0 };
@@ -279,7 +279,7 @@ impl<'a> Codegen<'a> {
             });
         }
         let name = rest.and_then(|rest| rest.name.as_ref());
-        if let Some(reg) = name.and_then(|name| bound.register(&name.name)) {
+        if let Some(reg) = name.and_then(|name| bound.register(name.name)) {
             let after = items.len() - before;
             let first = self.func().alloc_n(2);
             self.load_int(before as i64, first);
@@ -294,13 +294,13 @@ impl<'a> Codegen<'a> {
 
     fn test_map(
         &mut self,
-        entries: &'a [(Expr, Pattern)],
+        entries: &'a [(&'a Expr<'a>, &'a Pattern<'a>)],
         rest: Option<&'a Rest>,
         value: Reg,
         bound: &Bound<'a>,
         fail: Label,
     ) {
-        let first = entries.first().map(|(_, pattern)| pattern);
+        let first = entries.first().map(|(_, pattern)| *pattern);
         let Some(count) = self.count_parts(entries.len(), first) else { return };
         let mut keys: Vec<Constant> = Vec::with_capacity(entries.len());
         for (key, _) in entries {
@@ -328,7 +328,7 @@ impl<'a> Codegen<'a> {
             self.func().top = top;
         }
         let name = rest.and_then(|rest| rest.name.as_ref());
-        if let Some(reg) = name.and_then(|name| bound.register(&name.name)) {
+        if let Some(reg) = name.and_then(|name| bound.register(name.name)) {
             self.func().push(Op::Copy, reg, value, 0);
             for key in keys {
                 self.remove_key(reg, key);
@@ -350,8 +350,8 @@ impl<'a> Codegen<'a> {
         self.load_key(key, base + FRAME + 1);
         let method = self.func().string("remove");
         let receiver = Word::receiver(Receiver::Var, map, 0, 0);
-        let ext = vec![receiver, Word::cache(), Word::names(method, None)];
-        self.func().push_ext(Op::CallMethod, base, 0, 1, ext);
+        let ext = [receiver, Word::cache(), Word::names(method, None)];
+        self.func().push_ext(Op::CallMethod, base, 0, 1, &ext);
         self.func().top = top;
     }
 

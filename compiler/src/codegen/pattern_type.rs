@@ -7,12 +7,12 @@ use super::type_names::Named;
 use super::{Code, Codegen};
 use crate::ast::{CtorArg, Pattern, PatternKind, TypePath};
 use crate::bytecode::Op;
-use crate::bytecode::liveness::Label;
+use crate::bytecode::draft::Label;
 use crate::source::Span;
 use crate::{ShapeBody, Signature};
 
 /// What stands in the parentheses of a pattern, whether `...` ends it, and the whole of it.
-type Arguments<'a> = (Option<&'a [CtorArg]>, bool, Span);
+type Arguments<'a> = (Option<&'a [&'a CtorArg<'a>]>, bool, Span);
 
 impl<'a> Codegen<'a> {
     /// `Point(x: 0, y)`, `Shape.Empty`
@@ -98,7 +98,7 @@ impl<'a> Codegen<'a> {
         name: &str,
         fields: &Signature,
         (args, rest, span): Arguments<'a>,
-    ) -> Option<Vec<(Box<str>, &'a Pattern)>> {
+    ) -> Option<Vec<(Box<str>, &'a Pattern<'a>)>> {
         let args = args.unwrap_or_default();
         let before = self.diagnostics.len();
         let positional = args.iter().take_while(|arg| arg.field.is_none()).count();
@@ -116,14 +116,14 @@ impl<'a> Codegen<'a> {
                 Some("`...` at the end leaves the others out".to_owned());
             return None;
         }
-        let mut parts: Vec<(Box<str>, &'a Pattern)> = Vec::with_capacity(args.len());
+        let mut parts: Vec<(Box<str>, &'a Pattern<'a>)> = Vec::with_capacity(args.len());
         for (i, arg) in args.iter().enumerate() {
             let (field, at) = match (&arg.field, &arg.pattern.kind) {
                 _ if i < positional => (all[i].clone(), arg.pattern.span),
-                (Some(field), _) => (field.name.clone(), field.span),
+                (Some(field), _) => (field.name.into(), field.span),
                 // After the first `name:` a bare name is the field of that name.
-                (None, PatternKind::Binding(field)) if &**field != "_" => {
-                    (field.clone(), arg.pattern.span)
+                (None, PatternKind::Binding(field)) if *field != "_" => {
+                    ((*field).into(), arg.pattern.span)
                 }
                 (None, _) => {
                     let message = "after a field's name all fields are named";
@@ -144,7 +144,7 @@ impl<'a> Codegen<'a> {
                 self.error(Code::WrongPattern, at, message);
                 continue;
             }
-            parts.push((field, &arg.pattern));
+            parts.push((field, arg.pattern));
         }
         (self.diagnostics.len() == before).then_some(parts)
     }

@@ -4,7 +4,7 @@ use super::func::Reg;
 use super::operators::small_int;
 use super::{Code, Codegen};
 use crate::ast::{Expr, ExprKind, UnaryOp};
-use crate::bytecode::liveness::Label;
+use crate::bytecode::draft::Label;
 use crate::bytecode::op::NUMBER;
 use crate::bytecode::{Constant, Op};
 
@@ -41,7 +41,7 @@ impl<'a> Codegen<'a> {
             _ => None,
         };
         let constant = match &literal.kind {
-            ExprKind::Str(text) => Some(Constant::Str(text.clone())),
+            ExprKind::Str(text) => Some(Constant::Str((*text).into())),
             ExprKind::Interpolated(_) => {
                 let message = "a string in a pattern is compared as it stands: no `{...}` in it";
                 self.error(Code::WrongPattern, literal.span, message).help =

@@ -18,8 +18,8 @@ const MAX_STEPS: usize = 250;
 /// A step as it is written.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum PathStep<'a> {
-    Field(&'a Ident),
-    Index(&'a Expr),
+    Field(&'a Ident<'a>),
+    Index(&'a Expr<'a>),
 }
 
 /// A root with its path, ready for an instruction.
@@ -32,7 +32,7 @@ pub(super) struct Place {
 
 /// Takes an expression apart into its root and the steps from there. A slice, a `?.` and anything
 /// else that makes a new value is a root.
-pub(super) fn path_of(e: &Expr) -> (&Expr, Vec<PathStep<'_>>) {
+pub(super) fn path_of<'e>(e: &'e Expr<'e>) -> (&'e Expr<'e>, Vec<PathStep<'e>>) {
     let mut steps = Vec::new();
     let mut at = e;
     loop {
@@ -63,7 +63,7 @@ pub(super) fn slots_of(e: &Expr) -> u16 {
 }
 
 /// The name of the variable at a root.
-pub(super) fn root_name(root: &Expr) -> Option<&str> {
+pub(super) fn root_name<'e>(root: &Expr<'e>) -> Option<&'e str> {
     match &root.kind {
         ExprKind::Name(name) => Some(name),
         ExprKind::SelfRef => Some("self"),
@@ -73,7 +73,7 @@ pub(super) fn root_name(root: &Expr) -> Option<&str> {
 
 /// True when the path may lead through a cell: what stands before that is only read.
 fn has_value_step(steps: &[PathStep<'_>]) -> bool {
-    steps.iter().any(|step| matches!(step, PathStep::Field(name) if &*name.name == "value"))
+    steps.iter().any(|step| matches!(step, PathStep::Field(name) if name.name == "value"))
 }
 
 impl<'a> Codegen<'a> {
@@ -193,7 +193,7 @@ impl<'a> Codegen<'a> {
         let mut words = Vec::with_capacity(steps.len());
         for i in 0..steps.len() {
             words.push(match steps[i] {
-                PathStep::Field(name) => Word::step_field(self.func().string(&name.name)),
+                PathStep::Field(name) => Word::step_field(self.func().string(name.name)),
                 PathStep::Index(index) => {
                     let copy = writes(&steps[i + 1..]);
                     Word::step_index(self.operand_in(index, copy, slots))
@@ -286,7 +286,7 @@ impl<'a> Codegen<'a> {
 
     fn get_path(&mut self, place: &Place, dest: Reg) {
         let count = place.steps.len() as u16;
-        self.func().push_ext(Op::GetPath, dest, place.root, count, place.steps.clone());
+        self.func().push_ext(Op::GetPath, dest, place.root, count, &place.steps);
     }
 
     /// `a[i..j]` and its kin.
@@ -351,20 +351,14 @@ impl<'a> Codegen<'a> {
                 let mut ext = vec![Word::abc(binary_op(op).0, 0, 0, 0)];
                 ext.extend_from_slice(&place.steps);
                 let count = place.steps.len() as u16;
-                let ins = self.func().push_ext(Op::UpdatePath, place.root, value, count, ext);
+                let ins = self.func().push_ext(Op::UpdatePath, place.root, value, count, &ext);
                 ins.word.flags = flags;
             }
             AssignOp::Coalesce => {
                 let end = self.func().label();
                 let vacant = self.func().alloc();
                 let count = place.steps.len() as u16;
-                self.func().push_ext(
-                    Op::PathVacant,
-                    place.root,
-                    vacant,
-                    count,
-                    place.steps.clone(),
-                );
+                self.func().push_ext(Op::PathVacant, place.root, vacant, count, &place.steps);
                 self.func().jump(Op::JumpIfNot, vacant, 0, end);
                 let value = self.temp(value);
                 self.func().span_now = span;
@@ -380,11 +374,9 @@ impl<'a> Codegen<'a> {
         let ins = match place.steps[..] {
             [step] => match step.step() {
                 Step::Index(index) => self.func().push(Op::SetIndex, place.root, index, value),
-                Step::Field(_) => {
-                    self.func().push_ext(Op::SetField, place.root, 0, value, vec![step])
-                }
+                Step::Field(_) => self.func().push_ext(Op::SetField, place.root, 0, value, &[step]),
             },
-            _ => self.func().push_ext(Op::SetPath, place.root, value, count, place.steps.clone()),
+            _ => self.func().push_ext(Op::SetPath, place.root, value, count, &place.steps),
         };
         ins.word.flags = flags;
     }
@@ -527,7 +519,7 @@ impl<'a> Codegen<'a> {
     }
 
     /// `module.name`
-    fn member_of<'e>(&mut self, e: &'e Expr) -> Option<(ModuleName, &'e Ident)> {
+    fn member_of<'e>(&mut self, e: &Expr<'e>) -> Option<(ModuleName, &'e Ident<'e>)> {
         let ExprKind::Field { object, name, optional: false } = &e.kind else { return None };
         Some((self.module_of(object)?, name))
     }

@@ -6,7 +6,7 @@ use crate::bytecode::{Arm, Op, Word};
 use crate::source::Span;
 
 impl<'a> Codegen<'a> {
-    pub(super) fn select(&mut self, arms: &'a [SelectArm], span: Span, dest: Dest) {
+    pub(super) fn select(&mut self, arms: &'a [&'a SelectArm], span: Span, dest: Dest) {
         let (result, outer_top) = self.landing_register(dest);
         let inner = if dest == Dest::Discard { dest } else { Dest::Into(result) };
         if !self.check_select(arms, span) {
@@ -20,7 +20,7 @@ impl<'a> Codegen<'a> {
         }
         self.func().span_now = span;
         let count = arms.len() as u16;
-        self.func().push_ext(Op::Select, chosen, 0, count, words);
+        self.func().push_ext(Op::Select, chosen, 0, count, &words);
         let end = self.func().label();
         self.func().top = chosen + 2;
         for (i, arm) in arms.iter().enumerate() {
@@ -31,12 +31,12 @@ impl<'a> Codegen<'a> {
             let names = self.func().locals.len();
             if let SelectKind::Call { binding: Some(name), .. } = &arm.kind {
                 let kind = super::func::LocalKind::Bound;
-                self.func().declare(&name.name, chosen + 1, kind);
+                self.func().declare(name.name, chosen + 1, kind);
             }
             match &arm.body.kind {
                 StmtKind::Expr(value) => self.eval(value, inner),
                 _ => {
-                    self.statement(&arm.body);
+                    self.statement(arm.body);
                     self.nil_to(inner);
                 }
             }
@@ -50,7 +50,7 @@ impl<'a> Codegen<'a> {
         self.land(dest, result, outer_top);
     }
 
-    fn check_select(&mut self, arms: &[SelectArm], span: Span) -> bool {
+    fn check_select(&mut self, arms: &[&SelectArm], span: Span) -> bool {
         let before = self.diagnostics.len();
         let is = |kind: fn(&SelectKind) -> bool| arms.iter().filter(move |a| kind(&a.kind));
         let afters = is(|k| matches!(k, SelectKind::After(_))).count();
@@ -97,7 +97,7 @@ impl<'a> Codegen<'a> {
     }
 
     /// Evaluates the guards, which come first, and makes the words of the arms.
-    fn select_guards(&mut self, arms: &'a [SelectArm]) -> Vec<Word> {
+    fn select_guards(&mut self, arms: &'a [&'a SelectArm]) -> Vec<Word> {
         arms.iter()
             .map(|arm| {
                 let kind = match &arm.kind {
@@ -125,10 +125,10 @@ impl<'a> Codegen<'a> {
     fn select_operands(&mut self, arm: &'a SelectArm, word: &mut Word) {
         let (first, second) = match &arm.kind {
             SelectKind::Else => return,
-            SelectKind::After(duration) => (duration, None),
+            SelectKind::After(duration) => (*duration, None),
             SelectKind::Call { call, .. } => {
                 let ExprKind::Method { object, args, .. } = &call.kind else { return };
-                (&**object, args.first().map(|arg| &arg.value))
+                (*object, args.first().map(|arg| arg.value))
             }
         };
         word.a = self.func().alloc();
@@ -155,9 +155,9 @@ impl<'a> Codegen<'a> {
     }
 }
 
-fn method_of(call: &Expr) -> Option<(&str, &[Arg])> {
+fn method_of<'e>(call: &Expr<'e>) -> Option<(&'e str, &'e [Arg<'e>])> {
     match &call.kind {
-        ExprKind::Method { name, args, optional: false, .. } => Some((&name.name, args)),
+        ExprKind::Method { name, args, optional: false, .. } => Some((name.name, args)),
         _ => None,
     }
 }

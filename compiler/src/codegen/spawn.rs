@@ -43,8 +43,8 @@ impl<'a> Codegen<'a> {
                 let top = self.func().top;
                 let callee = self.func().alloc();
                 if let Some(module) = self.module_of(object) {
-                    let signature = self.member_signature(&module, &name.name);
-                    let shown = self.member_shown(&module, &name.name);
+                    let signature = self.member_signature(&module, name.name);
+                    let shown = self.member_shown(&module, name.name);
                     self.check_spawned(&shown, signature.as_ref(), args, what.span);
                     self.load_member(&module, name, callee);
                 }
@@ -114,7 +114,7 @@ impl<'a> Codegen<'a> {
         }
         let frame = self.func().alloc_n(FRAME);
         for arg in args {
-            self.temp(&arg.value);
+            self.temp(arg.value);
         }
         self.func().push(Op::Spawn, frame, callee, args.len() as u16);
         self.produce(dest, |c, dest| {
@@ -144,7 +144,7 @@ impl<'a> Codegen<'a> {
     /// registers of the call.
     fn forwarder(&mut self, index: u32, method: Option<&Ident>, args: &[Arg], layout: &Layout) {
         let span = self.func().span_now;
-        self.begin_function(method.map_or("spawn", |name| &name.name), span);
+        self.begin_function(method.map_or("spawn", |name| name.name), span);
         let func = self.func();
         let head = func.alloc_n(layout.count + 1);
         for i in 0..=layout.count {
@@ -158,21 +158,19 @@ impl<'a> Codegen<'a> {
             func.push(Op::Copy, call + FRAME + hidden + i, head + 1 + i, 0);
         }
         let names: Box<[Box<str>]> =
-            args.iter().filter_map(|arg| Some(arg.name.as_ref()?.name.clone())).collect();
+            args.iter().filter_map(|arg| Some(arg.name?.name.into())).collect();
         let names = match names.is_empty() {
             true => None,
             false => func.short_constant(Constant::Names(names)),
         };
         let ins = match method {
             Some(name) => {
-                let symbol = func.string(&name.name);
+                let symbol = func.string(name.name);
                 let receiver = Word::receiver(Receiver::Temporary, head, 0, 0);
-                let ext = vec![receiver, Word::cache(), Word::names(symbol, names)];
-                func.push_ext(Op::CallMethod, call, 0, layout.count, ext)
+                let ext = [receiver, Word::cache(), Word::names(symbol, names)];
+                func.push_ext(Op::CallMethod, call, 0, layout.count, &ext)
             }
-            None => {
-                func.push_ext(Op::CallWith, call, head, layout.count, vec![Word::names(0, names)])
-            }
+            None => func.push_ext(Op::CallWith, call, head, layout.count, &[Word::names(0, names)]),
         };
         if layout.spread {
             ins.word.flags = SPREAD;

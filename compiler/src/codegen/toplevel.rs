@@ -33,7 +33,7 @@ impl<'a> Codegen<'a> {
         let mut imports = Imports::new();
         let mut declared: Vec<(&'a FnDecl, u32)> = Vec::new();
         let named_in_functions = names_in_functions(program);
-        for stmt in &program.stmts {
+        for stmt in program.stmts {
             self.declare_top(stmt, &named_in_functions, &mut declared, &mut imports);
         }
         self.type_bodies(program);
@@ -80,23 +80,23 @@ impl<'a> Codegen<'a> {
     /// Notes the name that a top-level statement declares.
     fn declare_top(
         &mut self,
-        stmt: &'a Stmt,
-        named_in_functions: &HashSet<&str>,
-        declared: &mut Vec<(&'a FnDecl, u32)>,
+        stmt: &'a Stmt<'a>,
+        named_in_functions: &HashSet<&'a str>,
+        declared: &mut Vec<(&'a FnDecl<'a>, u32)>,
         imports: &mut Imports,
     ) {
         match &stmt.kind {
             StmtKind::Fn(decl) => {
-                let signature = signature_of(&decl.params);
+                let signature = signature_of(decl.params);
                 let index = self.reserve_function();
                 declared.push((decl, index));
                 let item = if self.is_session {
-                    let slot = self.slot(&decl.name.name, GlobalKind::Fn);
+                    let slot = self.slot(decl.name.name, GlobalKind::Fn);
                     Item::Slot { slot, signature: Some(signature) }
                 } else {
                     Item::Function { index, signature }
                 };
-                self.declare_item(&decl.name.name, item, decl.name.span);
+                self.declare_item(decl.name.name, item, decl.name.span);
             }
             StmtKind::Let { pattern, mutable, .. } => {
                 names_in_pattern(pattern, &mut |name, span| {
@@ -156,11 +156,11 @@ impl<'a> Codegen<'a> {
 
     /// Compiles a named top-level function.
     fn item_function(&mut self, decl: &'a FnDecl, index: u32) {
-        self.begin_function(&decl.name.name, decl.span);
+        self.begin_function(decl.name.name, decl.span);
         self.func().is_item = true;
-        self.func().doc = decl.doc.clone();
-        self.parameters(&decl.params);
-        self.function_body(&decl.body);
+        self.func().doc = decl.doc.map(Into::into);
+        self.parameters(decl.params);
+        self.function_body(decl.body);
         self.end_function(index);
     }
 
@@ -176,12 +176,12 @@ impl<'a> Codegen<'a> {
                 let function = self.func().alloc();
                 let k = self.func().constant(Constant::Function(*index));
                 self.func().push_wide(Op::LoadConst, function, k);
-                self.set_slot(&decl.name.name, function);
+                self.set_slot(decl.name.name, function);
             }
         }
         let vars = self.take_session_vars(program, session);
         if vars.is_empty() {
-            self.statements(&program.stmts, Dest::Tail);
+            self.statements(program.stmts, Dest::Tail);
             return;
         }
         // The line's value, then every variable back into its slot, however the line ends.
@@ -197,7 +197,7 @@ impl<'a> Codegen<'a> {
                 self.func().push(Op::Copy, reg, taken, 0);
             }
         }
-        self.statements(&program.stmts, Dest::Into(result));
+        self.statements(program.stmts, Dest::Into(result));
         self.func().close_region();
         self.put_back(&vars);
         self.func().push(Op::Ret, result, 0, 0);
@@ -215,7 +215,7 @@ impl<'a> Codegen<'a> {
     ) -> Vec<(Reg, u16)> {
         let Some(session) = session else { return Vec::new() };
         let mut declared = HashSet::new();
-        for stmt in &program.stmts {
+        for stmt in program.stmts {
             if let StmtKind::Let { pattern, mutable: true, .. } = &stmt.kind {
                 names_in_pattern(pattern, &mut |name, _| {
                     declared.insert(name);
@@ -223,7 +223,7 @@ impl<'a> Codegen<'a> {
             }
         }
         let mut named = HashSet::new();
-        for stmt in &program.stmts {
+        for stmt in program.stmts {
             super::walk::names_in_stmt(stmt, &mut |name, _| {
                 named.insert(name);
             });
@@ -261,7 +261,7 @@ impl<'a> Codegen<'a> {
 }
 
 /// How a function with these parameters may be called.
-pub(super) fn signature_of(params: &[ast::Param]) -> Signature {
+pub(super) fn signature_of(params: &[&ast::Param]) -> Signature {
     let mut signature = Signature::default();
     for param in params {
         if param.rest {
@@ -269,7 +269,7 @@ pub(super) fn signature_of(params: &[ast::Param]) -> Signature {
             continue;
         }
         let name: Box<str> = match &param.pattern.kind {
-            PatternKind::Binding(name) => name.clone(),
+            PatternKind::Binding(name) => (*name).into(),
             _ => "_".into(),
         };
         signature.parameters.push(name);
@@ -280,9 +280,9 @@ pub(super) fn signature_of(params: &[ast::Param]) -> Signature {
 }
 
 /// All names that top-level functions mention.
-fn names_in_functions(program: &Program) -> HashSet<&str> {
+fn names_in_functions<'a>(program: &Program<'a>) -> HashSet<&'a str> {
     let mut names = HashSet::new();
-    for stmt in &program.stmts {
+    for stmt in program.stmts {
         if let StmtKind::Fn(_) | StmtKind::Struct(_) | StmtKind::Enum(_) = &stmt.kind {
             super::walk::names_in_stmt(stmt, &mut |name, _| {
                 names.insert(name);

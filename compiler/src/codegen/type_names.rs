@@ -42,15 +42,15 @@ impl Codegen<'_> {
 
     /// What a path of names stands for, where that is known; says nothing where it is not.
     pub(super) fn known_type_path(&mut self, path: &TypePath) -> Option<Named> {
-        let (ty, rest) = match &path.parts[..] {
-            [first, rest @ ..] if is_upper(&first.name) => (self.known_type(&first.name)?, rest),
-            [module, name, rest @ ..] => (self.type_of_module(&module.name, &name.name)?, rest),
+        let (ty, rest) = match path.parts {
+            [first, rest @ ..] if is_upper(first.name) => (self.known_type(first.name)?, rest),
+            [module, name, rest @ ..] => (self.type_of_module(module.name, name.name)?, rest),
             _ => return None,
         };
         match rest {
             [] => Some(Named::Type(ty)),
             [variant] => {
-                let i = ty.variant(&variant.name)?;
+                let i = ty.variant(variant.name)?;
                 Some(Named::Variant(ty, i))
             }
             _ => None,
@@ -62,10 +62,10 @@ impl Codegen<'_> {
         if let Some(named) = self.known_type_path(path) {
             return Some(named);
         }
-        match &path.parts[..] {
-            [only] if &*only.name == "Error" => Some(Named::Builtin("error".into())),
-            [only] if !is_upper(&only.name) => {
-                let name = &*only.name;
+        match path.parts {
+            [only] if only.name == "Error" => Some(Named::Builtin("error".into())),
+            [only] if !is_upper(only.name) => {
+                let name = only.name;
                 if !BUILT_IN.contains(&name)
                     && let Some(close) = crate::familiar::type_name(name)
                         .or_else(|| closest(name, BUILT_IN.into_iter()))
@@ -76,17 +76,17 @@ impl Codegen<'_> {
                         Some(format!("did you mean `{close}`?"));
                     return None;
                 }
-                Some(Named::Builtin(only.name.clone()))
+                Some(Named::Builtin(only.name.into()))
             }
-            [first, rest @ ..] if is_upper(&first.name) => {
-                match (self.known_type(&first.name), rest) {
+            [first, rest @ ..] if is_upper(first.name) => {
+                match (self.known_type(first.name), rest) {
                     (Some(ty), [variant, ..]) => self.unknown_variant(&ty, variant),
-                    _ => self.unknown_type(&first.name, first.span),
+                    _ => self.unknown_type(first.name, first.span),
                 }
                 None
             }
             [module, name, rest @ ..] => {
-                match (self.type_of_module(&module.name, &name.name), rest) {
+                match (self.type_of_module(module.name, name.name), rest) {
                     (Some(ty), [variant, ..]) => self.unknown_variant(&ty, variant),
                     _ => self.no_type_in_module(module, name),
                 }
@@ -97,10 +97,10 @@ impl Codegen<'_> {
     }
 
     fn no_type_in_module(&mut self, module: &Ident, name: &Ident) {
-        match self.resolve(&module.name) {
+        match self.resolve(module.name) {
             Resolved::Item(Item::Broken) => {}
             Resolved::Item(Item::Module(known)) => {
-                self.unknown_member(&known, &name.name, name.span);
+                self.unknown_member(&known, name.name, name.span);
             }
             _ => {
                 let message = format!("`{}` is no module, so it has no types", module.name);
@@ -127,7 +127,7 @@ impl Codegen<'_> {
             }
             ShapeBody::Enum(variants) => {
                 let names = || variants.iter().map(|v| &*v.name);
-                let help = match closest(&variant.name, names()) {
+                let help = match closest(variant.name, names()) {
                     Some(close) => format!("did you mean `{}.{close}`?", ty.name),
                     None => format!("it has {}", names().collect::<Vec<_>>().join(", ")),
                 };

@@ -65,13 +65,13 @@ impl KnownType {
 /// The parts of a declaration that a struct and an enum share.
 struct Declared<'a> {
     name: &'a str,
-    functions: &'a [FnDecl],
+    functions: &'a [&'a FnDecl<'a>],
 }
 
-fn declared(stmt: &Stmt) -> Option<Declared<'_>> {
+fn declared<'a>(stmt: &Stmt<'a>) -> Option<Declared<'a>> {
     match &stmt.kind {
-        StmtKind::Struct(d) => Some(Declared { name: &d.name.name, functions: &d.functions }),
-        StmtKind::Enum(d) => Some(Declared { name: &d.name.name, functions: &d.functions }),
+        StmtKind::Struct(d) => Some(Declared { name: d.name.name, functions: d.functions }),
+        StmtKind::Enum(d) => Some(Declared { name: d.name.name, functions: d.functions }),
         _ => None,
     }
 }
@@ -79,13 +79,13 @@ fn declared(stmt: &Stmt) -> Option<Declared<'_>> {
 impl<'a> Codegen<'a> {
     /// Notes a struct: its name is known in the whole text.
     pub(super) fn declare_struct(&mut self, decl: &'a StructDecl) {
-        self.check_fields(&decl.name.name, &decl.fields);
+        self.check_fields(decl.name.name, decl.fields);
         let constructor = self.reserve_function();
-        let signature = signature_of(&decl.fields);
+        let signature = signature_of(decl.fields);
         let body = TypeBody::Struct { fields: signature.parameters.clone(), constructor };
-        let (functions, shapes) = self.declare_functions(&decl.name.name, &decl.functions);
+        let (functions, shapes) = self.declare_functions(decl.name.name, decl.functions);
         let shape = TypeShape { body: ShapeBody::Struct(signature), functions: shapes };
-        let (name, doc) = (decl.name.name.clone(), decl.doc.clone());
+        let (name, doc) = (decl.name.name.into(), decl.doc.map(Into::into));
         let decl_ = TypeDecl { name, body, functions, slot: None, span: decl.span, doc };
         self.declare_type(decl_, shape, decl.name.span);
     }
@@ -95,25 +95,26 @@ impl<'a> Codegen<'a> {
         let name = &decl.name.name;
         let mut variants = Vec::with_capacity(decl.variants.len());
         let mut shapes: Vec<VariantShape> = Vec::with_capacity(decl.variants.len());
-        for (variant, payload) in &decl.variants {
-            if shapes.iter().any(|known| known.name == variant.name) {
+        for (variant, payload) in decl.variants {
+            if shapes.iter().any(|known| *known.name == *variant.name) {
                 let message = format!("`{name}` has two variants `{}`", variant.name);
                 self.error(Code::DuplicateName, variant.span, message);
             }
             self.check_fields(&format!("{name}.{}", variant.name), payload);
             let fields = signature_of(payload);
             let constructor = (!payload.is_empty()).then(|| self.reserve_function());
-            let (name, parameters) = (variant.name.clone(), fields.parameters.clone());
-            variants.push(VariantDecl { name: name.clone(), fields: parameters, constructor });
-            shapes.push(VariantShape { name, fields });
+            let (name, parameters) = (variant.name.into(), fields.parameters.clone());
+            variants.push(VariantDecl { name, fields: parameters, constructor });
+            shapes.push(VariantShape { name: variant.name.into(), fields });
         }
         if variants.is_empty() {
             let message = format!("the enum `{name}` has no variants: it would have no values");
             self.error(Code::BadType, decl.name.span, message);
         }
-        let (functions, function_shapes) = self.declare_functions(name, &decl.functions);
+        let (functions, function_shapes) = self.declare_functions(name, decl.functions);
         let shape = TypeShape { body: ShapeBody::Enum(shapes), functions: function_shapes };
-        let (name, body, doc) = (name.clone(), TypeBody::Enum(variants), decl.doc.clone());
+        let (name, body, doc) =
+            ((*name).into(), TypeBody::Enum(variants), decl.doc.map(Into::into));
         let decl_ = TypeDecl { name, body, functions, slot: None, span: decl.span, doc };
         self.declare_type(decl_, shape, decl.name.span);
     }
@@ -138,7 +139,7 @@ impl<'a> Codegen<'a> {
     }
 
     /// Reports fields that are more than a name and a default.
-    fn check_fields(&mut self, owner: &str, fields: &'a [Param]) {
+    fn check_fields(&mut self, owner: &str, fields: &'a [&'a Param]) {
         let mut known: Vec<&str> = Vec::with_capacity(fields.len());
         for field in fields {
             let PatternKind::Binding(name) = &field.pattern.kind else {
@@ -169,13 +170,13 @@ impl<'a> Codegen<'a> {
     fn declare_functions(
         &mut self,
         owner: &str,
-        functions: &'a [FnDecl],
+        functions: &'a [&'a FnDecl],
     ) -> (Vec<TypeFunction>, BTreeMap<Box<str>, FunctionShape>) {
         let mut shapes: BTreeMap<Box<str>, FunctionShape> = BTreeMap::new();
         let mut all = Vec::with_capacity(functions.len());
         for decl in functions {
             let name = &decl.name.name;
-            if shapes.contains_key(name) {
+            if shapes.contains_key(*name) {
                 let message = format!("`{owner}` has two functions `{name}`");
                 self.error(Code::DuplicateName, decl.name.span, message);
             }
@@ -184,16 +185,16 @@ impl<'a> Codegen<'a> {
             let changes_self = receiver.is_some_and(|param| param.mutable);
             self.check_operator(decl, takes_self, changes_self);
             let signature = signature_of(&decl.params[usize::from(takes_self)..]);
-            shapes.insert(name.clone(), FunctionShape { signature, takes_self, changes_self });
+            shapes.insert((*name).into(), FunctionShape { signature, takes_self, changes_self });
             let function = self.reserve_function();
-            all.push(TypeFunction { name: name.clone(), function, takes_self });
+            all.push(TypeFunction { name: (*name).into(), function, takes_self });
         }
         (all, shapes)
     }
 
     /// Reports an operator whose parameters are not its operands.
     fn check_operator(&mut self, decl: &FnDecl, takes_self: bool, changes_self: bool) {
-        let name = &*decl.name.name;
+        let name = decl.name.name;
         let (count, form) = if BINARY.contains(&name) {
             (2, format!("fn {name}(self, other)"))
         } else if UNARY.contains(&name) {
@@ -219,7 +220,7 @@ impl<'a> Codegen<'a> {
     /// Compiles what the types of a text consist of.
     pub(super) fn type_bodies(&mut self, program: &'a Program) {
         let mut index = 0;
-        for stmt in &program.stmts {
+        for stmt in program.stmts {
             let Some(Declared { name, functions }) = declared(stmt) else { continue };
             match &stmt.kind {
                 StmtKind::Struct(decl) => self.struct_constructor(decl, index),
@@ -231,9 +232,9 @@ impl<'a> Codegen<'a> {
                 self.begin_function(&format!("{name}.{}", function.name.name), function.span);
                 self.func().is_item = true;
                 self.func().owner = Some(name.into());
-                self.func().doc = function.doc.clone();
-                self.parameters(&function.params);
-                self.function_body(&function.body);
+                self.func().doc = function.doc.map(Into::into);
+                self.parameters(function.params);
+                self.function_body(function.body);
                 self.end_function(number);
             }
             index += 1;
@@ -243,7 +244,7 @@ impl<'a> Codegen<'a> {
     fn struct_constructor(&mut self, decl: &'a StructDecl, index: usize) {
         let TypeBody::Struct { constructor, .. } = self.types[index].body else { return };
         let constant = Constant::Type(index as u32);
-        self.constructor(&decl.name.name, &decl.fields, (constructor, constant), decl.span);
+        self.constructor(decl.name.name, decl.fields, (constructor, constant), decl.span);
     }
 
     fn variant_constructors(&mut self, decl: &'a EnumDecl, index: usize) {
@@ -260,7 +261,7 @@ impl<'a> Codegen<'a> {
     fn constructor(
         &mut self,
         name: &str,
-        fields: &'a [Param],
+        fields: &'a [&'a Param],
         (number, constant): (u32, Constant),
         span: Span,
     ) {
@@ -275,8 +276,8 @@ impl<'a> Codegen<'a> {
             return;
         };
         let result = self.func().alloc();
-        let ext = vec![Word::abc(Op::NewRecord, 0, 0, 0)];
-        self.func().push_ext(Op::NewRecord, result, k, fields.len() as u16, ext);
+        let ext = [Word::abc(Op::NewRecord, 0, 0, 0)];
+        self.func().push_ext(Op::NewRecord, result, k, fields.len() as u16, &ext);
         self.return_register(result);
         self.end_function(number);
     }
@@ -305,10 +306,10 @@ impl<'a> Codegen<'a> {
     /// Reports a field that `self` does not have.
     pub(super) fn check_self_field(&mut self, name: &crate::ast::Ident) {
         let Some(ty) = self.type_of_self() else { return };
-        if ty.has_field(&name.name) {
+        if ty.has_field(name.name) {
             return;
         }
-        let (message, help) = match ty.shape.functions.get(&name.name) {
+        let (message, help) = match ty.shape.functions.get(name.name) {
             Some(function) if function.takes_self => (
                 format!("`{}` is a method of `{}`, not a field", name.name, ty.name),
                 Some(format!("call it: `self.{}(...)`", name.name)),
@@ -319,7 +320,7 @@ impl<'a> Codegen<'a> {
             ),
             None => (
                 format!("`{}` has no field `{}`", ty.name, name.name),
-                closest(&name.name, ty.fields()).map(|close| format!("did you mean `{close}`?")),
+                closest(name.name, ty.fields()).map(|close| format!("did you mean `{close}`?")),
             ),
         };
         self.error(Code::WrongMember, name.span, message).help = help;
@@ -327,7 +328,7 @@ impl<'a> Codegen<'a> {
 }
 
 /// Different names, perhaps with defaults; what else there is has been reported.
-fn are_plain(fields: &[Param]) -> bool {
+fn are_plain(fields: &[&Param]) -> bool {
     let mut names: Vec<&str> = Vec::with_capacity(fields.len());
     fields.iter().all(|field| match &field.pattern.kind {
         PatternKind::Binding(name) if &**name != "self" && !names.contains(&&**name) => {

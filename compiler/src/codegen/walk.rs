@@ -47,13 +47,12 @@ pub(super) fn may_write(e: &Expr) -> bool {
                 || match &**index {
                     Index::At(e) => may_write(e),
                     Index::Open { start, end, .. } => {
-                        [start, end].into_iter().flatten().any(may_write)
+                        [start, end].into_iter().flatten().copied().any(may_write)
                     }
                 }
         }
         ExprKind::Call { callee, args } => {
-            may_write(callee)
-                || args.iter().any(|a| a.kind == ArgKind::Place || may_write(&a.value))
+            may_write(callee) || args.iter().any(|a| a.kind == ArgKind::Place || may_write(a.value))
         }
         // A method may change the variable it is called on; the rest may hold assignments.
         ExprKind::Method { .. }
@@ -74,7 +73,7 @@ pub(super) fn may_write(e: &Expr) -> bool {
 
 /// True when an argument may change a variable: by being evaluated, or in the call.
 pub(super) fn argument_writes(arg: &Arg) -> bool {
-    arg.kind == ArgKind::Place || may_write(&arg.value)
+    arg.kind == ArgKind::Place || may_write(arg.value)
 }
 
 /// Visits every name that a statement mentions, at any depth.
@@ -89,7 +88,7 @@ pub(super) fn names_in_stmt<'e>(stmt: &'e Stmt, visit: &mut impl FnMut(&'e str, 
         StmtKind::Defer(body) => names_in_stmt(body, visit),
         StmtKind::Fn(decl) => names_in_fn(decl, visit),
         StmtKind::Struct(decl) => {
-            names_in_defaults(&decl.fields, visit);
+            names_in_defaults(decl.fields, visit);
             decl.functions.iter().for_each(|f| names_in_fn(f, visit));
         }
         StmtKind::Enum(decl) => {
@@ -101,11 +100,11 @@ pub(super) fn names_in_stmt<'e>(stmt: &'e Stmt, visit: &mut impl FnMut(&'e str, 
 }
 
 fn names_in_fn<'e>(decl: &'e FnDecl, visit: &mut impl FnMut(&'e str, Span)) {
-    names_in_defaults(&decl.params, visit);
-    names_in_block(&decl.body, visit);
+    names_in_defaults(decl.params, visit);
+    names_in_block(decl.body, visit);
 }
 
-fn names_in_defaults<'e>(params: &'e [Param], visit: &mut impl FnMut(&'e str, Span)) {
+fn names_in_defaults<'e>(params: &'e [&'e Param], visit: &mut impl FnMut(&'e str, Span)) {
     params.iter().filter_map(|p| p.default.as_ref()).for_each(|e| names_in(e, visit));
 }
 
@@ -133,7 +132,7 @@ fn names_in<'e>(e: &'e Expr, visit: &mut impl FnMut(&'e str, Span)) {
         ExprKind::Name(name) => visit(name, e.span),
         ExprKind::SelfRef => visit("self", e.span),
         ExprKind::Interpolated(parts) => {
-            for part in parts {
+            for part in *parts {
                 if let StrPart::Expr { value, .. } = part {
                     names_in(value, visit);
                 }
@@ -177,7 +176,7 @@ fn names_in<'e>(e: &'e Expr, visit: &mut impl FnMut(&'e str, Span)) {
         }
         ExprKind::Call { callee: e, args } | ExprKind::Method { object: e, args, .. } => {
             names_in(e, visit);
-            args.iter().for_each(|a| names_in(&a.value, visit));
+            args.iter().for_each(|a| names_in(a.value, visit));
         }
         ExprKind::Block(block)
         | ExprKind::Loop { body: block }
@@ -193,11 +192,11 @@ fn names_in<'e>(e: &'e Expr, visit: &mut impl FnMut(&'e str, Span)) {
         }
         ExprKind::Match { value, arms } => {
             names_in(value, visit);
-            for arm in arms {
+            for arm in *arms {
                 if let Some(guard) = &arm.guard {
                     names_in(guard, visit);
                 }
-                names_in_stmt(&arm.body, visit);
+                names_in_stmt(arm.body, visit);
             }
         }
         ExprKind::Try { body, handler, .. } => {
@@ -213,7 +212,7 @@ fn names_in<'e>(e: &'e Expr, visit: &mut impl FnMut(&'e str, Span)) {
             names_in_block(body, visit);
         }
         ExprKind::Select { arms } => {
-            for arm in arms {
+            for arm in *arms {
                 match &arm.kind {
                     SelectKind::Call { call: e, .. } | SelectKind::After(e) => names_in(e, visit),
                     SelectKind::Else => {}
@@ -221,12 +220,12 @@ fn names_in<'e>(e: &'e Expr, visit: &mut impl FnMut(&'e str, Span)) {
                 if let Some(guard) = &arm.guard {
                     names_in(guard, visit);
                 }
-                names_in_stmt(&arm.body, visit);
+                names_in_stmt(arm.body, visit);
             }
         }
         ExprKind::Lambda(lambda) => {
-            names_in_defaults(&lambda.params, visit);
-            names_in_stmt(&lambda.body, visit);
+            names_in_defaults(lambda.params, visit);
+            names_in_stmt(lambda.body, visit);
         }
         ExprKind::Return(value) | ExprKind::Break(value) => {
             if let Some(e) = value {

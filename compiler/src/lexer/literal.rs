@@ -1,5 +1,7 @@
 //! The values of literals: numbers with their units, strings with their escapes and indentation.
 
+use std::borrow::Cow;
+
 use super::strings::Quote;
 use crate::diagnostics::{Code, Diagnostic};
 use crate::source::Span;
@@ -82,7 +84,7 @@ fn integer(digits: &str, radix: u32) -> Result<Number, String> {
 }
 
 /// `text` without its underscores, each of which stands between two digits.
-fn underscores(text: &str) -> Result<std::borrow::Cow<'_, str>, String> {
+fn underscores(text: &str) -> Result<Cow<'_, str>, String> {
     if !text.contains('_') {
         return Ok(text.into());
     }
@@ -98,16 +100,16 @@ fn underscores(text: &str) -> Result<std::borrow::Cow<'_, str>, String> {
 }
 
 /// The value of the string `text`, quotes included, which starts at offset `start`.
-pub(crate) fn string(text: &str, start: u32, errors: &mut Vec<Diagnostic>) -> String {
+pub(crate) fn string<'s>(text: &'s str, start: u32, errors: &mut Vec<Diagnostic>) -> Cow<'s, str> {
     let quote = Quote::of(text);
     let inner = &text[quote.opening()..text.len() - quote.closing()];
     let start = start + quote.opening() as u32;
     match quote {
-        Quote::Raw => inner.to_owned(),
+        Quote::Raw => inner.into(),
         Quote::Single | Quote::Double => unescape(inner, start, errors),
         Quote::Triple => {
             let pieces = [Piece { text: inner, start }];
-            triple(&pieces, start, errors).pop().unwrap_or_default()
+            triple(&pieces, start, errors).pop().unwrap_or_default().into()
         }
     }
 }
@@ -171,7 +173,14 @@ fn dedent(piece: &Piece<'_>, indent: usize, opens: bool, errors: &mut Vec<Diagno
 }
 
 /// `text`, which starts at offset `start`, with its escapes replaced.
-pub(crate) fn unescape(text: &str, start: u32, errors: &mut Vec<Diagnostic>) -> String {
+pub(crate) fn unescape<'s>(
+    text: &'s str,
+    start: u32,
+    errors: &mut Vec<Diagnostic>,
+) -> Cow<'s, str> {
+    if !text.contains('\\') {
+        return text.into();
+    }
     let mut value = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find('\\') {
@@ -191,7 +200,7 @@ pub(crate) fn unescape(text: &str, start: u32, errors: &mut Vec<Diagnostic>) -> 
         rest = &escape[len..];
     }
     value.push_str(rest);
-    value
+    value.into()
 }
 
 /// The character of the escape that `text` starts with, and the escape's length.

@@ -96,7 +96,7 @@ impl Lint<'_> {
                 self.warn(Code::DiscardedValue, e.span, message).help = Some(help);
             }
             ExprKind::Method { object, name, args, .. } => {
-                let method = &*name.name;
+                let method = name.name;
                 if let ExprKind::Name(module) = &object.kind
                     && PURE_MODULES.contains(&&**module)
                     && self.is_import(module)

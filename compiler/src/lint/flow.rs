@@ -6,8 +6,8 @@ use crate::diagnostics::Code;
 
 impl Lint<'_> {
     /// Warns about the first statement behind one that leaves.
-    pub(super) fn unreachable(&mut self, stmts: &[Stmt]) {
-        let Some(at) = stmts.iter().position(leaves) else { return };
+    pub(super) fn unreachable(&mut self, stmts: &[&Stmt]) {
+        let Some(at) = stmts.iter().position(|stmt| leaves(stmt)) else { return };
         // A declaration is no code that runs.
         let runs = |stmt: &&Stmt| {
             !matches!(
@@ -19,7 +19,7 @@ impl Lint<'_> {
                     | StmtKind::Error
             )
         };
-        if let Some(next) = stmts[at + 1..].iter().find(runs) {
+        if let Some(next) = stmts[at + 1..].iter().find(|stmt| runs(stmt)) {
             let leaving = match &stmts[at].kind {
                 StmtKind::Expr(e) => word(e),
                 _ => None,
@@ -51,7 +51,7 @@ fn leaves(stmt: &Stmt) -> bool {
 }
 
 fn block_leaves(block: &Block) -> bool {
-    block.stmts.iter().any(leaves)
+    block.stmts.iter().any(|stmt| leaves(stmt))
 }
 
 /// True when what stands behind `e` in its block cannot be reached.
@@ -63,10 +63,8 @@ fn never_ends(e: &Expr) -> bool {
         ExprKind::If { then, otherwise: Some(otherwise), .. } => {
             block_leaves(then) && never_ends(otherwise)
         }
-        ExprKind::Match { arms, .. } => {
-            !arms.is_empty() && arms.iter().all(|arm| leaves(&arm.body))
-        }
-        ExprKind::Select { arms } => !arms.is_empty() && arms.iter().all(|arm| leaves(&arm.body)),
+        ExprKind::Match { arms, .. } => !arms.is_empty() && arms.iter().all(|arm| leaves(arm.body)),
+        ExprKind::Select { arms } => !arms.is_empty() && arms.iter().all(|arm| leaves(arm.body)),
         ExprKind::Try { body, handler, .. } => block_leaves(body) && block_leaves(handler),
         ExprKind::Loop { body } => !breaks_block(body),
         _ => false,
@@ -74,7 +72,7 @@ fn never_ends(e: &Expr) -> bool {
 }
 
 fn breaks_block(block: &Block) -> bool {
-    block.stmts.iter().any(breaks_stmt)
+    block.stmts.iter().any(|stmt| breaks_stmt(stmt))
 }
 
 fn breaks_stmt(stmt: &Stmt) -> bool {
@@ -112,7 +110,7 @@ fn breaks(e: &Expr) -> bool {
         | ExprKind::Lambda(_)
         | ExprKind::Spawn(_) => false,
         ExprKind::Call { callee: e, args } | ExprKind::Method { object: e, args, .. } => {
-            breaks(e) || args.iter().any(|arg| breaks(&arg.value))
+            breaks(e) || args.iter().any(|arg| breaks(arg.value))
         }
         ExprKind::Paren(e)
         | ExprKind::Throw(e)
@@ -128,10 +126,10 @@ fn breaks(e: &Expr) -> bool {
             cond(c) || breaks_block(then) || otherwise.as_deref().is_some_and(breaks)
         }
         ExprKind::Match { value, arms } => {
-            breaks(value) || arms.iter().any(|arm| breaks_stmt(&arm.body))
+            breaks(value) || arms.iter().any(|arm| breaks_stmt(arm.body))
         }
         ExprKind::Select { arms } => arms.iter().any(|arm| {
-            breaks_stmt(&arm.body)
+            breaks_stmt(arm.body)
                 || matches!(&arm.kind, SelectKind::Call { call: e, .. } | SelectKind::After(e) if breaks(e))
         }),
         ExprKind::Try { body, handler, .. } => breaks_block(body) || breaks_block(handler),

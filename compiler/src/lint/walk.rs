@@ -8,7 +8,7 @@ use crate::ast::{
 
 impl<'a> Lint<'a> {
     /// The statements of a block; `wanted` if somebody gets the value of the last.
-    pub(super) fn stmts(&mut self, stmts: &'a [Stmt], wanted: bool) {
+    pub(super) fn stmts(&mut self, stmts: &'a [&'a Stmt], wanted: bool) {
         self.unreachable(stmts);
         for (i, stmt) in stmts.iter().enumerate() {
             self.stmt(stmt, wanted && i + 1 == stmts.len());
@@ -18,7 +18,7 @@ impl<'a> Lint<'a> {
     fn block(&mut self, block: &'a Block, wanted: bool) {
         let names = self.locals.len();
         self.depth += 1;
-        self.stmts(&block.stmts, wanted);
+        self.stmts(block.stmts, wanted);
         self.depth -= 1;
         self.leave(names);
     }
@@ -47,7 +47,7 @@ impl<'a> Lint<'a> {
             StmtKind::Defer(body) => self.stmt(body, false),
             StmtKind::Fn(decl) => {
                 if self.depth > 0 {
-                    self.check_shadow(&decl.name.name, decl.name.span);
+                    self.check_shadow(decl.name.name, decl.name.span);
                     self.declare_ident(&decl.name, Sort::Function);
                 }
                 let names = self.locals.len();
@@ -58,12 +58,12 @@ impl<'a> Lint<'a> {
             }
             StmtKind::Struct(decl) => {
                 let names = self.locals.len();
-                self.params(&decl.fields);
+                self.params(decl.fields);
                 self.leave(names);
                 decl.functions.iter().for_each(|function| self.function(function));
             }
             StmtKind::Enum(decl) => {
-                for (_, payload) in &decl.variants {
+                for (_, payload) in decl.variants {
                     let names = self.locals.len();
                     self.params(payload);
                     self.leave(names);
@@ -76,18 +76,18 @@ impl<'a> Lint<'a> {
 
     fn function(&mut self, decl: &'a FnDecl) {
         let names = self.locals.len();
-        self.params(&decl.params);
-        self.block(&decl.body, true);
+        self.params(decl.params);
+        self.block(decl.body, true);
         self.leave(names);
     }
 
-    fn params(&mut self, params: &'a [Param]) {
+    fn params(&mut self, params: &'a [&'a Param]) {
         for param in params {
             if let Some(default) = &param.default {
                 self.value(default);
             }
-            self.pattern(&param.pattern);
-            self.declare(&param.pattern, Sort::Free);
+            self.pattern(param.pattern);
+            self.declare(param.pattern, Sort::Free);
         }
     }
 
@@ -101,7 +101,7 @@ impl<'a> Lint<'a> {
             }
             PatternKind::Constructor { path, args, .. } => {
                 self.type_path(path);
-                args.iter().flatten().for_each(|arg| self.pattern(&arg.pattern));
+                args.iter().copied().flatten().for_each(|arg| self.pattern(arg.pattern));
             }
             PatternKind::Or(alternatives) => {
                 alternatives.iter().for_each(|one| self.pattern(one));
@@ -115,17 +115,17 @@ impl<'a> Lint<'a> {
 
     fn type_path(&mut self, path: &'a TypePath) {
         if let Some(first) = path.parts.first() {
-            self.read(&first.name);
+            self.read(first.name);
         }
     }
 
-    fn values(&mut self, list: impl IntoIterator<Item = &'a Expr>) {
+    fn values(&mut self, list: impl IntoIterator<Item = &'a Expr<'a>>) {
         list.into_iter().for_each(|e| self.value(e));
     }
 
     fn args(&mut self, args: &'a [Arg]) {
-        self.values(args.iter().map(|arg| &arg.value));
-        args.iter().for_each(|arg| self.empty_block(&arg.value));
+        self.values(args.iter().map(|arg| arg.value));
+        args.iter().for_each(|arg| self.empty_block(arg.value));
     }
 
     /// An expression whose value is wanted.
@@ -148,19 +148,19 @@ impl<'a> Lint<'a> {
             | ExprKind::Error => {}
             ExprKind::Name(name) | ExprKind::TypeName(name) => self.read(name),
             ExprKind::Interpolated(parts) => {
-                for part in parts {
+                for part in *parts {
                     if let StrPart::Expr { value, .. } = part {
                         self.value(value);
                     }
                 }
             }
             ExprKind::List(items) => self.values(items.iter().map(|item| match item {
-                Element::Value(e) | Element::Spread(e) => e,
+                Element::Value(e) | Element::Spread(e) => *e,
             })),
             ExprKind::Map(items) => {
-                for item in items {
+                for item in *items {
                     match item {
-                        MapElement::Entry { key, value } => self.values([key, value]),
+                        MapElement::Entry { key, value } => self.values([*key, *value]),
                         MapElement::Spread(e) => self.value(e),
                     }
                 }
@@ -186,7 +186,7 @@ impl<'a> Lint<'a> {
                 self.value(object);
                 match &**index {
                     Index::At(e) => self.value(e),
-                    Index::Open { start, end, .. } => self.values(start.iter().chain(end)),
+                    Index::Open { start, end, .. } => self.values(start.iter().chain(end).copied()),
                 }
             }
             ExprKind::Call { callee: e, args } | ExprKind::Method { object: e, args, .. } => {
@@ -214,14 +214,14 @@ impl<'a> Lint<'a> {
             }
             ExprKind::Match { value, arms } => {
                 self.value(value);
-                for arm in arms {
+                for arm in *arms {
                     let names = self.locals.len();
-                    self.pattern(&arm.pattern);
+                    self.pattern(arm.pattern);
                     let is_name = matches!(arm.pattern.kind, PatternKind::Binding(_));
                     let sort = if is_name { Sort::Arm } else { Sort::Variable };
-                    self.declare(&arm.pattern, sort);
-                    self.values(&arm.guard);
-                    self.body(&arm.body, wanted);
+                    self.declare(arm.pattern, sort);
+                    self.values(arm.guard);
+                    self.body(arm.body, wanted);
                     self.leave(names);
                 }
             }
@@ -248,15 +248,15 @@ impl<'a> Lint<'a> {
             ExprKind::Select { arms } => arms.iter().for_each(|arm| self.arm(arm, wanted)),
             ExprKind::Lambda(lambda) => {
                 let names = self.locals.len();
-                self.params(&lambda.params);
-                self.body(&lambda.body, true);
+                self.params(lambda.params);
+                self.body(lambda.body, true);
                 self.leave(names);
             }
         }
     }
 
     fn arm(&mut self, arm: &'a SelectArm, wanted: bool) {
-        self.values(&arm.guard);
+        self.values(arm.guard);
         let names = self.locals.len();
         match &arm.kind {
             SelectKind::Call { binding, call } => {
@@ -268,7 +268,7 @@ impl<'a> Lint<'a> {
             SelectKind::After(delay) => self.value(delay),
             SelectKind::Else => {}
         }
-        self.body(&arm.body, wanted);
+        self.body(arm.body, wanted);
         self.leave(names);
     }
 

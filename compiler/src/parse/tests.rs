@@ -8,8 +8,10 @@ mod soup;
 
 use super::*;
 
-fn parsed(text: &str) -> Parsed {
-    parse(&Source::new("test", text))
+/// Parses a text. The tree stays as long as the tests run.
+fn parsed(text: &str) -> Parsed<'static> {
+    let source = Box::leak(Box::new(Source::new("test", text)));
+    parse(source, scan(source), Box::leak(Box::default()))
 }
 
 /// The tree of `text`, or `ERR` and the first error.

@@ -183,5 +183,5 @@ impl Drop for Names {
 /// its declaration.
 pub fn is_incomplete(text: &str) -> bool {
     let last = text.rsplit('\n').next().unwrap_or_default();
-    last.trim_start().starts_with("## ") || compiler::parse(&Source::new(EVAL, text)).incomplete
+    last.trim_start().starts_with("## ") || compiler::is_incomplete(&Source::new(EVAL, text))
 }

@@ -2,12 +2,12 @@
 
 #![expect(unsafe_code, reason = "constants, cells and closures are referred to by address")]
 
-use lisle_compiler::bytecode::op::{INCLUSIVE, KILL_C};
+use lisle_compiler::bytecode::op::{BORROWED, INCLUSIVE, KILL_C};
 
 use super::machine::{Exit, Machine, Step};
 use super::operators::{self, Asked};
 use crate::{
-    link::{Cell, DIRECT, FOREIGN, LINK, Word},
+    link::{Cell, DIRECT, FOREIGN, Word},
     native::own_text,
     rc,
     value::{self, Closure, Kind, ListObject, MapObject, Owned, Raw, View, error, ops, tag},
@@ -61,7 +61,12 @@ pub(super) fn get_global(m: &mut Machine<'_>) -> Step {
             unsafe { Owned::clone_raw(filled) }
         }
     };
-    m.put(word.a, value);
+    if word.flags & BORROWED != 0 {
+        // The globals keep it, so this is not the last reference.
+        m.put_borrowed(word.a, &value);
+    } else {
+        m.put(word.a, value);
+    }
     m.next(1)
 }
 
@@ -94,16 +99,6 @@ pub(super) fn closure(m: &mut Machine<'_>) -> Step {
         unsafe { Closure::allocate((&raw const *proto).cast(), captures, proto.captures.into()) };
     // SAFETY: the one reference to it.
     m.put(word.a, unsafe { Owned::from_raw(closure) });
-    m.next(1)
-}
-
-/// `a = ` the closure that is running
-pub(super) fn get_self_fn(m: &mut Machine<'_>) -> Step {
-    let word = m.word();
-    let register = m.base.wrapping_sub(LINK).cast::<Raw>();
-    // SAFETY: below the base of every function's frame stands its closure, which the caller keeps.
-    let closure = unsafe { Owned::clone_raw(*register) };
-    m.put(word.a, closure);
     m.next(1)
 }
 

@@ -153,6 +153,12 @@ impl<'a> Machine<'a> {
         unsafe { self.reg(register).write(value.into_raw()) };
     }
 
+    /// Makes a dead register borrow what is kept elsewhere.
+    pub(super) fn put_borrowed(&mut self, register: u16, value: &Owned) {
+        // SAFETY: as above; the register is not owned.
+        unsafe { self.reg(register).write(value.as_raw()) };
+    }
+
     /// Writes a dead register, by address.
     #[inline(always)]
     pub(super) fn put_at(&mut self, register: *mut Raw, value: Owned) {

@@ -79,10 +79,10 @@ use crate::{
 };
 use lisle_compiler::bytecode::{
     METHOD_WORDS, Receiver,
-    op::{INCLUSIVE, KILL_A, KILL_B, KILL_C, PAIR, READ_ROOT},
+    op::{BORROWED, INCLUSIVE, KILL_A, KILL_B, KILL_C, PAIR, READ_ROOT},
 };
 use machine::Machine;
-use slots::{Spot, field_slot, own_element, part, place, step_at, walked};
+use slots::{Spot, change, field_slot, own_element, part, step_at, walked};
 
 /// Runs a thread until its slice ends. `PROFILED`: it looks before each instruction whether a sample
 /// is due; this loop is compiled twice, so that the other one pays nothing.
@@ -395,7 +395,8 @@ fn execute<const PROFILED: bool>(m: &mut Machine<'_>) -> Outcome {
                 code::GetGlobal => {
                     if (*pc).flags & DIRECT == 0 {
                         let value = (*constants.add((*pc).b as usize).cast::<Cell>()).load();
-                        if value.tag != ABSENT && rc::try_retain(value) {
+                        let borrowed = (*pc).flags & BORROWED != 0;
+                        if value.tag != ABSENT && (borrowed || rc::try_retain(value)) {
                             store(reg!((*pc).a), value);
                             next!();
                         }
@@ -408,11 +409,8 @@ fn execute<const PROFILED: bool>(m: &mut Machine<'_>) -> Outcome {
                     next!();
                 }
                 code::GetSelfFn => {
-                    let closure = *base.sub(LINK).cast::<Raw>();
-                    if rc::try_retain(closure) {
-                        store(reg!((*pc).a), closure);
-                        next!();
-                    }
+                    store(reg!((*pc).a), load(base.sub(LINK).cast()));
+                    next!();
                 }
 
                 code::Add => arith!((*pc), reg!((*pc).c), checked_add, +),
@@ -667,15 +665,22 @@ fn execute<const PROFILED: bool>(m: &mut Machine<'_>) -> Outcome {
                             pc = pc.offset((*pc).wide_i32() as isize + 1);
                             continue;
                         }
-                        let value = Spot::element(list, at).load();
-                        if rc::try_retain(value) {
-                            (*p.add(1)).bits = at + 1;
-                            if (*pc).flags & PAIR == 0 {
-                                store(p.add(3), value);
-                            } else {
-                                store(p.add(3), Raw { tag: INT, bits: at });
-                                store(p.add(4), value);
+                        let spot = Spot::element(list, at);
+                        let mut to = p.add(3);
+                        if (*pc).flags & PAIR != 0 {
+                            store(to, Raw { tag: INT, bits: at });
+                            to = to.add(1);
+                        }
+                        if let Spot::Value(place) = spot {
+                            let value = load(place);
+                            if rc::try_retain(value) {
+                                (*p.add(1)).bits = at + 1;
+                                store(to, value);
+                                next!();
                             }
+                        } else {
+                            (*p.add(1)).bits = at + 1;
+                            store(to, spot.load());
                             next!();
                         }
                     }
@@ -704,30 +709,27 @@ fn execute<const PROFILED: bool>(m: &mut Machine<'_>) -> Outcome {
                     }
                 }
                 code::GetPath => {
-                    if let Some(part) = part(pc, base, reg!((*pc).b)) {
-                        let value = part.load();
-                        if rc::try_retain(value) {
-                            store(reg!((*pc).a), value);
-                            pc = pc.add(1 + (*pc).c as usize);
-                            continue;
-                        }
+                    if let Some(value) = part(pc, base, reg!((*pc).b))
+                        && rc::try_retain(value)
+                    {
+                        store(reg!((*pc).a), value);
+                        pc = pc.add(1 + (*pc).c as usize);
+                        continue;
                     }
                 }
                 code::SetPath => {
-                    if let Some(place) = place(pc, base, reg!((*pc).a), 1)
-                        && place.replace(load(reg!((*pc).b)))
-                    {
+                    let value = load(reg!((*pc).b));
+                    let new = |old| rc::try_release(old).then_some(value);
+                    if change(pc, base, reg!((*pc).a), 1, new) {
                         pc = pc.add(1 + (*pc).c as usize);
                         continue;
                     }
                 }
                 code::UpdatePath => {
                     let operator = (*pc.add(1)).op;
-                    if let Some(place) = place(pc, base, reg!((*pc).a), 2)
-                        && let Some(value) = update(operator, place.load(), *reg!((*pc).b))
-                    {
-                        // Two numbers of a kind give one of the same.
-                        place.put(value);
+                    let operand = *reg!((*pc).b);
+                    let new = |old| update(operator, old, operand);
+                    if change(pc, base, reg!((*pc).a), 2, new) {
                         pc = pc.add(2 + (*pc).c as usize);
                         continue;
                     }
@@ -738,9 +740,15 @@ fn execute<const PROFILED: bool>(m: &mut Machine<'_>) -> Outcome {
                         let list = rc::body::<ListObject>(*p);
                         let at = (*q).bits;
                         if at < list.len() as u64 {
-                            let value = Spot::element(list, at).load();
-                            if rc::try_retain(value) {
-                                store(reg!((*pc).a), value);
+                            let spot = Spot::element(list, at);
+                            if let Spot::Value(place) = spot {
+                                let value = load(place);
+                                if rc::try_retain(value) {
+                                    store(reg!((*pc).a), value);
+                                    next!();
+                                }
+                            } else {
+                                store(reg!((*pc).a), spot.load());
                                 next!();
                             }
                         }

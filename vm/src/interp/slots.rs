@@ -110,16 +110,29 @@ impl Spot {
         }
     }
 
-    /// Writes an int or a float over one of the same kind.
+    /// Writes what `new` makes of the value there, which it is to give up where it gives one. False
+    /// when it does not, and where the list would have to be unpacked for it.
     #[inline(always)]
-    pub(super) unsafe fn put(self, value: Raw) {
+    pub(super) unsafe fn change(self, new: impl FnOnce(Raw) -> Option<Raw>) -> bool {
         // SAFETY: as above, and nobody else has it.
         unsafe {
             match self {
-                Self::Value(place) => store(place, value),
-                Self::Number(bits, _) => *bits = value.bits,
-                Self::Bool(_) => {}
+                Self::Value(place) => {
+                    let Some(value) = new(load(place)) else { return false };
+                    store(place, value);
+                }
+                Self::Number(bits, tag) => match new(Raw { tag, bits: *bits }) {
+                    Some(value) if value.tag == tag => *bits = value.bits,
+                    _ => return false,
+                },
+                Self::Bool(bool) => match new(Raw::bool(*bool)) {
+                    Some(value) if value.tag == TRUE || value.tag == FALSE => {
+                        *bool = value.tag == TRUE;
+                    }
+                    _ => return false,
+                },
             }
+            true
         }
     }
 
@@ -127,31 +140,8 @@ impl Spot {
     /// there, or unpacking the list.
     #[inline(always)]
     pub(super) unsafe fn replace(self, value: Raw) -> bool {
-        // SAFETY: as above, and nobody else has it.
-        unsafe {
-            match self {
-                Self::Value(place) => {
-                    let free = rc::try_release(load(place));
-                    if free {
-                        store(place, value);
-                    }
-                    free
-                }
-                Self::Number(bits, tag) => {
-                    if value.tag == tag {
-                        *bits = value.bits;
-                    }
-                    value.tag == tag
-                }
-                Self::Bool(bool) => {
-                    let fits = value.tag == TRUE || value.tag == FALSE;
-                    if fits {
-                        *bool = value.tag == TRUE;
-                    }
-                    fits
-                }
-            }
-        }
+        // SAFETY: as above; the old value is given up.
+        unsafe { self.change(|old| rc::try_release(old).then_some(value)) }
     }
 }
 
@@ -170,50 +160,73 @@ unsafe fn list_spot(list: *const Raw, base: *mut u8, step: Word) -> Option<Spot>
     }
 }
 
-/// The part of a value that the last step of a path leads to.
+/// What the path of an instruction leads to, uncounted. Its length is in `c`, and its steps follow.
 #[inline(always)]
-unsafe fn spot(value: *const Raw, base: *mut u8, step: Word) -> Option<Spot> {
-    // SAFETY: as in `slot`.
-    unsafe {
-        if step.op == STEP_INDEX {
-            list_spot(value, base, step)
-        } else {
-            field_slot(value, step).map(Spot::Value)
-        }
-    }
-}
-
-/// What the path of an instruction leads to. Its length is in `c`, and its steps follow.
-#[inline(always)]
-pub(super) unsafe fn part(pc: *const Word, base: *mut u8, root: *const Raw) -> Option<Spot> {
+pub(super) unsafe fn part(pc: *const Word, base: *mut u8, root: *const Raw) -> Option<Raw> {
     // SAFETY: as in `slot` and `step_at`.
     unsafe {
         let count = (*pc).c as usize;
         let mut part = root;
-        for i in 1..count {
-            part = slot(part, base, step_at(pc, i))?;
+        // Nearly all have one or two steps.
+        if count > 1 {
+            part = slot(part, base, step_at(pc, 1))?;
+            for i in 2..count {
+                part = slot(part, base, step_at(pc, i))?;
+            }
         }
-        spot(part, base, step_at(pc, count))
+        let last = step_at(pc, count);
+        if last.op == STEP_INDEX {
+            list_spot(part, base, last).map(|spot| spot.load())
+        } else {
+            field_slot(part, last).map(|slot| load(slot))
+        }
     }
 }
 
-/// What the path that starts at word `first` leads to, in values that nobody else has.
+/// What the last step of the path that starts at word `first` starts from, where nobody else has it
+/// or what it is in.
 #[inline(always)]
-pub(super) unsafe fn place(
-    pc: *const Word,
-    base: *mut u8,
-    root: *mut Raw,
-    first: usize,
-) -> Option<Spot> {
+unsafe fn holder(pc: *const Word, base: *mut u8, root: *mut Raw, first: usize) -> Option<*mut Raw> {
     // SAFETY: as above.
     unsafe {
         let (last, flags) = ((*pc).c as usize - 1, (*pc).flags);
         let mut place = root;
-        for i in 0..last {
-            place = own_slot(place, base, step_at(pc, first + i), flags)?;
+        // Nearly all have one or two steps.
+        if last > 0 {
+            place = own_slot(place, base, step_at(pc, first), flags)?;
+            for i in 1..last {
+                place = own_slot(place, base, step_at(pc, first + i), flags)?;
+            }
         }
-        let spot = spot(place, base, step_at(pc, first + last))?;
-        (flags & READ_ROOT == 0 && rc::is_unique(*place)).then_some(spot)
+        (flags & READ_ROOT == 0).then_some(place)
+    }
+}
+
+/// Writes what `new` makes of what the path that starts at word `first` leads to, as [`Spot::change`]
+/// does it.
+#[inline(always)]
+pub(super) unsafe fn change(
+    pc: *const Word,
+    base: *mut u8,
+    root: *mut Raw,
+    first: usize,
+    new: impl FnOnce(Raw) -> Option<Raw>,
+) -> bool {
+    // SAFETY: as above.
+    unsafe {
+        let Some(holder) = holder(pc, base, root, first) else { return false };
+        let last = step_at(pc, first + (*pc).c as usize - 1);
+        if last.op == STEP_INDEX {
+            match list_spot(holder, base, last) {
+                Some(spot) => rc::is_unique(*holder) && spot.change(new),
+                None => false,
+            }
+        } else {
+            match field_slot(holder, last) {
+                Some(slot) => rc::is_unique(*holder) && Spot::Value(slot).change(new),
+                None => false,
+            }
+        }
     }
 }
 
@@ -225,7 +238,8 @@ pub(super) unsafe fn walked(pc: *const Word, base: *mut u8, root: *mut Raw) -> O
         if (*pc).c == 0 {
             return Some(root);
         }
-        if let Spot::Value(value) = place(pc, base, root, 1)? { Some(value) } else { None }
+        let holder = holder(pc, base, root, 1)?;
+        own_slot(holder, base, step_at(pc, (*pc).c as usize), (*pc).flags)
     }
 }
 

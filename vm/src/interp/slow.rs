@@ -74,7 +74,6 @@ fn operate(m: &mut Machine<'_>) -> Step {
         Op::Import => import::import(m),
         Op::TakeGlobal => data::take_global(m),
         Op::Closure => data::closure(m),
-        Op::GetSelfFn => data::get_self_fn(m),
 
         Op::Add => arith::add(m),
         Op::Sub
@@ -177,6 +176,7 @@ fn operate(m: &mut Machine<'_>) -> Step {
         | Op::LoadBool
         | Op::LoadInt
         | Op::GetCapture
+        | Op::GetSelfFn
         | Op::Jump
         | Op::JumpIfGiven
         | Op::RangeLoop

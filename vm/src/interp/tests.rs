@@ -589,10 +589,12 @@ fn function(name: &str, parameters: u16, registers: u16, code: Vec<Word>) -> Fun
 }
 
 fn live(runs: &[(u32, &[u16])]) -> LiveMap {
-    LiveMap {
-        runs: runs.iter().enumerate().map(|(i, (pc, _))| (*pc, i as u32)).collect(),
-        sets: runs.iter().map(|(_, set)| (*set).into()).collect(),
+    let mut map = LiveMap::default();
+    for (pc, set) in runs {
+        let at = map.add_set(set.iter().copied());
+        map.runs.push((*pc, at));
     }
+    map
 }
 
 #[track_caller]

@@ -103,12 +103,12 @@ impl Operator {
 
 /// The two stacks.
 #[derive(Debug, Default)]
-pub(super) struct Stacks {
-    operands: Vec<Expr>,
+pub(super) struct Stacks<'a> {
+    operands: Vec<&'a Expr<'a>>,
     operators: Vec<(Operator, Span)>,
 }
 
-impl Stacks {
+impl Stacks<'_> {
     pub(super) fn clear(&mut self) {
         self.operands.clear();
         self.operators.clear();
@@ -121,20 +121,20 @@ pub(crate) struct Chain {
     operators: usize,
 }
 
-impl Builder<'_> {
+impl<'a> Builder<'a> {
     /// A chain that starts with an operator before its first operand.
     pub(crate) fn chain(&mut self) -> Chain {
         Chain { operators: self.stacks.operators.len() }
     }
 
     /// A chain that starts with an operand.
-    pub(crate) fn chain_of(&mut self, first: Expr) -> Chain {
+    pub(crate) fn chain_of(&mut self, first: &'a Expr<'a>) -> Chain {
         self.stacks.operands.push(first);
         self.chain()
     }
 
     /// The chain with an operand after its last operator.
-    pub(crate) fn operand(&mut self, chain: Chain, operand: Expr) -> Chain {
+    pub(crate) fn operand(&mut self, chain: Chain, operand: &'a Expr<'a>) -> Chain {
         self.stacks.operands.push(operand);
         chain
     }
@@ -171,7 +171,7 @@ impl Builder<'_> {
     }
 
     /// The chain with `is T` or `is not T` after its last operand.
-    pub(crate) fn is_test(&mut self, chain: Chain, ty: TypePath, negated: bool) -> Chain {
+    pub(crate) fn is_test(&mut self, chain: Chain, ty: &'a TypePath<'a>, negated: bool) -> Chain {
         self.reduce_while(chain, |above| above > precedence::COMPARE);
         if self.meets_equal(chain, precedence::COMPARE) {
             self.report_chained(ty.span, "comparisons do not chain");
@@ -179,7 +179,7 @@ impl Builder<'_> {
         }
         let Some(value) = self.stacks.operands.pop() else { return chain };
         let (span, depth) = (value.span.to(ty.span), value.depth);
-        let kind = ExprKind::Is { value: Box::new(value), ty, negated };
+        let kind = ExprKind::Is { value, ty, negated };
         let test = self.expr(kind, span, depth);
         self.stacks.operands.push(test);
         self.stacks.operators.push((Operator::Tested, span));
@@ -187,7 +187,7 @@ impl Builder<'_> {
     }
 
     /// The expression that the chain is.
-    pub(crate) fn finish(&mut self, chain: Chain) -> Expr {
+    pub(crate) fn finish(&mut self, chain: Chain) -> &'a Expr<'a> {
         self.reduce_while(chain, |_| true);
         self.pop_operand()
     }
@@ -209,10 +209,10 @@ impl Builder<'_> {
         }
     }
 
-    fn pop_operand(&mut self) -> Expr {
+    fn pop_operand(&mut self) -> &'a Expr<'a> {
         // The grammar never sends an operator without its operands.
-        let missing = Expr { kind: ExprKind::Error, span: Span::default(), depth: 1 };
-        self.stacks.operands.pop().unwrap_or(missing)
+        let operand = self.stacks.operands.pop();
+        operand.unwrap_or_else(|| self.leaf(ExprKind::Error, Span::default()))
     }
 
     fn apply(&mut self, chain: Chain, operator: Operator, op_span: Span) {
@@ -237,40 +237,42 @@ impl Builder<'_> {
             Operator::Infix(Infix::Binary(op)) => {
                 let (left, right) = self.pop_two();
                 let (span, depth) = (left.span.to(right.span), left.depth.max(right.depth));
-                let (left, right) = (Box::new(left), Box::new(right));
                 self.expr(ExprKind::Binary { op, op_span, left, right }, span, depth)
             }
             Operator::Infix(Infix::Logic(op)) => {
                 let (left, right) = self.pop_two();
                 let (span, depth) = (left.span.to(right.span), left.depth.max(right.depth));
-                let (left, right) = (Box::new(left), Box::new(right));
                 self.expr(ExprKind::Logic { op, left, right }, span, depth)
             }
         };
         self.stacks.operands.push(result);
     }
 
-    fn pop_two(&mut self) -> (Expr, Expr) {
+    fn pop_two(&mut self) -> (&'a Expr<'a>, &'a Expr<'a>) {
         let right = self.pop_operand();
         (self.pop_operand(), right)
     }
 
-    fn range(&mut self, inclusive: bool, step: Option<Expr>) -> Expr {
+    fn range(&mut self, inclusive: bool, step: Option<&'a Expr<'a>>) -> &'a Expr<'a> {
         let (start, end) = self.pop_two();
-        let depth = deepest([&start, &end].into_iter().chain(&step));
-        let span = start.span.to(step.as_ref().map_or(end.span, |step| step.span));
-        let (start, end, step) = (Box::new(start), Box::new(end), step.map(Box::new));
+        let depth = deepest([start, end].into_iter().chain(step));
+        let span = start.span.to(step.map_or(end.span, |step| step.span));
         self.expr(ExprKind::Range { start, end, step, inclusive }, span, depth)
     }
 
     /// `op operand`.
-    pub(crate) fn unary(&mut self, op: UnaryOp, op_span: Span, operand: Expr) -> Expr {
+    pub(crate) fn unary(
+        &mut self,
+        op: UnaryOp,
+        op_span: Span,
+        operand: &'a Expr<'a>,
+    ) -> &'a Expr<'a> {
         if op == UnaryOp::Neg && operand.kind == ExprKind::Int(MIN_INT_MAGNITUDE) {
             // The literal was built last: no other can stand between it and its minus.
             self.unsigned.pop_if(|span| *span == operand.span);
         }
         let (span, depth) = (op_span.to(operand.span), operand.depth);
-        self.expr(ExprKind::Unary { op, operand: Box::new(operand) }, span, depth)
+        self.expr(ExprKind::Unary { op, operand }, span, depth)
     }
 
     /// Reports `a < b < c` and `a..b..c`; `op` is the second operator.

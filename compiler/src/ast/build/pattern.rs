@@ -3,35 +3,39 @@
 use super::*;
 
 /// What stands between the square brackets of a pattern.
-#[derive(Debug)]
-pub(crate) enum RawPatternElement {
-    Item(Pattern),
-    Entry(Expr, Pattern),
-    Rest(Option<Ident>, Span),
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum RawPatternElement<'a> {
+    Item(&'a Pattern<'a>),
+    Entry(&'a Expr<'a>, &'a Pattern<'a>),
+    Rest(Option<Ident<'a>>, Span),
 }
 
 /// What stands between the parentheses of a constructor pattern.
-#[derive(Debug)]
-pub(crate) enum RawCtorArg {
-    Arg(CtorArg),
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum RawCtorArg<'a> {
+    Arg(&'a CtorArg<'a>),
     Rest(Span),
 }
 
-impl Builder<'_> {
-    fn pattern(&mut self, kind: PatternKind, span: Span, below: u16) -> Pattern {
+impl<'a> Builder<'a> {
+    fn pattern(&mut self, kind: PatternKind<'a>, span: Span, below: u16) -> &'a Pattern<'a> {
         match self.level(below, span) {
-            Some(depth) => Pattern { kind, span, depth },
-            None => Pattern { kind: PatternKind::Error, span, depth: 1 },
+            Some(depth) => self.put(Pattern { kind, span, depth }),
+            None => self.put(Pattern { kind: PatternKind::Error, span, depth: 1 }),
         }
     }
 
     /// A name that binds.
-    pub(crate) fn binding_pattern(&mut self, name: Ident) -> Pattern {
+    pub(crate) fn binding_pattern(&mut self, name: Ident<'a>) -> &'a Pattern<'a> {
         self.pattern(PatternKind::Binding(name.name), name.span, 0)
     }
 
     /// `pattern` where a value is named: an upper-case name is a mistake there.
-    pub(crate) fn value_pattern(&mut self, pattern: Pattern, what: &str) -> Pattern {
+    pub(crate) fn value_pattern(
+        &mut self,
+        pattern: &'a Pattern<'a>,
+        what: &str,
+    ) -> &'a Pattern<'a> {
         match &pattern.kind {
             PatternKind::Constructor { path, args: None, .. } if path.parts.len() == 1 => {
                 let name = self.lower_name(pattern.span, what);
@@ -42,43 +46,50 @@ impl Builder<'_> {
     }
 
     /// `name is T`
-    pub(crate) fn is_pattern(&mut self, name: Ident, ty: TypePath) -> Pattern {
+    pub(crate) fn is_pattern(&mut self, name: Ident<'a>, ty: &'a TypePath<'a>) -> &'a Pattern<'a> {
         let span = name.span.to(ty.span);
-        self.pattern(PatternKind::Is { name, ty }, span, 0)
+        self.pattern(PatternKind::Is { name: self.put(name), ty }, span, 0)
     }
 
     /// A literal.
-    pub(crate) fn literal_pattern(&mut self, literal: Expr) -> Pattern {
+    pub(crate) fn literal_pattern(&mut self, literal: &'a Expr<'a>) -> &'a Pattern<'a> {
         let (span, depth) = (literal.span, literal.depth);
-        self.pattern(PatternKind::Literal(Box::new(literal)), span, depth)
+        self.pattern(PatternKind::Literal(literal), span, depth)
     }
 
     /// `start..end`, `start..=end`
-    pub(crate) fn range_pattern(&mut self, start: Expr, end: Expr, inclusive: bool) -> Pattern {
-        let (span, depth) = (start.span.to(end.span), deepest([&start, &end]));
-        let (start, end) = (Box::new(start), Box::new(end));
+    pub(crate) fn range_pattern(
+        &mut self,
+        start: &'a Expr<'a>,
+        end: &'a Expr<'a>,
+        inclusive: bool,
+    ) -> &'a Pattern<'a> {
+        let (span, depth) = (start.span.to(end.span), deepest([start, end]));
         self.pattern(PatternKind::Range { start, end, inclusive }, span, depth)
     }
 
     /// `a | b`
-    pub(crate) fn or_pattern(&mut self, first: Pattern, rest: Vec<Pattern>) -> Pattern {
+    pub(crate) fn or_pattern(
+        &mut self,
+        first: &'a Pattern<'a>,
+        rest: Items<'a, &'a Pattern<'a>>,
+    ) -> &'a Pattern<'a> {
         let end = rest.last().map_or(first.span, |last| last.span);
         let span = first.span.to(end);
-        let depth = patterns_depth(rest.iter().chain([&first]));
-        let mut all = Vec::with_capacity(rest.len() + 1);
-        all.push(first);
+        let mut all = self.list(first);
         all.extend(rest);
-        self.pattern(PatternKind::Or(all), span, depth)
+        let all = all.into_bump_slice();
+        self.pattern(PatternKind::Or(all), span, patterns_depth(all.iter().copied()))
     }
 
     /// `[a, ...rest]`, `[k: p, ...]`
     pub(crate) fn brackets_pattern(
         &mut self,
-        elements: Vec<RawPatternElement>,
+        elements: Items<'a, RawPatternElement<'a>>,
         span: Span,
-    ) -> Pattern {
+    ) -> &'a Pattern<'a> {
         let is_map = elements.iter().any(|element| matches!(element, RawPatternElement::Entry(..)));
-        let (mut items, mut entries, mut rest) = (Vec::new(), Vec::new(), None);
+        let (mut items, mut entries, mut rest) = (self.items(), self.items(), None);
         for element in elements {
             match element {
                 RawPatternElement::Item(item) if is_map => {
@@ -92,12 +103,13 @@ impl Builder<'_> {
                         self.error(Code::BadPattern, span, "a pattern has one `...` at most");
                     }
                     let position = items.len() + entries.len();
-                    rest = Some(Box::new(Rest { position, name, span }));
+                    rest = Some(self.put(Rest { position, name, span }));
                 }
             }
         }
-        let values = entries.iter().map(|(_, pattern)| pattern);
-        let depth = patterns_depth(items.iter().chain(values));
+        let (items, entries) = (items.into_bump_slice(), entries.into_bump_slice());
+        let values = entries.iter().map(|(_, pattern)| *pattern);
+        let depth = patterns_depth(items.iter().copied().chain(values));
         let kind = if is_map {
             PatternKind::Map { entries, rest }
         } else {
@@ -107,22 +119,22 @@ impl Builder<'_> {
     }
 
     /// `[:]`
-    pub(crate) fn empty_map_pattern(&mut self, span: Span) -> Pattern {
-        self.pattern(PatternKind::Map { entries: Vec::new(), rest: None }, span, 0)
+    pub(crate) fn empty_map_pattern(&mut self, span: Span) -> &'a Pattern<'a> {
+        self.pattern(PatternKind::Map { entries: &[], rest: None }, span, 0)
     }
 
     /// `Point`, `Shape.Circle(r, ...)`
     pub(crate) fn constructor_pattern(
         &mut self,
-        parts: Vec<Ident>,
-        args: Option<Vec<RawCtorArg>>,
+        parts: Items<'a, Ident<'a>>,
+        args: Option<Items<'a, RawCtorArg<'a>>>,
         end: u32,
-    ) -> Pattern {
+    ) -> &'a Pattern<'a> {
         let path = self.type_path(parts);
         let span = Span { start: path.span.start, end };
         let mut rest = None;
         let args = args.map(|raw| {
-            let mut args = Vec::with_capacity(raw.len());
+            let mut args = Items::with_capacity_in(raw.len(), self.arena);
             for arg in raw {
                 if let Some(span) = rest {
                     self.error(Code::BadPattern, span, "`...` comes last");
@@ -132,15 +144,15 @@ impl Builder<'_> {
                     RawCtorArg::Rest(span) => rest = Some(span),
                 }
             }
-            args
+            args.into_bump_slice()
         });
-        let depth = patterns_depth(args.iter().flatten().map(|arg| &arg.pattern));
+        let depth = patterns_depth(args.iter().copied().flatten().map(|arg| arg.pattern));
         let rest = rest.is_some();
         self.pattern(PatternKind::Constructor { path, args, rest }, span, depth)
     }
 
     /// The type that `parts` name.
-    pub(crate) fn type_path(&mut self, parts: Vec<Ident>) -> TypePath {
+    pub(crate) fn type_path(&mut self, parts: Items<'a, Ident<'a>>) -> &'a TypePath<'a> {
         let span = match parts.as_slice() {
             [first, .., last] => first.span.to(last.span),
             [only] => only.span,
@@ -150,10 +162,10 @@ impl Builder<'_> {
             let message = "a type is named by three names at most: module, enum and variant";
             self.error(Code::BadPattern, span, message);
         }
-        TypePath { parts, span }
+        self.put(TypePath { parts: parts.into_bump_slice(), span })
     }
 }
 
-fn patterns_depth<'p>(patterns: impl IntoIterator<Item = &'p Pattern>) -> u16 {
+fn patterns_depth<'p>(patterns: impl IntoIterator<Item = &'p Pattern<'p>>) -> u16 {
     patterns.into_iter().map(|pattern| pattern.depth).max().unwrap_or(0)
 }

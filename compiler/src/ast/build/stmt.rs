@@ -4,26 +4,27 @@ use super::expr::params_depth;
 use super::*;
 
 /// A member of a struct or an enum.
-#[derive(Debug)]
-pub(crate) enum Member {
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Member<'a> {
     /// A field of a struct.
-    Field(Param),
+    Field(&'a Param<'a>),
     /// A variant of an enum with its payload.
-    Variant(Ident, Vec<Param>),
+    Variant(Ident<'a>, &'a [&'a Param<'a>]),
     /// A function of either.
-    Fn(Box<FnDecl>),
+    Fn(&'a FnDecl<'a>),
 }
 
-impl Builder<'_> {
-    fn stmt(&mut self, kind: StmtKind, span: Span, below: u16) -> Box<Stmt> {
-        Box::new(match self.level(below, span) {
+impl<'a> Builder<'a> {
+    fn stmt(&mut self, kind: StmtKind<'a>, span: Span, below: u16) -> &'a Stmt<'a> {
+        let stmt = match self.level(below, span) {
             Some(depth) => Stmt { kind, span, depth },
             None => Stmt { kind: StmtKind::Error, span, depth: 1 },
-        })
+        };
+        self.put(stmt)
     }
 
     /// An expression as a statement.
-    pub(crate) fn expr_stmt(&mut self, expr: Expr) -> Box<Stmt> {
+    pub(crate) fn expr_stmt(&mut self, expr: &'a Expr<'a>) -> &'a Stmt<'a> {
         let (span, depth) = (expr.span, expr.depth);
         let kind =
             if expr.kind == ExprKind::Error { StmtKind::Error } else { StmtKind::Expr(expr) };
@@ -31,8 +32,13 @@ impl Builder<'_> {
     }
 
     /// `place = value`, `place op= value`
-    pub(crate) fn assign(&mut self, place: Expr, op: AssignOp, value: Expr) -> Box<Stmt> {
-        self.check_place(&place, "this cannot be assigned to");
+    pub(crate) fn assign(
+        &mut self,
+        place: &'a Expr<'a>,
+        op: AssignOp,
+        value: &'a Expr<'a>,
+    ) -> &'a Stmt<'a> {
+        self.check_place(place, "this cannot be assigned to");
         let (span, depth) = (place.span.to(value.span), place.depth.max(value.depth));
         self.stmt(StmtKind::Assign { place, op, value }, span, depth)
     }
@@ -40,11 +46,11 @@ impl Builder<'_> {
     /// `let pattern = value`, or `var`.
     pub(crate) fn binding(
         &mut self,
-        pattern: Pattern,
+        pattern: &'a Pattern<'a>,
         mutable: bool,
-        value: Expr,
+        value: &'a Expr<'a>,
         start: u32,
-    ) -> Box<Stmt> {
+    ) -> &'a Stmt<'a> {
         let pattern = self.value_pattern(pattern, "names of values");
         let span = Span { start, end: value.span.end };
         let depth = pattern.depth.max(value.depth);
@@ -52,48 +58,56 @@ impl Builder<'_> {
     }
 
     /// `defer what`
-    pub(crate) fn defer(&mut self, what: Stmt, start: u32) -> Box<Stmt> {
+    pub(crate) fn defer(&mut self, what: &'a Stmt<'a>, start: u32) -> &'a Stmt<'a> {
         let (span, depth) = (Span { start, end: what.span.end }, what.depth);
-        self.stmt(StmtKind::Defer(Box::new(what)), span, depth)
+        self.stmt(StmtKind::Defer(what), span, depth)
     }
 
     /// `import ...`
     pub(crate) fn import(
         &mut self,
-        module: ModulePath,
-        alias: Option<Ident>,
-        members: Option<Vec<Ident>>,
+        module: ModulePath<'a>,
+        alias: Option<Ident<'a>>,
+        members: Option<Items<'a, Ident<'a>>>,
         span: Span,
-    ) -> Box<Stmt> {
-        self.stmt(StmtKind::Import(Box::new(Import { module, alias, members, span })), span, 0)
+    ) -> &'a Stmt<'a> {
+        let members = members.map(|members| members.into_bump_slice());
+        let import = self.put(Import { module, alias, members, span });
+        self.stmt(StmtKind::Import(import), span, 0)
     }
 
     /// `fn name(params) body`
     pub(crate) fn function(
         &mut self,
-        name: Ident,
-        params: Vec<Param>,
-        body: Block,
+        name: Ident<'a>,
+        params: Items<'a, &'a Param<'a>>,
+        body: &'a Block<'a>,
         start: u32,
-    ) -> Box<FnDecl> {
+    ) -> &'a FnDecl<'a> {
         let span = Span { start, end: body.span.end };
-        Box::new(FnDecl { name, params, body, span, doc: self.doc(start) })
+        let params = params.into_bump_slice();
+        self.put(FnDecl { name, params, body, span, doc: self.doc(start) })
     }
 
     /// A function as a statement.
-    pub(crate) fn function_stmt(&mut self, function: Box<FnDecl>) -> Box<Stmt> {
-        let (span, depth) = (function.span, function_depth(&function));
+    pub(crate) fn function_stmt(&mut self, function: &'a FnDecl<'a>) -> &'a Stmt<'a> {
+        let (span, depth) = (function.span, function_depth(function));
         self.stmt(StmtKind::Fn(function), span, depth)
     }
 
     /// `struct name { members }`
-    pub(crate) fn structure(&mut self, name: Ident, members: Vec<Member>, span: Span) -> Box<Stmt> {
-        let (mut fields, mut functions, mut depth) = (Vec::new(), Vec::new(), 0);
+    pub(crate) fn structure(
+        &mut self,
+        name: Ident<'a>,
+        members: Items<'a, Member<'a>>,
+        span: Span,
+    ) -> &'a Stmt<'a> {
+        let (mut fields, mut functions, mut depth) = (self.items(), self.items(), 0);
         for member in members {
             depth = depth.max(member_depth(&member));
             match member {
                 Member::Field(field) => fields.push(field),
-                Member::Fn(function) => functions.push(*function),
+                Member::Fn(function) => functions.push(function),
                 Member::Variant(variant, _) => {
                     let message = "a struct has no variants: fields are lower-case";
                     self.error(Code::NameCase, variant.span, message);
@@ -101,51 +115,55 @@ impl Builder<'_> {
             }
         }
         let doc = self.doc(span.start);
-        let declaration = StructDecl { name, fields, functions, span, doc };
-        self.stmt(StmtKind::Struct(Box::new(declaration)), span, depth)
+        let (fields, functions) = (fields.into_bump_slice(), functions.into_bump_slice());
+        let declaration = self.put(StructDecl { name, fields, functions, span, doc });
+        self.stmt(StmtKind::Struct(declaration), span, depth)
     }
 
     /// `enum name { members }`
     pub(crate) fn enumeration(
         &mut self,
-        name: Ident,
-        members: Vec<Member>,
+        name: Ident<'a>,
+        members: Items<'a, Member<'a>>,
         span: Span,
-    ) -> Box<Stmt> {
-        let (mut variants, mut functions, mut depth) = (Vec::new(), Vec::new(), 0);
+    ) -> &'a Stmt<'a> {
+        let (mut variants, mut functions, mut depth) = (self.items(), self.items(), 0);
         for member in members {
             depth = depth.max(member_depth(&member));
             match member {
                 Member::Variant(variant, payload) => variants.push((variant, payload)),
-                Member::Fn(function) => functions.push(*function),
+                Member::Fn(function) => functions.push(function),
                 Member::Field(field) => {
                     let variant = self.upper_name(field.pattern.span, "variants of an enum");
-                    variants.push((variant, Vec::new()));
+                    variants.push((variant, &[][..]));
                 }
             }
         }
         let doc = self.doc(span.start);
-        let declaration = EnumDecl { name, variants, functions, span, doc };
-        self.stmt(StmtKind::Enum(Box::new(declaration)), span, depth)
+        let (variants, functions) = (variants.into_bump_slice(), functions.into_bump_slice());
+        let declaration = self.put(EnumDecl { name, variants, functions, span, doc });
+        self.stmt(StmtKind::Enum(declaration), span, depth)
     }
 
     /// `{ stmts }`
-    pub(crate) fn block(&mut self, stmts: Vec<Stmt>, span: Span) -> Block {
-        self.warn_continued(&stmts);
+    pub(crate) fn block(&mut self, stmts: Items<'a, &'a Stmt<'a>>, span: Span) -> &'a Block<'a> {
+        let stmts = stmts.into_bump_slice();
+        self.warn_continued(stmts);
         let below = stmts.iter().map(|stmt| stmt.depth).max().unwrap_or(0);
         let inner = self.slice(Span { start: span.start, end: span.end.saturating_sub(1) });
         let trailing_semicolon = !stmts.is_empty() && inner.trim_end().ends_with(';');
-        match self.level(below, span) {
+        let block = match self.level(below, span) {
             Some(depth) => Block { stmts, span, depth, trailing_semicolon },
-            None => Block { stmts: Vec::new(), span, depth: 1, trailing_semicolon: false },
-        }
+            None => Block { stmts: &[], span, depth: 1, trailing_semicolon: false },
+        };
+        self.put(block)
     }
 
     /// Warns about values that nobody uses and that look like the continuation of the line above.
-    pub(crate) fn warn_continued(&mut self, stmts: &[Stmt]) {
+    pub(crate) fn warn_continued(&mut self, stmts: &[&Stmt<'_>]) {
         let Some((_, all_but_last)) = stmts.split_last() else { return };
         for pair in all_but_last.windows(2) {
-            let (above, stmt) = (&pair[0], &pair[1]);
+            let (above, stmt) = (pair[0], pair[1]);
             let between = Span { start: above.span.end, end: stmt.span.start };
             if matches!(stmt.kind, StmtKind::Expr(_))
                 && self.slice(stmt.span).starts_with(['-', '(', '['])
@@ -163,40 +181,44 @@ impl Builder<'_> {
     pub(crate) fn param(
         &mut self,
         mutable: bool,
-        pattern: Pattern,
-        default: Option<Expr>,
+        pattern: &'a Pattern<'a>,
+        default: Option<&'a Expr<'a>>,
         start: u32,
-    ) -> Box<Param> {
-        let end = default.as_ref().map_or(pattern.span.end, |default| default.span.end);
+    ) -> &'a Param<'a> {
+        let end = default.map_or(pattern.span.end, |default| default.span.end);
         let span = Span { start, end };
-        Box::new(Param { pattern, mutable, rest: false, default, span })
+        self.put(Param { pattern, mutable, rest: false, default, span })
     }
 
     /// `name`, `name = default` in a struct; in an enum it is a mistake.
-    pub(crate) fn member_field(&mut self, name: Ident, default: Option<Expr>) -> Box<Member> {
+    pub(crate) fn member_field(
+        &mut self,
+        name: Ident<'a>,
+        default: Option<&'a Expr<'a>>,
+    ) -> Member<'a> {
         let start = name.span.start;
         let pattern = self.binding_pattern(name);
-        Box::new(Member::Field(*self.param(false, pattern, default, start)))
+        Member::Field(self.param(false, pattern, default, start))
     }
 
     /// `Name`, `Name(payload)` in an enum; in a struct it is a mistake.
-    pub(crate) fn variant(&mut self, name: Span, payload: Vec<Param>) -> Box<Member> {
-        Box::new(Member::Variant(self.ident(name), payload))
+    pub(crate) fn variant(&mut self, name: Span, payload: Items<'a, &'a Param<'a>>) -> Member<'a> {
+        Member::Variant(self.ident(name), payload.into_bump_slice())
     }
 
     /// `...name`
-    pub(crate) fn rest_param(&mut self, name: Ident, start: u32) -> Box<Param> {
+    pub(crate) fn rest_param(&mut self, name: Ident<'a>, start: u32) -> &'a Param<'a> {
         let span = Span { start, end: name.span.end };
         let pattern = self.binding_pattern(name);
-        Box::new(Param { pattern, mutable: false, rest: true, default: None, span })
+        self.put(Param { pattern, mutable: false, rest: true, default: None, span })
     }
 }
 
-fn function_depth(function: &FnDecl) -> u16 {
-    params_depth(&function.params).max(function.body.depth)
+fn function_depth(function: &FnDecl<'_>) -> u16 {
+    params_depth(function.params).max(function.body.depth)
 }
 
-fn member_depth(member: &Member) -> u16 {
+fn member_depth(member: &Member<'_>) -> u16 {
     match member {
         Member::Field(field) => params_depth(std::slice::from_ref(field)),
         Member::Variant(_, payload) => params_depth(payload),

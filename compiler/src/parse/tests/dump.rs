@@ -6,7 +6,7 @@ use crate::ast::*;
 
 /// The statements of a program, separated by spaces.
 pub(super) fn program(program: &Program) -> String {
-    join(program.stmts.iter().map(stmt))
+    join(program.stmts.iter().map(|it| stmt(it)))
 }
 
 fn join(items: impl IntoIterator<Item = String>) -> String {
@@ -40,8 +40,8 @@ fn stmt(s: &Stmt) -> String {
         StmtKind::Struct(s) => {
             let fields = s.fields.iter().map(|f| node("field", [param(f)]));
             node(
-                &format!("struct {}{}", s.name.name, doc(&s.doc)),
-                fields.chain(s.functions.iter().map(function)),
+                &format!("struct {}{}", s.name.name, doc(s.doc)),
+                fields.chain(s.functions.iter().map(|it| function(it))),
             )
         }
         StmtKind::Enum(e) => {
@@ -49,12 +49,12 @@ fn stmt(s: &Stmt) -> String {
                 if payload.is_empty() {
                     name.name.to_string()
                 } else {
-                    node(&name.name, payload.iter().map(param))
+                    node(name.name, payload.iter().map(|it| param(it)))
                 }
             });
             node(
-                &format!("enum {}{}", e.name.name, doc(&e.doc)),
-                variants.chain(e.functions.iter().map(function)),
+                &format!("enum {}{}", e.name.name, doc(e.doc)),
+                variants.chain(e.functions.iter().map(|it| function(it))),
             )
         }
         StmtKind::Import(i) => {
@@ -63,28 +63,28 @@ fn stmt(s: &Stmt) -> String {
                 ModulePath::File(path, _) => format!("{path:?}"),
             };
             let alias = i.alias.iter().map(|a| format!("as {}", a.name));
-            let members = i.members.iter().flatten().map(|m| m.name.to_string());
+            let members = i.members.iter().copied().flatten().map(|m| m.name.to_string());
             node("import", [module].into_iter().chain(alias).chain(members))
         }
         StmtKind::Error => "ERROR".into(),
     }
 }
 
-fn doc(doc: &Option<Box<str>>) -> String {
-    doc.as_ref().map_or(String::new(), |doc| format!(" {doc:?}"))
+fn doc(doc: Option<&str>) -> String {
+    doc.map_or(String::new(), |doc| format!(" {doc:?}"))
 }
 
 fn function(f: &FnDecl) -> String {
-    let head = format!("fn {}{}", f.name.name, doc(&f.doc));
-    node(&head, [params(&f.params), block(&f.body)])
+    let head = format!("fn {}{}", f.name.name, doc(f.doc));
+    node(&head, [params(f.params), block(f.body)])
 }
 
-fn params(all: &[Param]) -> String {
-    node("params", all.iter().map(param))
+fn params(all: &[&Param]) -> String {
+    node("params", all.iter().map(|it| param(it)))
 }
 
 fn param(p: &Param) -> String {
-    let mut text = pattern(&p.pattern);
+    let mut text = pattern(p.pattern);
     if p.rest {
         text = format!("...{text}");
     }
@@ -98,7 +98,7 @@ fn param(p: &Param) -> String {
 }
 
 fn block(b: &Block) -> String {
-    node("block", b.stmts.iter().map(stmt))
+    node("block", b.stmts.iter().map(|it| stmt(it)))
 }
 
 fn expr(e: &Expr) -> String {
@@ -179,10 +179,7 @@ fn expr(e: &Expr) -> String {
         ExprKind::Match { value, arms } => {
             let arms = arms.iter().map(|arm| {
                 let guard = arm.guard.iter().map(|g| node("guard", [expr(g)]));
-                node(
-                    "arm",
-                    [pattern(&arm.pattern)].into_iter().chain(guard).chain([stmt(&arm.body)]),
-                )
+                node("arm", [pattern(arm.pattern)].into_iter().chain(guard).chain([stmt(arm.body)]))
             });
             node("match", [expr(value)].into_iter().chain(arms))
         }
@@ -199,9 +196,9 @@ fn expr(e: &Expr) -> String {
             node(head, items.chain([expr(iterable), block(body)]))
         }
         ExprKind::Scope { body } => node("scope", [block(body)]),
-        ExprKind::Select { arms } => node("select", arms.iter().map(select_arm)),
+        ExprKind::Select { arms } => node("select", arms.iter().map(|it| select_arm(it))),
         ExprKind::Spawn(what) => node("spawn", [expr(what)]),
-        ExprKind::Lambda(lambda) => node("lam", [params(&lambda.params), stmt(&lambda.body)]),
+        ExprKind::Lambda(lambda) => node("lam", [params(lambda.params), stmt(lambda.body)]),
         ExprKind::Return(value) => node("return", value.iter().map(|e| expr(e))),
         ExprKind::Break(value) => node("break", value.iter().map(|e| expr(e))),
         ExprKind::Continue => "(continue)".into(),
@@ -220,7 +217,7 @@ fn select_arm(arm: &SelectArm) -> String {
         SelectKind::After(delay) => ("after", vec![expr(delay)]),
         SelectKind::Else => ("else", vec![]),
     };
-    node(head, items.into_iter().chain(guard).chain([stmt(&arm.body)]))
+    node(head, items.into_iter().chain(guard).chain([stmt(arm.body)]))
 }
 
 fn cond(c: &Cond) -> String {
@@ -244,7 +241,7 @@ fn bounds(index: &Index) -> String {
 }
 
 fn arg(a: &Arg) -> String {
-    let value = expr(&a.value);
+    let value = expr(a.value);
     let name = a.name.as_ref().map(|n| format!("{}:", n.name)).unwrap_or_default();
     let head = match a.kind {
         ArgKind::Value => name,
@@ -255,7 +252,7 @@ fn arg(a: &Arg) -> String {
 }
 
 fn path(p: &TypePath) -> String {
-    p.parts.iter().map(|part| &*part.name).collect::<Vec<_>>().join(".")
+    p.parts.iter().map(|part| part.name).collect::<Vec<_>>().join(".")
 }
 
 fn pattern(p: &Pattern) -> String {
@@ -267,7 +264,7 @@ fn pattern(p: &Pattern) -> String {
             node(if *inclusive { "..=" } else { ".." }, [expr(start), expr(end)])
         }
         PatternKind::List { items, rest: r } => {
-            node("list", with_rest(items.iter().map(pattern).collect(), r))
+            node("list", with_rest(items.iter().map(|it| pattern(it)).collect(), r))
         }
         PatternKind::Map { entries, rest: r } => {
             let entries = entries.iter().map(|(key, p)| node("kv", [expr(key), pattern(p)]));
@@ -276,20 +273,20 @@ fn pattern(p: &Pattern) -> String {
         PatternKind::Constructor { path: p, args: None, .. } => path(p),
         PatternKind::Constructor { path: p, args: Some(args), rest } => {
             let args = args.iter().map(|arg| match &arg.field {
-                Some(field) => node(&format!("{}:", field.name), [pattern(&arg.pattern)]),
-                None => pattern(&arg.pattern),
+                Some(field) => node(&format!("{}:", field.name), [pattern(arg.pattern)]),
+                None => pattern(arg.pattern),
             });
             let rest = rest.then(|| "...".to_owned());
             node(&format!("ctor {}", path(p)), args.chain(rest))
         }
-        PatternKind::Or(all) => node("|", all.iter().map(pattern)),
+        PatternKind::Or(all) => node("|", all.iter().map(|it| pattern(it))),
         PatternKind::Error => "ERROR".into(),
     }
 }
 
-fn with_rest(mut items: Vec<String>, rest: &Option<Box<Rest>>) -> Vec<String> {
+fn with_rest(mut items: Vec<String>, rest: &Option<&Rest>) -> Vec<String> {
     if let Some(rest) = rest {
-        let name = rest.name.as_ref().map_or("", |name| &name.name);
+        let name = rest.name.as_ref().map_or("", |name| name.name);
         items.insert(rest.position, format!("...{name}"));
     }
     items

@@ -35,11 +35,10 @@ fn newlines_end_statements() {
 
 #[test]
 fn trailing_semicolons_are_kept_apart() {
-    let trailing = |text: &str| match parsed(text).program.stmts.remove(0).kind {
-        crate::ast::StmtKind::Expr(crate::ast::Expr {
-            kind: crate::ast::ExprKind::Block(block),
-            ..
-        }) => block.trailing_semicolon,
+    let trailing = |text: &str| match parsed(text).program.stmts[0].kind {
+        StmtKind::Expr(crate::ast::Expr { kind: crate::ast::ExprKind::Block(block), .. }) => {
+            block.trailing_semicolon
+        }
         other => panic!("no block: {other:?}"),
     };
     assert!(trailing("{ a; }"));

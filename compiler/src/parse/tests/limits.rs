@@ -63,7 +63,7 @@ fn what_lies_behind_deep_nesting_is_parsed() {
 }
 
 fn tree_of_first(parsed: &Parsed) -> String {
-    let first = Program { stmts: parsed.program.stmts[..1].to_vec() };
+    let first = Program { stmts: &parsed.program.stmts[..1] };
     dump::program(&first)
 }
 

@@ -2,12 +2,16 @@
 
 use super::*;
 
+fn found(source: &Source) -> Vec<Diagnostic> {
+    parse(source, scan(source), &Bump::new()).diagnostics
+}
+
 /// Checks that each text gives these diagnostics, each `LINE:COLUMN message (help)`.
 fn check(cases: &[(&str, &[&str])]) {
     let mut wrong = String::new();
     for (text, expected) in cases {
         let source = Source::new("test", *text);
-        let found: Vec<_> = parse(&source).diagnostics.iter().map(|d| line(&source, d)).collect();
+        let found: Vec<_> = found(&source).iter().map(|d| line(&source, d)).collect();
         if found != *expected {
             wrong.push_str(&format!("{text}\n  expected {expected:#?}\n  found {found:#?}\n"));
         }
@@ -591,7 +595,7 @@ fn incomplete_texts() {
 #[test]
 fn rendered() {
     let source = Source::new("a.lisle", "fn f(x) {\n    g(x\n}\nlet MAX = 1\n");
-    let text = crate::diagnostics::render(&parse(&source).diagnostics, &source, false);
+    let text = crate::diagnostics::render(&found(&source), &source, false);
     let expected = [
         "error[E0102]: this `(` is never closed",
         " --> a.lisle:2:6",

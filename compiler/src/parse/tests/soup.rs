@@ -163,7 +163,8 @@ fn main(args, n = 2, mut out, ...rest) {
 /// Parses `text`, and checks that all spans lie inside it.
 fn survives(text: &str) {
     let source = Source::new("test", text);
-    let parsed = parse(&source);
+    let arena = Bump::new();
+    let parsed = parse(&source, scan(&source), &arena);
     let tree = format!("{:?}", parsed.program);
     for span in tree.split("Span { start: ").skip(1) {
         let mut numbers = span.split(|c: char| !c.is_ascii_digit()).filter(|n| !n.is_empty());
