@@ -269,9 +269,10 @@ impl<'a> Machine<'a> {
         let place = self.save();
         let frame = proto_of(self.constants).map_or(0, Proto::registers);
         let state = self.state();
-        let called = state.pending.iter().map(|pending| pending.called() + ENTRY_ARGS);
+        // The innermost stands above all others.
+        let called = state.pending.last().map_or(0, |pending| pending.called() + ENTRY_ARGS);
         let held = state.stopped.slots().map_or(0, |slots| slots.range().end + ENTRY_ARGS);
-        let used = called.chain([held, place.base / SLOT + frame]).max().unwrap_or(slots);
+        let used = called.max(held).max(place.base / SLOT + frame);
         if used < slots / 8 {
             state.stack.resize(slots / 4);
             self.limit = self.state().stack.end().cast();

@@ -348,10 +348,12 @@ impl Heap {
         }
     }
 
-    /// Tells the VM what the current heap has not told yet.
+    /// Tells the VM what the current heap has not told yet: when its thread ends, and before somebody asks.
     pub(crate) fn tell() {
         Self::with(|heap| {
-            if let Some(heap) = heap {
+            if let Some(heap) = heap
+                && heap.crossed.get() != 0
+            {
                 heap.tell_crossed();
             }
         });
