@@ -281,6 +281,31 @@ fn what_is_late_is_there_when_it_is_needed() {
     assert!(vm.help("list.map").unwrap().contains("A list of what"));
 }
 
+#[test]
+fn a_late_module_is_made_for_the_first_text_that_imports_it() {
+    static MADE: AtomicUsize = AtomicUsize::new(0);
+    fn shop() -> ModuleBuilder {
+        MADE.fetch_add(1, SeqCst);
+        ModuleBuilder::new("shop", "")
+            .function("price(n)", "", |n: i64| n * 3)
+            .script("## Of two.\nfn both(a, b) { a + b }\nlet ready = true")
+            .late_script("import shop\n## Of three.\nfn all(a, b, c) { shop.both(a, b) + c }")
+    }
+    let build = || Vm::builder().lwps(1).late_module("shop", shop).build().unwrap();
+    let vm = build();
+    assert_eq!(vm.eval::<i64>("let shop = 1\nshop").unwrap(), 1);
+    assert_eq!(MADE.load(SeqCst), 0);
+    let text = "import shop\nshop.all(shop.price(1), 2, shop.both(1, 1))";
+    assert_eq!(vm.eval::<i64>(text).unwrap(), 7);
+    assert_eq!(vm.eval::<i64>("shop.price(2)").unwrap(), 6);
+    assert_eq!(MADE.load(SeqCst), 1);
+    // However it is imported, and for whoever has a name wrong.
+    assert_eq!(build().eval::<i64>("import # the\n  shop\nshop.price(1)").unwrap(), 3);
+    let wrong = error::<i64>(&build(), "price(1)");
+    assert!(wrong.to_string().contains("shop.price"), "{wrong}");
+    assert_eq!(MADE.load(SeqCst), 3);
+}
+
 struct Counter(AtomicI64);
 
 /// Counters that exist.

@@ -104,6 +104,22 @@ fn a_loader_gives_the_texts() {
 }
 
 #[test]
+fn a_file_has_the_standard_modules_that_only_it_imports() {
+    let texts = Texts::new(&[
+        (
+            "roots",
+            "import math\nimport thread\nfn root(x) { math.sqrt(x) }\nfn roots(xs) { thread.map(xs, root) }",
+        ),
+        ("wrong", "import math\nfn root(x) { math.squareroot(x) }"),
+    ]);
+    let vm = vm_with(&texts);
+    assert_eq!(vm.eval::<f64>("import \"roots\"\nroots.root(4.0)").unwrap(), 2.0);
+    assert_eq!(vm.eval::<f64>("roots.roots([9.0])[0]").unwrap(), 3.0);
+    let wrong = vm_with(&texts).eval::<()>("import \"wrong\"").unwrap_err().to_string();
+    assert!(wrong.contains("squareroot"), "{wrong}");
+}
+
+#[test]
 fn members_imported_by_name_last_in_a_session() {
     let vm = vm_with(&Texts::new(&[("m", "let limit = 3\nfn twice(x) { 2 * x }")]));
     vm.eval::<()>("import \"m\".{limit, twice}").unwrap();

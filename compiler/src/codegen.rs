@@ -11,6 +11,7 @@
 
 mod block;
 mod call;
+mod constants;
 mod construct;
 mod control;
 mod expr;
@@ -33,7 +34,10 @@ mod type_names;
 mod types;
 mod walk;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
+
+use bumpalo::Bump;
+use hashbrown::HashMap;
 
 use crate::ast;
 use crate::bytecode::{Function, Global, TypeDecl, Unit, assemble::assemble, draft::Label};
@@ -85,13 +89,17 @@ struct Codegen<'a> {
     is_session: bool,
     /// Functions being compiled, the innermost last.
     funcs: Vec<Func<'a>>,
+    /// The one finished last.
+    finished: Func<'a>,
     /// Finished functions by index.
     functions: Vec<Option<Function>>,
+    /// Where a function is assembled.
+    room: Bump,
     /// How many values each function captures.
     captures: Vec<u16>,
-    items: HashMap<Box<str>, (Item, Span)>,
+    items: HashMap<&'a str, (Item, Span)>,
     /// Registers of the session's variables that this text names.
-    session_vars: HashMap<Box<str>, Reg>,
+    session_vars: HashMap<&'a str, Reg>,
     globals: Vec<Global>,
     /// The structs and enums of this text.
     types: Vec<TypeDecl>,
@@ -104,12 +112,12 @@ struct Codegen<'a> {
 
 /// Compiles a parsed program. Diagnostics of the parser are in `diagnostics` already; what they
 /// leave open is in `doubt`.
-pub(crate) fn generate(
+pub(crate) fn generate<'a>(
     source: &Source,
-    program: &ast::Program,
+    program: &'a ast::Program<'a>,
     diagnostics: Vec<Diagnostic>,
     doubt: &Doubt,
-    options: &Options<'_>,
+    options: &Options<'a>,
 ) -> Compiled {
     let syntax = diagnostics.len();
     let mut codegen = Codegen {
@@ -117,7 +125,9 @@ pub(crate) fn generate(
         files: imports::Files::new(options),
         is_session: options.session.is_some(),
         funcs: Vec::new(),
+        finished: Func::default(),
         functions: Vec::new(),
+        room: Bump::new(),
         captures: Vec::new(),
         items: HashMap::new(),
         session_vars: HashMap::new(),
@@ -149,7 +159,7 @@ pub(crate) fn generate(
             .items
             .iter()
             .filter_map(|(name, (item, _))| match item {
-                Item::Slot { signature: Some(s), .. } => Some((name.clone(), s.clone())),
+                Item::Slot { signature: Some(s), .. } => Some(((*name).into(), s.clone())),
                 _ => None,
             })
             .collect(),
@@ -157,7 +167,7 @@ pub(crate) fn generate(
             .items
             .iter()
             .filter_map(|(name, (item, _))| match item {
-                Item::Type(ty) => Some((name.clone(), ty.shape.clone())),
+                Item::Type(ty) => Some(((*name).into(), ty.shape.clone())),
                 _ => None,
             })
             .collect(),
@@ -168,7 +178,7 @@ pub(crate) fn generate(
             .into_iter()
             .chain(imports)
             .filter(|(name, _)| {
-                let item = codegen.items.get(name).map(|(item, _)| item);
+                let item = codegen.items.get(&**name).map(|(item, _)| item);
                 matches!(item, Some(Item::Module(_) | Item::Member { .. }))
             })
             .collect::<BTreeMap<_, _>>(),
@@ -195,11 +205,12 @@ impl<'a> Codegen<'a> {
 
     /// Starts a function; it is the innermost until [`Self::end_function`].
     fn begin_function(&mut self, name: &str, span: Span) {
-        self.funcs.push(Func::new(name, span));
+        let finished = std::mem::take(&mut self.finished);
+        self.funcs.push(Func::new(name, span, finished));
     }
 
     /// Finishes the innermost function as number `index`.
-    fn end_function(&mut self, index: u32) -> Vec<func::Capture> {
+    fn end_function(&mut self, index: u32) -> Vec<func::Capture<'a>> {
         let Some(mut func) = self.funcs.pop() else { return Vec::new() };
         if !func.is_dead_end() {
             func.push_return_nil();
@@ -216,31 +227,31 @@ impl<'a> Codegen<'a> {
             self.functions[index as usize] = Some(Function::empty());
             return captures;
         }
-        let (draft, finished) = func.finish(&self.captures);
-        let registers = draft.registers;
-        let assembled = assemble(draft);
-        self.captures[index as usize] = finished.captures;
-        match assembled {
-            Some(code) => {
-                self.functions[index as usize] = Some(Function {
-                    name: finished.name,
-                    parameters: finished.parameters,
-                    registers,
-                    captures: finished.captures,
-                    code: code.words,
-                    constants: finished.constants,
-                    spans: code.spans,
-                    handlers: code.handlers,
-                    live: code.live,
-                    span: finished.span,
-                    doc: finished.doc,
-                });
-            }
+        let captured = func.finish();
+        let assembled = assemble(&func.draft, &self.captures, &self.room);
+        self.room.reset();
+        self.captures[index as usize] = captured;
+        let function = match assembled {
+            Some(code) => Function {
+                name: std::mem::take(&mut func.name),
+                parameters: std::mem::take(&mut func.parameters),
+                registers: func.draft.registers,
+                captures: captured,
+                code: code.words,
+                constants: func.constants.take(),
+                spans: code.spans,
+                handlers: code.handlers,
+                live: code.live,
+                span: func.span,
+                doc: func.doc.take(),
+            },
             None => {
-                self.functions[index as usize] = Some(Function::empty());
-                self.error(Code::TooLarge, finished.span, "this function is too long");
+                self.error(Code::TooLarge, func.span, "this function is too long");
+                Function::empty()
             }
-        }
+        };
+        self.functions[index as usize] = Some(function);
+        self.finished = func;
         captures
     }
 

@@ -11,7 +11,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{
-    Compiled, Interface, Located, Options, bytecode::Unit, compile_scanned,
+    Compiled, Environment, Interface, Located, Options, Session, bytecode::Unit, compile_scanned,
     diagnostics::Diagnostic, lexer::Lexed, parse, source::Source, spelling::closest,
 };
 
@@ -26,6 +26,9 @@ pub trait Library {
 
     /// The text of a module.
     fn read(&mut self, module: &str) -> Result<Source, Refusal>;
+
+    /// What exists besides texts, as far as the texts that were read may name it.
+    fn environment(&mut self) -> Arc<Environment>;
 }
 
 /// Why a module cannot be had.
@@ -60,19 +63,21 @@ pub struct Built {
 }
 
 /// Compiles a text and the modules it needs. `name` is the text's own name among the modules, if it
-/// could be imported. `options` says what is known already; paths are found by the library.
+/// could be imported, `session` what earlier texts defined, if it goes on from them. `modules` are
+/// known already, by their names.
 pub fn compile(
     source: &Source,
     name: Option<&str>,
-    options: &Options<'_>,
+    session: Option<&Session>,
+    modules: BTreeMap<Box<str>, Arc<Interface>>,
     library: &mut dyn Library,
 ) -> Built {
     let mut graph = Graph {
-        options,
+        session,
         library,
         stack: vec![Node::new(name.unwrap_or(source.name()).into(), source.clone())],
         settled: BTreeMap::new(),
-        interfaces: options.modules.clone(),
+        interfaces: modules,
         modules: Vec::new(),
         findings: Vec::new(),
     };
@@ -100,7 +105,7 @@ impl Node {
 }
 
 struct Graph<'a> {
-    options: &'a Options<'a>,
+    session: Option<&'a Session>,
     library: &'a mut dyn Library,
     /// From the text to the module that is looked at: each imports the next.
     stack: Vec<Node>,
@@ -122,12 +127,13 @@ impl Graph<'_> {
             }
             let Some(node) = self.stack.pop() else { unreachable!("the text itself is below") };
             let is_module = !self.stack.is_empty();
+            let environment = self.library.environment();
             let options = Options {
-                session: self.options.session.filter(|_| !is_module),
+                environment: &environment,
+                session: self.session.filter(|_| !is_module),
                 paths: &node.paths,
                 modules: &self.interfaces,
                 is_module,
-                ..*self.options
             };
             let compiled = compile_scanned(&node.source, node.lexed, &options);
             if !is_module {

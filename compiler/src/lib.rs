@@ -40,14 +40,33 @@ pub use interface::{Hidden, Interface, Located, Member, ModuleName};
 /// How a function may be called: for checks at compile time.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Signature {
-    /// The parameters' names, without the rest parameter.
-    pub parameters: Vec<Box<str>>,
-    /// How many of them must be given (those without a default; they may stand anywhere).
-    pub optional: Vec<bool>,
-    /// Which of them are `mut`: the call hands over a place.
-    pub mutable: Vec<bool>,
+    /// The parameters, without the rest parameter.
+    pub parameters: Arc<[ParameterShape]>,
     /// It takes any number of further positional arguments.
     pub rest: bool,
+}
+
+/// A parameter of a [`Signature`], or a field.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ParameterShape {
+    /// Its name.
+    pub name: Box<str>,
+    /// It has a default.
+    pub optional: bool,
+    /// It is `mut`: the call hands over a place.
+    pub mutable: bool,
+}
+
+impl Signature {
+    /// The parameters' names.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.parameters.iter().map(|parameter| &*parameter.name)
+    }
+
+    /// The number of the parameter of that name.
+    pub(crate) fn position(&self, name: &str) -> Option<usize> {
+        self.names().position(|known| known == name)
+    }
 }
 
 /// What is known of a struct or enum where it is used.

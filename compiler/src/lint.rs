@@ -12,7 +12,7 @@ mod discarded;
 mod flow;
 mod walk;
 
-use std::collections::{HashMap, HashSet};
+use hashbrown::{HashMap, HashSet};
 
 use crate::ast::{Ident, Import, ModulePath, Pattern, PatternKind, Program, Stmt, StmtKind};
 use crate::diagnostics::{Code, Diagnostic};

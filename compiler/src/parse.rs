@@ -106,7 +106,7 @@ pub(crate) fn parse<'a>(source: &'a Source, lexed: Lexed, arena: &'a Bump) -> Pa
         return Parsed { program: Program::default(), diagnostics, incomplete: false, doubt };
     }
     let mut parser = Parser::new(text, arena, lexed.docs, lexed.problems);
-    let mut stmts = parser.builder.items();
+    let mut stmts = Vec::new();
     let mut rest = lexed.tokens.as_slice();
     while !rest.is_empty() && !parser.gives_up() {
         let (statement, behind) = rest.split_at(statement::len(rest));
@@ -114,7 +114,7 @@ pub(crate) fn parse<'a>(source: &'a Source, lexed: Lexed, arena: &'a Bump) -> Pa
         rest = behind;
     }
     parser.doubt.total |= !rest.is_empty();
-    let program = Program { stmts: stmts.into_bump_slice() };
+    let program = Program { stmts: arena.alloc_slice_copy(&stmts) };
     parser.builder.warn_continued(program.stmts);
     let first = parser.problems.iter().min_by_key(|problem| problem.found_at);
     let built = !parser.builder.diagnostics.iter().any(Diagnostic::is_error);

@@ -47,10 +47,8 @@ impl Source {
     /// A source called `name` (a path as the user wrote it, or `<repl>` and the like).
     pub fn new(name: impl Into<String>, text: impl Into<String>) -> Self {
         let text = text.into();
-        let mut lines = vec![0];
-        lines.extend(
-            text.bytes().enumerate().filter(|(_, b)| *b == b'\n').map(|(i, _)| i as u32 + 1),
-        );
+        let starts = text.match_indices('\n').map(|(end, _)| end as u32 + 1);
+        let lines = std::iter::once(0).chain(starts).collect();
         Self(Arc::new(Inner { name: name.into(), text, lines }))
     }
 

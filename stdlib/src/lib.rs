@@ -1,6 +1,6 @@
 //! The standard modules of Lisle, on the public embedding API.
 //!
-//! One file for each module, and one row for each in [`modules`]. What can be said in the language
+//! One file for each module, and one row for each in [`MODULES`]. What can be said in the language
 //! itself is said there, in `prelude.lisle`: the methods that call functions. A module never looks
 //! into another one, keeps no global state, and whatever may wait in the kernel says so. What several
 //! of them are made of is in `stream.rs`, `arguments.rs` and `failure.rs`; where modules that are
@@ -30,20 +30,18 @@ const PRELUDE: &str = include_str!("prelude.lisle");
 #[must_use]
 pub fn install<V: From<Vm>>(builder: VmBuilder<V>) -> VmBuilder<V> {
     let builder = builder.late_methods(PRELUDE).loader(FileLoader);
-    modules().into_iter().fold(builder, VmBuilder::module)
+    MODULES.iter().fold(builder, |builder, &(name, make)| builder.late_module(name, make))
 }
 
 /// All standard modules, in the order of their names.
-fn modules() -> Vec<ModuleBuilder> {
-    vec![
-        fs::module(),
-        math::module(),
-        net::module(),
-        os::module(),
-        process::module(),
-        builtin::runtime(),
-        builtin::sync(),
-        builtin::thread().late_script(include_str!("thread.lisle")),
-        time::module(),
-    ]
-}
+const MODULES: [(&str, fn() -> ModuleBuilder); 9] = [
+    ("fs", fs::module),
+    ("math", math::module),
+    ("net", net::module),
+    ("os", os::module),
+    ("process", process::module),
+    ("runtime", builtin::runtime),
+    ("sync", builtin::sync),
+    ("thread", || builtin::thread().late_script(include_str!("thread.lisle"))),
+    ("time", time::module),
+];

@@ -360,7 +360,10 @@ impl Signature {
         let bad = |what: &str| format!("the signature `{text}` {what}");
         let (name, rest) = text.split_once('(').ok_or_else(|| bad("has no `(`"))?;
         let mut rest = rest.trim_end().strip_suffix(')').ok_or_else(|| bad("has no `)`"))?.trim();
-        let (mut params, mut defaults) = (Vec::<Param>::new(), Vec::new());
+        // A comma in a default makes it one too many.
+        let count = if rest.is_empty() { 0 } else { 1 + rest.matches(',').count() };
+        let mut params = Vec::<Param>::with_capacity(count);
+        let mut defaults = Vec::with_capacity(count);
         while !rest.is_empty() {
             if params.last().is_some_and(|p| p.rest) {
                 return Err(bad("has a parameter after `...`"));

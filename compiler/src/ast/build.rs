@@ -20,7 +20,7 @@ pub(crate) use stmt::Member;
 
 use std::borrow::Cow;
 
-use bumpalo::Bump;
+use bumpalo::{Bump, collections::Vec as Nodes};
 
 use super::*;
 use crate::diagnostics::{Code, Diagnostic};
@@ -28,8 +28,20 @@ use crate::lexer::Doc;
 use crate::lexer::literal::{self, MIN_INT_MAGNITUDE, Number};
 use operators::Stacks;
 
-/// A list while it is read.
-pub(crate) type Items<'a, T> = bumpalo::collections::Vec<'a, T>;
+/// A list while it is read: plain data like all symbols of the grammar, so that the parser's stack is
+/// moved and dropped without a look at them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Items<'a, T> {
+    last: Option<&'a Link<'a, T>>,
+    len: usize,
+}
+
+/// An item of a list, and the one before it.
+#[derive(Debug)]
+struct Link<'a, T> {
+    item: T,
+    before: Option<&'a Self>,
+}
 
 /// What the constructors know and collect.
 #[derive(Debug)]
@@ -86,15 +98,36 @@ impl<'a> Builder<'a> {
     }
 
     /// A list without items yet.
-    pub(crate) fn items<T: Copy>(&self) -> Items<'a, T> {
-        Items::new_in(self.arena)
+    pub(crate) fn items<T>(&self) -> Items<'a, T> {
+        Items { last: None, len: 0 }
     }
 
     /// A list that starts with an item.
     pub(crate) fn list<T: Copy>(&self, first: T) -> Items<'a, T> {
-        let mut items = Items::with_capacity_in(4, self.arena);
-        items.push(first);
-        items
+        self.push(self.items(), first)
+    }
+
+    /// The list with one more item.
+    pub(crate) fn push<T: Copy>(&self, items: Items<'a, T>, item: T) -> Items<'a, T> {
+        let last = self.arena.alloc(Link { item, before: items.last });
+        Items { last: Some(last), len: items.len + 1 }
+    }
+
+    /// The items in order.
+    pub(crate) fn all<T: Copy>(&self, items: Items<'a, T>) -> &'a [T] {
+        let Some(last) = items.last else { return &[] };
+        let all = self.arena.alloc_slice_fill_copy(items.len, last.item);
+        let mut link = items.last;
+        for place in all.iter_mut().rev() {
+            let Some(Link { item, before }) = link else { break };
+            (*place, link) = (*item, *before);
+        }
+        all
+    }
+
+    /// A list of nodes that are made from others.
+    fn nodes<T>(&self) -> Nodes<'a, T> {
+        Nodes::new_in(self.arena)
     }
 
     /// Reports what only the end of a statement tells.

@@ -4,6 +4,8 @@
 //! not fit, each of them is written as three words: jump over the next, jump past the long jump,
 //! long jump.
 
+use bumpalo::Bump;
+
 use super::draft::{Draft, Ins, Region};
 use super::effects::jump_offset;
 use super::liveness::{self, LONG, Owned, SHORT};
@@ -31,26 +33,35 @@ fn has_short_jump(ins: &Ins) -> bool {
     ins.op.operands()[2] == Operand::J
 }
 
-/// Settles ownership and assembles; `None` when the code is too long.
-pub(crate) fn assemble(draft: Draft<'_>) -> Option<Assembled> {
+/// Settles ownership and assembles; `None` when the code is too long. `captures` are those of each
+/// function of the unit; in the `room` there is nothing else.
+pub(crate) fn assemble(draft: &Draft, captures: &[u16], room: &Bump) -> Option<Assembled> {
     if usize::from(draft.registers) <= SHORT * 64 {
-        assemble_sets::<SHORT>(draft)
+        assemble_sets::<SHORT>(draft, captures, room)
     } else {
-        assemble_sets::<LONG>(draft)
+        assemble_sets::<LONG>(draft, captures, room)
     }
 }
 
-fn assemble_sets<const N: usize>(mut draft: Draft<'_>) -> Option<Assembled> {
-    let mut owned = liveness::own::<N>(&mut draft);
-    join_moves(&mut owned, draft.captures);
-    write(&owned, &draft.regions)
+fn assemble_sets<const N: usize>(
+    draft: &Draft,
+    captures: &[u16],
+    room: &Bump,
+) -> Option<Assembled> {
+    let mut owned = liveness::own::<N>(draft, captures, room);
+    join_moves(&mut owned, captures, room);
+    write(&owned, &draft.regions, room)
 }
 
-fn write<const N: usize>(owned: &Owned<N>, regions: &[Region]) -> Option<Assembled> {
+fn write<const N: usize>(
+    owned: &Owned<'_, N>,
+    regions: &[Region],
+    room: &Bump,
+) -> Option<Assembled> {
     let plain: usize = owned.code.iter().map(|ins| 1 + ins.ext.len()).sum();
     let long = plain > NEAR;
     let length = |ins: &Ins| 1 + ins.ext.len() + if long && has_short_jump(ins) { 2 } else { 0 };
-    let mut starts = Vec::with_capacity(owned.code.len() + 1);
+    let mut starts = bumpalo::collections::Vec::with_capacity_in(owned.code.len() + 1, room);
     let mut at = 0;
     for ins in &owned.code {
         starts.push(at as u32);
@@ -61,7 +72,8 @@ fn write<const N: usize>(owned: &Owned<N>, regions: &[Region]) -> Option<Assembl
         return None;
     }
     let mut words = Vec::with_capacity(at);
-    let mut spans: Vec<(u32, Span)> = Vec::new();
+    let changes = owned.code.windows(2).filter(|pair| pair[0].span != pair[1].span).count();
+    let mut spans: Vec<(u32, Span)> = Vec::with_capacity(changes + 1);
     for (i, ins) in owned.code.iter().enumerate() {
         let start = starts[i];
         if spans.last().is_none_or(|&(_, span)| span != ins.span) {
@@ -95,7 +107,11 @@ fn write<const N: usize>(owned: &Owned<N>, regions: &[Region]) -> Option<Assembl
 }
 
 /// The handler table: for each region the stretches of code in it, inner regions first.
-fn handlers<const N: usize>(owned: &Owned<N>, regions: &[Region], starts: &[u32]) -> Vec<Handler> {
+fn handlers<const N: usize>(
+    owned: &Owned<'_, N>,
+    regions: &[Region],
+    starts: &[u32],
+) -> Vec<Handler> {
     let mut table: Vec<(usize, Handler)> = Vec::new();
     let depth = |mut region: Option<u32>| {
         let mut depth = 0;

@@ -73,8 +73,8 @@ impl Ins {
 }
 
 /// The code of one function before assembly.
-#[derive(Debug)]
-pub(crate) struct Draft<'a> {
+#[derive(Default, Debug)]
+pub(crate) struct Draft {
     pub(crate) code: Vec<Ins>,
     /// The extension words of all instructions.
     pub(crate) words: Vec<Word>,
@@ -87,6 +87,25 @@ pub(crate) struct Draft<'a> {
     pub(crate) places: u32,
     /// Registers that borrow from the closure: never copied from by moving, never dropped.
     pub(crate) borrowed: Vec<u16>,
-    /// Captures of each function of the unit, for `Closure`.
-    pub(crate) captures: &'a [u16],
+}
+
+impl Draft {
+    /// The code begins so much further down than the labels say.
+    pub(crate) fn place_labels(&mut self, offset: usize) {
+        for at in &mut self.labels {
+            // A label that was never placed is never jumped to.
+            *at = if *at == usize::MAX { 0 } else { *at + offset };
+        }
+    }
+
+    /// Forgets the code, and keeps the room for that of another function.
+    pub(crate) fn clear(&mut self) {
+        let Self { code, words, labels, regions, borrowed, .. } = self;
+        code.clear();
+        words.clear();
+        labels.clear();
+        regions.clear();
+        borrowed.clear();
+        (self.registers, self.parameters, self.places) = (0, 0, 0);
+    }
 }

@@ -20,6 +20,8 @@ mod scalars;
 mod set;
 mod write;
 
+use bumpalo::{Bump, collections::Vec, vec};
+
 use super::draft::{Draft, Ins, Label, Region};
 use super::effects::{Access, places, visit_registers};
 use super::op::{KILL_A, KILL_B, KILL_C, Op, Operand};
@@ -29,7 +31,7 @@ pub(crate) use write::Owned;
 use write::{Detour, Writer};
 
 /// A basic block: a range of instructions.
-struct Block {
+struct Block<const N: usize> {
     start: usize,
     end: usize,
     /// Block that follows when the last instruction goes on.
@@ -40,14 +42,20 @@ struct Block {
     reachable: bool,
     /// A block that stands here or further down leads here.
     is_returned_to: bool,
+    /// The registers that are live where it starts.
+    live_in: Set<N>,
+    /// What dies on the one jump that leads here, where there is one alone.
+    head: Set<N>,
 }
 
 struct Pass<'a, const N: usize> {
-    draft: &'a Draft<'a>,
-    blocks: Vec<Block>,
+    draft: &'a Draft,
+    /// Captures of each function of the unit, for `Closure`.
+    captures: &'a [u16],
+    room: &'a Bump,
+    blocks: Vec<'a, Block<N>>,
     /// The block that starts at an instruction.
-    block_at: Vec<u32>,
-    live_in: Vec<Set<N>>,
+    block_at: Vec<'a, u32>,
     borrowed: Set<N>,
 }
 
@@ -69,21 +77,25 @@ struct Left<const N: usize> {
     after: Set<N>,
 }
 
-/// Makes ownership explicit, see the module's text. Takes the words out of the draft.
-pub(crate) fn own<const N: usize>(draft: &mut Draft<'_>) -> Owned<N> {
-    let mut pass = Pass::new(draft);
+/// Makes ownership explicit, see the module's text. `captures` are those of each function of the
+/// unit; in the `room` there is nothing else.
+pub(crate) fn own<'a, const N: usize>(
+    draft: &'a Draft,
+    captures: &'a [u16],
+    room: &'a Bump,
+) -> Owned<'a, N> {
+    let mut pass = Pass::new(draft, captures, room);
     pass.solve();
     let mut owned = pass.rewrite();
-    owned.words = std::mem::take(&mut draft.words);
-    scalars::remove_drops(&mut owned, draft);
+    scalars::remove_drops(&mut owned, draft, captures, room);
     owned
 }
 
 impl<'a, const N: usize> Pass<'a, N> {
-    fn new(draft: &'a Draft<'a>) -> Self {
+    fn new(draft: &'a Draft, captures: &'a [u16], room: &'a Bump) -> Self {
         let code = &draft.code;
         let n = code.len();
-        let mut leader = vec![false; n + 1];
+        let mut leader = vec![in room; false; n + 1];
         leader[0] = true;
         for (i, ins) in code.iter().enumerate() {
             if ins.target.is_some() || ins.op.effects().ends {
@@ -93,8 +105,9 @@ impl<'a, const N: usize> Pass<'a, N> {
         for &at in &draft.labels {
             leader[at] = true;
         }
-        let mut block_at = vec![u32::MAX; n + 1];
-        let mut blocks: Vec<Block> = Vec::with_capacity(leader.iter().filter(|l| **l).count());
+        let mut block_at = vec![in room; u32::MAX; n + 1];
+        let count = leader.iter().filter(|l| **l).count();
+        let mut blocks: Vec<'_, Block<N>> = Vec::with_capacity_in(count, room);
         for i in 0..n {
             if leader[i] {
                 block_at[i] = blocks.len() as u32;
@@ -106,6 +119,8 @@ impl<'a, const N: usize> Pass<'a, N> {
                     predecessors: 0,
                     reachable: false,
                     is_returned_to: false,
+                    live_in: Set::EMPTY,
+                    head: Set::EMPTY,
                 });
             } else if let Some(block) = blocks.last_mut() {
                 block.end = i + 1;
@@ -117,8 +132,7 @@ impl<'a, const N: usize> Pass<'a, N> {
             block.next = (!last.op.effects().ends).then_some(b + 1);
         }
         let borrowed = draft.borrowed.iter().copied().collect();
-        let live_in = vec![Set::EMPTY; blocks.len()];
-        let mut pass = Self { draft, blocks, block_at, live_in, borrowed };
+        let mut pass = Self { draft, captures, room, blocks, block_at, borrowed };
         pass.mark_reachable();
         pass
     }
@@ -145,9 +159,9 @@ impl<'a, const N: usize> Pass<'a, N> {
     }
 
     fn mark_reachable(&mut self) {
-        let mut todo = vec![0];
+        let mut todo = vec![in self.room; 0];
         self.blocks[0].predecessors = 1;
-        let mut targets: Vec<usize> = Vec::new();
+        let mut targets: Vec<'_, usize> = Vec::new_in(self.room);
         while let Some(b) = todo.pop() {
             if std::mem::replace(&mut self.blocks[b].reachable, true) {
                 continue;
@@ -181,7 +195,7 @@ impl<'a, const N: usize> Pass<'a, N> {
             for region in self.handlers(ins.region) {
                 // The handler writes its register, and so does not need it.
                 let own = live.has(region.register);
-                live.join(&self.live_in[self.label_block(region.handler)]);
+                live.join(&self.blocks[self.label_block(region.handler)].live_in);
                 if !own {
                     live.remove(region.register);
                 }
@@ -192,13 +206,14 @@ impl<'a, const N: usize> Pass<'a, N> {
     /// Live registers on leaving block `b` by its last instruction: on going on, and on jumping.
     fn live_out(&self, b: usize) -> (Set<N>, Set<N>) {
         let block = &self.blocks[b];
-        let live_in = |block: Option<usize>| block.map_or(Set::EMPTY, |block| self.live_in[block]);
+        let live_in =
+            |block: Option<usize>| block.map_or(Set::EMPTY, |block| self.blocks[block].live_in);
         (live_in(block.next), live_in(block.jump))
     }
 
     fn touched(&self, ins: &Ins) -> Touched<N> {
         let mut touched = Touched { needed: Set::EMPTY, taken: Set::EMPTY, written: Set::EMPTY };
-        let captures = |f| self.draft.captures[usize::from(f)];
+        let captures = |f| self.captures[usize::from(f)];
         visit_registers(ins.decoded(&self.draft.words), captures, |r, access| match access {
             Access::Write | Access::WriteOnNext => touched.written.add(r),
             Access::Read | Access::Place => touched.needed.add(r),
@@ -246,44 +261,47 @@ impl<'a, const N: usize> Pass<'a, N> {
                     let jump = (i + 1 == end).then_some(&jump);
                     live = self.step_back(ins, &self.touched(ins), &live, jump);
                 }
-                if live != self.live_in[b] {
-                    self.live_in[b] = live;
-                    changed |= self.blocks[b].is_returned_to;
+                let block = &mut self.blocks[b];
+                if live != block.live_in {
+                    block.live_in = live;
+                    changed |= block.is_returned_to;
                 }
             }
         }
     }
 
     /// Writes the code anew, backwards, with kill flags, moves and drops.
-    fn rewrite(&self) -> Owned<N> {
+    fn rewrite(mut self) -> Owned<'a, N> {
         let code = &self.draft.code;
-        let mut out = Writer::new(code.len());
-        let heads = self.head_drops();
-        let mut block_start = vec![0; self.blocks.len()];
-        let mut detours: Vec<Detour<N>> = Vec::new();
-        let mut labels = self.draft.labels.clone();
+        let room = self.room;
+        let mut out = Writer::new(code.len(), room);
+        self.find_heads();
+        let mut block_start = vec![in room; 0; self.blocks.len()];
+        let mut detours: Vec<'_, Detour<N>> = Vec::new_in(room);
+        let mut labels = Vec::from_iter_in(self.draft.labels.iter().copied(), room);
         for b in (0..self.blocks.len()).rev() {
-            if self.blocks[b].reachable {
-                self.rewrite_block(b, &mut out, &heads, &mut detours, &mut labels);
-                let first = &code[self.blocks[b].start];
-                out.drops(&heads[b], (first.span, first.region), &self.live_in[b]);
+            let block = &self.blocks[b];
+            if block.reachable {
+                self.rewrite_block(b, &mut out, &mut detours, &mut labels);
+                let first = &code[block.start];
+                out.drops(&block.head, (first.span, first.region), &block.live_in);
             }
             block_start[b] = out.len();
         }
         // Parameters that nothing reads.
         let parameters = Set::below(self.draft.parameters);
-        let entry = parameters.minus(&self.live_in[0]).minus(&self.borrowed);
-        out.drops(&entry, (code[0].span, None), &self.live_in[0]);
-        out.finish(|at| block_start[self.block_at[at] as usize], labels, detours)
+        let live_in = &self.blocks[0].live_in;
+        let entry = parameters.minus(live_in).minus(&self.borrowed);
+        out.drops(&entry, (code[0].span, None), live_in);
+        out.finish(|at| block_start[self.block_at[at] as usize], labels, detours, &self.draft.words)
     }
 
     fn rewrite_block(
         &self,
         b: usize,
-        out: &mut Writer<N>,
-        heads: &[Set<N>],
-        detours: &mut Vec<Detour<N>>,
-        labels: &mut Vec<usize>,
+        out: &mut Writer<'_, N>,
+        detours: &mut Vec<'_, Detour<N>>,
+        labels: &mut Vec<'_, usize>,
     ) {
         let (mut next, jump) = self.live_out(b);
         let Block { start, end, next: goes_on, jump: jumps, .. } = self.blocks[b];
@@ -302,7 +320,7 @@ impl<'a, const N: usize> Pass<'a, N> {
                 if !dying.is_empty() {
                     // (A jump back may throw, so a handler's needs can die on its only way out.)
                     if goes_on.is_some() && self.blocks[target].predecessors == 1 {
-                        debug_assert_eq!(heads[target], dying);
+                        debug_assert_eq!(self.blocks[target].head, dying);
                     } else {
                         detours.push((dying, label, ins.span));
                         ins.target = Some(new_label(labels));
@@ -350,9 +368,9 @@ impl<'a, const N: usize> Pass<'a, N> {
     }
 
     /// For each block that one jump alone leads to, what dies on that jump.
-    fn head_drops(&self) -> Vec<Set<N>> {
-        let mut heads = vec![Set::EMPTY; self.blocks.len()];
-        for (b, block) in self.blocks.iter().enumerate() {
+    fn find_heads(&mut self) {
+        for b in 0..self.blocks.len() {
+            let block = &self.blocks[b];
             let (true, Some(target), Some(_)) = (block.reachable, block.jump, block.next) else {
                 continue;
             };
@@ -362,10 +380,9 @@ impl<'a, const N: usize> Pass<'a, N> {
                 let touched = self.touched(&ins);
                 let live = self.step_back(&ins, &touched, &next, Some(&jump));
                 let left = self.settle(&mut ins, &touched, &live, &next, Some(&jump));
-                heads[target] = left.after.minus(&jump);
+                self.blocks[target].head = left.after.minus(&jump);
             }
         }
-        heads
     }
 
     /// Flags the operands that die here, where the operation allows it.
@@ -409,7 +426,7 @@ impl<'a, const N: usize> Pass<'a, N> {
     }
 }
 
-fn new_label(labels: &mut Vec<usize>) -> Label {
+fn new_label(labels: &mut Vec<'_, usize>) -> Label {
     labels.push(usize::MAX);
     Label(labels.len() as u32 - 1)
 }

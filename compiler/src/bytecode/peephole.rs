@@ -9,6 +9,8 @@
 //!
 //! What is owned where stays true: see [`liveness`](super::liveness).
 
+use bumpalo::{Bump, collections::Vec, vec};
+
 use super::draft::Ins;
 use super::effects::visit_registers;
 use super::liveness::{Owned, Set};
@@ -16,11 +18,11 @@ use super::op::{KILL_A, KILL_B, KILL_C, Op, Operand};
 use super::unit::Word;
 
 /// Joins neighbours. `captures` are those of each function of the unit.
-pub(crate) fn join_moves<const N: usize>(owned: &mut Owned<N>, captures: &[u16]) {
+pub(crate) fn join_moves<const N: usize>(owned: &mut Owned<'_, N>, captures: &[u16], room: &Bump) {
     let n = owned.code.len();
-    let mut is_target = vec![false; n + 1];
+    let mut is_target = vec![in room; false; n + 1];
     owned.labels.iter().filter(|&&at| at <= n).for_each(|&at| is_target[at] = true);
-    let mut new_index = Vec::with_capacity(n + 1);
+    let mut new_index = Vec::with_capacity_in(n + 1, room);
     // What stands before `kept` is done.
     let mut kept = 0;
     for i in 0..n {
@@ -34,7 +36,7 @@ pub(crate) fn join_moves<const N: usize>(owned: &mut Owned<N>, captures: &[u16])
                 continue;
             }
             let (from, to) = (before.word.a, before.word.b);
-            if before.op == Op::Move && consumes_instead(&mut ins, from, to, &owned.words, captures)
+            if before.op == Op::Move && consumes_instead(&mut ins, from, to, owned.words, captures)
             {
                 set = renamed(&mut owned.sets, set, from, to);
                 kept -= 1;
@@ -105,7 +107,7 @@ fn consumes_instead(ins: &mut Ins, from: u16, to: u16, words: &[Word], captures:
 }
 
 /// The set in which `to` stands for `from`.
-fn renamed<const N: usize>(sets: &mut Vec<Set<N>>, set: u32, from: u16, to: u16) -> u32 {
+fn renamed<const N: usize>(sets: &mut Vec<'_, Set<N>>, set: u32, from: u16, to: u16) -> u32 {
     let mut new = sets[set as usize];
     if !new.has(from) {
         return set;

@@ -38,10 +38,10 @@ impl<'a> Codegen<'a> {
         for stmt in stmts {
             match &stmt.kind {
                 StmtKind::Let { pattern, .. } => names_in_pattern(pattern, &mut |name, span| {
-                    self.func().later.push((name.into(), span));
+                    self.func().later.push((name, span));
                 }),
                 StmtKind::Fn(decl) => {
-                    self.func().later.push((decl.name.name.into(), decl.name.span));
+                    self.func().later.push((decl.name.name, decl.name.span));
                 }
                 _ => {}
             }
@@ -152,7 +152,7 @@ impl<'a> Codegen<'a> {
     }
 
     /// `let name = value` and `var name = value`.
-    fn binding(&mut self, name: &str, mutable: bool, value: &'a Expr, span: Span) {
+    fn binding(&mut self, name: &'a str, mutable: bool, value: &'a Expr, span: Span) {
         if name == "_" {
             let top = self.func().top;
             self.eval(value, Dest::Discard);
@@ -232,7 +232,7 @@ impl<'a> Codegen<'a> {
         }
         let index = self.reserve_function();
         self.begin_function(decl.name.name, decl.span);
-        self.func().own_name = Some(decl.name.name.into());
+        self.func().own_name = Some(decl.name.name);
         self.func().doc = decl.doc.map(Into::into);
         self.parameters(decl.params);
         self.function_body(decl.body);

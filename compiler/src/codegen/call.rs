@@ -3,6 +3,7 @@
 use super::func::{LocalKind, Reg};
 use super::hand_over::{PlaceArgument, place_words};
 use super::names::Resolved;
+use super::pattern_type::list_of;
 use super::walk::argument_writes;
 use super::{Code, Codegen, Dest, Item};
 use crate::ast::{Arg, ArgKind, Expr, ExprKind, Ident, Index};
@@ -419,23 +420,16 @@ impl<'a> Codegen<'a> {
         }
         let positional = args.iter().filter(|a| a.name.is_none()).count();
         let total = signature.parameters.len();
-        let list = signature.parameters.join(", ");
-        let wants = match (signature.optional.iter().filter(|o| !**o).count(), signature.rest) {
-            (n, true) => format!("at least {}", arguments_text(n)),
-            (n, false) if n == total => arguments_text(n),
-            (n, false) => format!("{n} to {}", arguments_text(total)),
-        };
-        let wants = if list.is_empty() { wants } else { format!("{wants} ({list})") };
         let mut given = vec![false; total];
         given.iter_mut().take(positional).for_each(|g| *g = true);
         if positional > total && !signature.rest {
-            self.wrong_number(name, &wants, args.len(), span);
+            self.wrong_number(name, signature, args.len(), span);
             return;
         }
         let before = self.diagnostics.len();
         for arg in args {
             let Some(arg_name) = &arg.name else { continue };
-            match signature.parameters.iter().position(|p| **p == *arg_name.name) {
+            match signature.position(arg_name.name) {
                 Some(i) if given[i] => {
                     let message = format!("argument `{}` is given twice", arg_name.name);
                     self.error(Code::WrongArguments, arg_name.span, message);
@@ -443,10 +437,7 @@ impl<'a> Codegen<'a> {
                 Some(i) => given[i] = true,
                 None => {
                     let message = format!("`{name}` has no parameter `{}`", arg_name.name);
-                    let close = super::names::closest(
-                        arg_name.name,
-                        signature.parameters.iter().map(|p| &**p),
-                    );
+                    let close = super::names::closest(arg_name.name, signature.names());
                     let help = close.map(|c| format!("did you mean `{c}`?"));
                     self.error(Code::WrongArguments, arg_name.span, message).help = help;
                 }
@@ -454,18 +445,21 @@ impl<'a> Codegen<'a> {
         }
         // An argument of a wrong name is likely the one that is missing.
         let is_known = self.diagnostics.len() == before;
-        let mut missing = given.iter().zip(&signature.optional).map(|(given, o)| !given && !o);
+        let mut missing =
+            given.iter().zip(&*signature.parameters).map(|(given, p)| !given && !p.optional);
         if is_known && let Some(at) = missing.position(|missing| missing) {
             if positional == args.len() {
-                self.wrong_number(name, &wants, args.len(), span);
+                self.wrong_number(name, signature, args.len(), span);
             } else {
-                let message = format!("`{name}` needs a value for `{}`", signature.parameters[at]);
+                let parameter = &signature.parameters[at].name;
+                let message = format!("`{name}` needs a value for `{parameter}`");
                 self.error(Code::WrongArguments, span, message);
             }
         }
     }
 
-    fn wrong_number(&mut self, name: &str, wants: &str, given: usize, span: Span) {
+    fn wrong_number(&mut self, name: &str, signature: &Signature, given: usize, span: Span) {
+        let wants = arguments_wanted(signature);
         let declared = match self.items.get(name) {
             Some((Item::Function { .. }, declared)) => Some(*declared),
             _ => None,
@@ -476,6 +470,18 @@ impl<'a> Codegen<'a> {
             error.labels.push((declared, "declared here".to_owned()));
         }
     }
+}
+
+/// `1 argument (x)`, `1 to 2 arguments (x, y)`
+fn arguments_wanted(signature: &Signature) -> String {
+    let total = signature.parameters.len();
+    let wants = match (signature.parameters.iter().filter(|p| !p.optional).count(), signature.rest)
+    {
+        (n, true) => format!("at least {}", arguments_text(n)),
+        (n, false) if n == total => arguments_text(n),
+        (n, false) => format!("{n} to {}", arguments_text(total)),
+    };
+    if total == 0 { wants } else { format!("{wants} ({})", list_of(signature)) }
 }
 
 fn arguments_text(n: usize) -> String {

@@ -185,20 +185,20 @@ impl<'a> Codegen<'a> {
                 None => Constant::Type(index),
                 Some(variant) => Constant::Variant { ty: index, variant: variant as u32 },
             };
-            let all = &made.fields.parameters;
+            let all = &made.fields;
             let positions: Option<Vec<usize>> = args
                 .iter()
                 .enumerate()
                 .map(|(i, arg)| match &arg.name {
                     _ if arg.kind != ArgKind::Value => None,
                     None => Some(i),
-                    Some(name) => all.iter().position(|field| **field == *name.name),
+                    Some(name) => all.position(name.name),
                 })
                 .collect();
-            if let Some(positions) = positions.filter(|p| p.len() == all.len())
+            if let Some(positions) = positions.filter(|p| p.len() == all.parameters.len())
                 && let Some(k) = self.func().short_constant(constant)
             {
-                let (first, count) = (top, all.len() as u16);
+                let (first, count) = (top, all.parameters.len() as u16);
                 if positions.is_sorted() {
                     for arg in args {
                         self.temp(arg.value);
@@ -260,14 +260,14 @@ impl<'a> Codegen<'a> {
         let all = &fields.parameters;
         if positional > all.len() && !has_spread {
             let message =
-                format!("`{name}` has {}, {positional} values are given", fields_text(all));
+                format!("`{name}` has {}, {positional} values are given", fields_text(fields));
             self.error(Code::WrongArguments, span, message);
             return false;
         }
         let mut given: Vec<bool> = (0..all.len()).map(|i| i < positional && !has_spread).collect();
         for arg in args {
             let Some(field) = &arg.name else { continue };
-            match all.iter().position(|f| **f == *field.name) {
+            match fields.position(field.name) {
                 Some(i) if given[i] => {
                     let message = format!("the field `{}` is given twice", field.name);
                     self.error(Code::WrongArguments, field.span, message);
@@ -275,10 +275,10 @@ impl<'a> Codegen<'a> {
                 Some(i) => given[i] = true,
                 None => {
                     let message = format!("`{name}` has no field `{}`", field.name);
-                    let close = closest(field.name, all.iter().map(|f| &**f));
+                    let close = closest(field.name, fields.names());
                     let help = match close {
                         Some(close) => format!("did you mean `{close}`?"),
-                        None => format!("it has {}", fields_text(all)),
+                        None => format!("it has {}", fields_text(fields)),
                     };
                     self.error(Code::WrongArguments, field.span, message).help = Some(help);
                 }
@@ -288,8 +288,8 @@ impl<'a> Codegen<'a> {
             let missing: Vec<String> = all
                 .iter()
                 .enumerate()
-                .filter(|(i, _)| !given[*i] && !fields.optional[*i])
-                .map(|(_, field)| format!("`{field}`"))
+                .filter(|(i, field)| !given[*i] && !field.optional)
+                .map(|(_, field)| format!("`{}`", field.name))
                 .collect();
             let message = match &missing[..] {
                 [] => return true,

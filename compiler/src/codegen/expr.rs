@@ -185,7 +185,7 @@ impl<'a> Codegen<'a> {
         self.error(Code::TooLarge, span, "this function has too many different constants");
     }
 
-    fn name(&mut self, name: &str, span: Span, dest: Dest) {
+    fn name(&mut self, name: &'a str, span: Span, dest: Dest) {
         match (self.resolve(name), dest) {
             (Resolved::Local { reg, .. }, Dest::Into(dest)) => {
                 self.func().push(Op::Copy, dest, reg, 0);

@@ -6,9 +6,9 @@
 //! numbered from [`CAPTURE_BASE`] on. What these registers hold is borrowed: from the closure, or from
 //! the module.
 
-use std::collections::HashMap;
 use std::rc::Rc;
 
+use super::constants::Constants;
 use crate::ast;
 use crate::bytecode::draft::{Draft, Ins, Label, Region, Words};
 use crate::bytecode::op::Operand;
@@ -47,9 +47,9 @@ impl LocalKind {
 }
 
 /// A name in scope.
-#[derive(Clone, Debug)]
-pub(super) struct Local {
-    pub(super) name: Box<str>,
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Local<'a> {
+    pub(super) name: &'a str,
     pub(super) reg: Reg,
     pub(super) kind: LocalKind,
     /// It was bound to the literal of a list, map or string: what its methods are is known.
@@ -68,9 +68,9 @@ pub(super) enum CaptureFrom {
 }
 
 /// A captured name.
-#[derive(Clone, Debug)]
-pub(super) struct Capture {
-    pub(super) name: Box<str>,
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Capture<'a> {
+    pub(super) name: &'a str,
     pub(super) from: CaptureFrom,
 }
 
@@ -112,37 +112,32 @@ pub(super) struct PlaceBack {
 }
 
 /// A function being compiled.
-#[derive(Debug)]
+#[derive(Default, Debug)]
 pub(super) struct Func<'a> {
     pub(super) name: Box<str>,
     pub(super) parameters: Vec<Parameter>,
     pub(super) span: Span,
     pub(super) doc: Option<Box<str>>,
     /// Its own name, when a local function can call itself by it.
-    pub(super) own_name: Option<Box<str>>,
+    pub(super) own_name: Option<&'a str>,
     /// A named top-level function: it cannot see the variables of the top-level code.
     pub(super) is_item: bool,
     /// The type whose function it is.
-    pub(super) owner: Option<Box<str>>,
-    pub(super) locals: Vec<Local>,
+    pub(super) owner: Option<&'a str>,
+    pub(super) locals: Vec<Local<'a>>,
     pub(super) controls: Vec<Control<'a>>,
-    pub(super) captures: Vec<Capture>,
+    pub(super) captures: Vec<Capture<'a>>,
     pub(super) region: Option<u32>,
     /// How many defers around here run inside one another.
     pub(super) defer_depth: u32,
     pub(super) top: Reg,
     /// Names that this block and those around it declare further down.
-    pub(super) later: Vec<(Box<str>, Span)>,
+    pub(super) later: Vec<(&'a str, Span)>,
     most: Reg,
-    code: Vec<Ins>,
-    /// The extension words of the code.
-    words: Vec<Word>,
-    labels: Vec<usize>,
+    pub(super) draft: Draft,
     /// Where the last label was placed.
     last_label: usize,
-    regions: Vec<Region>,
-    constants: Vec<Constant>,
-    constant_index: HashMap<ConstantKey, u32>,
+    pub(super) constants: Constants,
     /// Where the tests of patterns that have to fit go when those do not.
     mismatches: Vec<Mismatch>,
     pub(super) span_now: Span,
@@ -159,49 +154,30 @@ struct Mismatch {
     region: Option<u32>,
 }
 
-#[derive(PartialEq, Eq, Hash, Debug)]
-enum ConstantKey {
-    Int(i64),
-    Float(u64),
-    Str(Box<str>),
-    Names(Box<[Box<str>]>),
-    Function(u32),
-    Type(u32),
-    Variant(u32, u32),
-    UnitVariant(u32, u32),
-    Foreign(Box<str>, Box<str>),
-    Builtin(Box<str>),
-    Member(Box<str>, Box<str>),
-}
-
 impl<'a> Func<'a> {
-    pub(super) fn new(name: &str, span: Span) -> Self {
+    /// A function without code yet. It takes over the room of one that is `finished`.
+    pub(super) fn new(name: &str, span: Span, finished: Self) -> Self {
+        let Self { mut locals, mut controls, mut captures, mut later, .. } = finished;
+        let Self { mut draft, mut mismatches, constants, .. } = finished;
+        locals.clear();
+        controls.clear();
+        captures.clear();
+        later.clear();
+        draft.clear();
+        mismatches.clear();
         Self {
             name: name.into(),
-            parameters: Vec::new(),
             span,
-            doc: None,
-            own_name: None,
-            is_item: false,
-            owner: None,
-            locals: Vec::new(),
-            controls: Vec::new(),
-            captures: Vec::new(),
-            region: None,
-            defer_depth: 0,
-            top: 0,
-            later: Vec::new(),
-            most: 0,
-            code: Vec::new(),
-            words: Vec::new(),
-            labels: Vec::new(),
-            last_label: usize::MAX,
-            regions: Vec::new(),
-            constants: Vec::new(),
-            constant_index: HashMap::new(),
-            mismatches: Vec::new(),
             span_now: span,
-            overflow: false,
+            last_label: usize::MAX,
+            locals,
+            controls,
+            captures,
+            later,
+            draft,
+            constants,
+            mismatches,
+            ..Self::default()
         }
     }
 
@@ -230,22 +206,22 @@ impl<'a> Func<'a> {
         self.overflow || usize::from(self.most) + self.captures.len() > usize::from(MAX_REGISTERS)
     }
 
-    pub(super) fn declare(&mut self, name: &str, reg: Reg, kind: LocalKind) {
+    pub(super) fn declare(&mut self, name: &'a str, reg: Reg, kind: LocalKind) {
         if name != "_" {
-            self.locals.push(Local { name: name.into(), reg, kind, is_literal: false });
+            self.locals.push(Local { name, reg, kind, is_literal: false });
         }
     }
 
     /// The innermost local of that name.
-    pub(super) fn local(&self, name: &str) -> Option<&Local> {
-        self.locals.iter().rev().find(|l| &*l.name == name)
+    pub(super) fn local(&self, name: &str) -> Option<&Local<'a>> {
+        self.locals.iter().rev().find(|l| l.name == name)
     }
 
     /// The register that stands for captured value `name`, noting it when it is new.
-    pub(super) fn capture(&mut self, name: &str, from: CaptureFrom) -> Reg {
-        let index = self.captures.iter().position(|c| &*c.name == name && c.from == from);
+    pub(super) fn capture(&mut self, name: &'a str, from: CaptureFrom) -> Reg {
+        let index = self.captures.iter().position(|c| c.name == name && c.from == from);
         let index = index.unwrap_or_else(|| {
-            self.captures.push(Capture { name: name.into(), from });
+            self.captures.push(Capture { name, from });
             self.captures.len() - 1
         });
         CAPTURE_BASE + index as u16
@@ -254,31 +230,11 @@ impl<'a> Func<'a> {
     // Constants.
 
     pub(super) fn constant(&mut self, constant: Constant) -> u32 {
-        let key = match &constant {
-            Constant::Int(i) => ConstantKey::Int(*i),
-            Constant::Float(f) => ConstantKey::Float(f.to_bits()),
-            Constant::Str(s) => ConstantKey::Str(s.clone()),
-            Constant::Names(n) => ConstantKey::Names(n.clone()),
-            Constant::Function(f) => ConstantKey::Function(*f),
-            Constant::Type(t) => ConstantKey::Type(*t),
-            Constant::Variant { ty, variant } => ConstantKey::Variant(*ty, *variant),
-            Constant::UnitVariant { ty, variant } => ConstantKey::UnitVariant(*ty, *variant),
-            Constant::Foreign { module, name } => {
-                ConstantKey::Foreign(module.clone(), name.clone())
-            }
-            Constant::Builtin(n) => ConstantKey::Builtin(n.clone()),
-            Constant::Member { module, name } => ConstantKey::Member(module.clone(), name.clone()),
-        };
-        let next = self.constants.len() as u32;
-        let index = *self.constant_index.entry(key).or_insert(next);
-        if index == next {
-            self.constants.push(constant);
-        }
-        index
+        self.constants.index(constant)
     }
 
     pub(super) fn string(&mut self, text: &str) -> u32 {
-        self.constant(Constant::Str(text.into()))
+        self.constants.string(text)
     }
 
     /// A constant whose index has to fit a scaled 16-bit operand.
@@ -308,8 +264,8 @@ impl<'a> Func<'a> {
 
     /// The instruction pushed last.
     pub(super) fn last(&mut self) -> &mut Ins {
-        let last = self.code.len() - 1;
-        &mut self.code[last]
+        let last = self.draft.code.len() - 1;
+        &mut self.draft.code[last]
     }
 
     /// A jump; `b` is the second operand of compare-and-jump instructions.
@@ -318,9 +274,9 @@ impl<'a> Func<'a> {
     }
 
     fn push_ins(&mut self, word: Word, op: Op, ext: &[Word], target: Option<Label>) -> &mut Ins {
-        let ext = Words::append(&mut self.words, ext);
+        let ext = Words::append(&mut self.draft.words, ext);
         let ins = Ins { op, word, ext, target, span: self.span_now, region: self.region };
-        self.code.push(ins);
+        self.draft.code.push(ins);
         self.last()
     }
 
@@ -368,18 +324,18 @@ impl<'a> Func<'a> {
 
     /// True when the next instruction cannot be reached from the one before.
     pub(super) fn is_dead_end(&self) -> bool {
-        self.code.last().is_some_and(|ins| ins.op.effects().ends)
-            && self.last_label != self.code.len()
+        self.draft.code.last().is_some_and(|ins| ins.op.effects().ends)
+            && self.last_label != self.draft.code.len()
     }
 
     pub(super) fn label(&mut self) -> Label {
-        self.labels.push(usize::MAX);
-        Label(self.labels.len() as u32 - 1)
+        self.draft.labels.push(usize::MAX);
+        Label(self.draft.labels.len() as u32 - 1)
     }
 
     pub(super) fn place(&mut self, label: Label) {
-        self.labels[label.0 as usize] = self.code.len();
-        self.last_label = self.code.len();
+        self.draft.labels[label.0 as usize] = self.draft.code.len();
+        self.last_label = self.draft.code.len();
     }
 
     pub(super) fn here(&mut self) -> Label {
@@ -390,20 +346,30 @@ impl<'a> Func<'a> {
 
     /// Opens a region whose throws go to `handler`, with the error in `register`.
     pub(super) fn open_region(&mut self, handler: Label, register: Reg, cleanup: bool) {
-        self.regions.push(Region { handler, register, cleanup, parent: self.region });
-        self.region = Some(self.regions.len() as u32 - 1);
+        self.draft.regions.push(Region { handler, register, cleanup, parent: self.region });
+        self.region = Some(self.draft.regions.len() as u32 - 1);
     }
 
     pub(super) fn close_region(&mut self) {
         if let Some(region) = self.region {
-            self.region = self.regions[region as usize].parent;
+            self.region = self.draft.regions[region as usize].parent;
         }
     }
 
-    /// Hands over the finished code: captured values get their registers, and are fetched first.
-    pub(super) fn finish(mut self, captures: &[u16]) -> (Draft<'_>, Finished) {
+    /// Finishes the draft: captured values get their registers, and are fetched first. Gives how many
+    /// of them a closure holds.
+    pub(super) fn finish(&mut self) -> u16 {
         let shift = self.captures.len() as u16;
         let parameters = self.parameters.len() as u16;
+        let draft = &mut self.draft;
+        draft.registers = self.most + shift;
+        draft.parameters = parameters;
+        draft.places = places_of(&self.parameters);
+        draft.borrowed.extend(parameters..parameters + shift);
+        if shift == 0 {
+            draft.place_labels(0);
+            return 0;
+        }
         let map = |r: Reg| {
             if r >= CAPTURE_BASE {
                 parameters + (r - CAPTURE_BASE)
@@ -413,10 +379,10 @@ impl<'a> Func<'a> {
                 r
             }
         };
-        for ins in &mut self.code {
-            map_registers(ins, &mut self.words, &map);
+        for ins in &mut draft.code {
+            map_registers(ins, &mut draft.words, &map);
         }
-        for region in &mut self.regions {
+        for region in &mut draft.regions {
             region.register = map(region.register);
         }
         let mut slot = 0;
@@ -431,45 +397,12 @@ impl<'a> Func<'a> {
             };
             Some(Ins::plain(Word::abc(op, register, from, 0), op, self.span))
         });
-        let before = self.code.len();
-        self.code.splice(..0, fetches);
-        let offset = self.code.len() - before;
-        for at in &mut self.labels {
-            // A label that was never placed is never jumped to.
-            *at = if *at == usize::MAX { 0 } else { *at + offset };
-        }
-        let draft = Draft {
-            code: self.code,
-            words: self.words,
-            labels: self.labels,
-            regions: self.regions,
-            registers: self.most + shift,
-            parameters,
-            places: places_of(&self.parameters),
-            borrowed: (parameters..parameters + shift).collect(),
-            captures,
-        };
-        let finished = Finished {
-            name: self.name,
-            parameters: self.parameters,
-            span: self.span,
-            doc: self.doc,
-            captures: slot,
-            constants: self.constants,
-        };
-        (draft, finished)
+        let before = draft.code.len();
+        draft.code.splice(..0, fetches);
+        let offset = draft.code.len() - before;
+        draft.place_labels(offset);
+        slot
     }
-}
-
-/// What a function is besides its code.
-#[derive(Debug)]
-pub(super) struct Finished {
-    pub(super) name: Box<str>,
-    pub(super) parameters: Vec<Parameter>,
-    pub(super) span: Span,
-    pub(super) doc: Option<Box<str>>,
-    pub(super) captures: u16,
-    pub(super) constants: Vec<Constant>,
 }
 
 fn map_registers(ins: &mut Ins, words: &mut [Word], map: &impl Fn(Reg) -> Reg) {

@@ -96,10 +96,11 @@ impl<'a> Codegen<'a> {
         for (i, arg) in args.iter().enumerate() {
             let position = match &arg.name {
                 None => Some(i),
-                Some(name) => signature.parameters.iter().position(|p| **p == *name.name),
+                Some(name) => signature.position(name.name),
             };
-            let mutable = position.and_then(|i| signature.mutable.get(i)).copied().unwrap_or(false);
-            let parameter = position.and_then(|i| signature.parameters.get(i)).map_or("", |p| &**p);
+            let known = position.and_then(|i| signature.parameters.get(i));
+            let mutable = known.is_some_and(|parameter| parameter.mutable);
+            let parameter = known.map_or("", |parameter| &parameter.name);
             if mutable && arg.kind == ArgKind::Value {
                 let message =
                     format!("`{name}` changes its parameter `{parameter}`: say so with `&`");

@@ -5,7 +5,9 @@
 //! hold is read when the code runs, since that file's top level may not have run yet. The import
 //! statement is the place where it runs.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
+
+use hashbrown::HashMap;
 use std::sync::Arc;
 
 use super::call::is_plain;
@@ -57,7 +59,7 @@ impl<'a> Files<'a> {
 /// What others may know of a module with these top-level names.
 pub(super) fn interface(
     source: &Source,
-    items: &HashMap<Box<str>, (Item, Span)>,
+    items: &HashMap<&str, (Item, Span)>,
     globals: &[Global],
 ) -> Interface {
     let mut interface = Interface { shown: source.name().into(), ..Interface::default() };
@@ -79,8 +81,8 @@ pub(super) fn interface(
             Item::Module(_) | Item::Member { .. } | Item::Broken => Err(Hidden::Import),
         };
         match found {
-            Ok(member) => drop(interface.members.insert(name.clone(), member)),
-            Err(reason) => drop(interface.hidden.insert(name.clone(), reason)),
+            Ok(member) => drop(interface.members.insert((*name).into(), member)),
+            Err(reason) => drop(interface.hidden.insert((*name).into(), reason)),
         }
     }
     interface
@@ -166,7 +168,7 @@ impl<'a> Codegen<'a> {
     }
 
     /// Declares the names of an import that leads nowhere, so that they are not reported as well.
-    fn declare_broken(&mut self, import: &ast::Import<'_>) {
+    fn declare_broken(&mut self, import: &ast::Import<'a>) {
         let of_path = || match import.module {
             ast::ModulePath::Standard(name) => Some(name),
             ast::ModulePath::File(path, span) => Some(Ident { name: last_part(path), span }),

@@ -18,19 +18,19 @@ pub(super) enum Resolved {
     Unknown,
 }
 
-impl Codegen<'_> {
+impl<'a> Codegen<'a> {
     /// What `name` stands for here; captured values are noted in the functions between.
     pub(super) fn resolve(&mut self, name: &str) -> Resolved {
         for depth in (0..self.funcs.len()).rev() {
             let func = &self.funcs[depth];
             let found = match func.local(name) {
-                Some(local) => Some((CaptureFrom::Register(local.reg), local.kind)),
-                None if func.own_name.as_deref() == Some(name) => {
-                    Some((CaptureFrom::Itself, LocalKind::Let))
+                Some(local) => Some((local.name, CaptureFrom::Register(local.reg), local.kind)),
+                None if func.own_name == Some(name) => {
+                    func.own_name.map(|name| (name, CaptureFrom::Itself, LocalKind::Let))
                 }
                 None => None,
             };
-            if let Some((from, kind)) = found {
+            if let Some((name, from, kind)) = found {
                 return self.captured_from(name, depth, from, kind);
             }
             if func.is_item {
@@ -48,7 +48,7 @@ impl Codegen<'_> {
 
     fn captured_from(
         &mut self,
-        name: &str,
+        name: &'a str,
         depth: usize,
         from: CaptureFrom,
         kind: LocalKind,
@@ -67,7 +67,7 @@ impl Codegen<'_> {
     }
 
     /// Reads a name into `dest`, or gives the register it lives in.
-    pub(super) fn read_name(&mut self, name: &str, span: Span) -> Option<Reg> {
+    pub(super) fn read_name(&mut self, name: &'a str, span: Span) -> Option<Reg> {
         match self.resolve(name) {
             Resolved::Local { reg, .. } => Some(reg),
             // In a session names are set anew.
@@ -143,7 +143,7 @@ impl Codegen<'_> {
             return;
         }
         let later = self.funcs.iter().rev().find_map(|f| {
-            f.later.iter().find(|(n, s)| **n == *name && s.start > span.start).map(|(_, s)| *s)
+            f.later.iter().find(|(n, s)| *n == name && s.start > span.start).map(|(_, s)| *s)
         });
         if let Some(later) = later {
             let in_function = self.funcs.len() > 1;
@@ -170,8 +170,8 @@ impl Codegen<'_> {
             return;
         }
         let mut known = self.known_names();
-        known.retain(|known| **known != *name);
-        let close = closest(name, known.iter().map(|n| &**n)).map(str::to_owned);
+        known.retain(|known| *known != name);
+        let close = closest(name, known.iter().copied()).map(str::to_owned);
         let is_module = self.environment.modules.contains_key(name);
         let sibling = self.sibling(name);
         let member = familiar::member(name, &self.environment.modules);
@@ -193,7 +193,7 @@ impl Codegen<'_> {
 
     /// `self` where there is none.
     fn no_self(&mut self, span: Span) {
-        let owner = self.funcs.iter().rev().find(|f| f.is_item).and_then(|f| f.owner.as_ref());
+        let owner = self.funcs.iter().rev().find(|f| f.is_item).and_then(|f| f.owner);
         let (message, help) = match owner {
             Some(_) => (
                 "this function is called on the type: it has no `self`",
@@ -204,16 +204,16 @@ impl Codegen<'_> {
         self.error(Code::UnknownName, span, message).help = help;
     }
 
-    fn known_names(&self) -> Vec<Box<str>> {
-        let mut names: Vec<Box<str>> = Vec::new();
+    fn known_names(&self) -> Vec<&'a str> {
+        let mut names: Vec<&'a str> = Vec::new();
         for func in self.funcs.iter().rev() {
-            names.extend(func.locals.iter().map(|l| l.name.clone()));
+            names.extend(func.locals.iter().map(|l| l.name));
             if func.is_item {
                 break;
             }
         }
-        names.extend(self.items.keys().cloned());
-        names.extend(self.environment.builtins.keys().cloned());
+        names.extend(self.items.keys());
+        names.extend(self.environment.builtins.keys().map(|name| &**name));
         names.sort();
         names
     }

@@ -5,6 +5,7 @@ use super::pattern::names_in_pattern;
 use super::{Code, Codegen, Dest};
 use crate::ast::{Param, PatternKind};
 use crate::bytecode::{MAX_PLACES, Op, Parameter};
+use crate::source::Span;
 
 /// The most parameters of a function.
 const MAX_PARAMETERS: usize = 200;
@@ -19,16 +20,16 @@ impl<'a> Codegen<'a> {
             return;
         }
         let first = self.func().alloc_n(params.len() as u16);
-        let mut known: Vec<&str> = Vec::with_capacity(params.len());
+        let mut known: Vec<(&str, Span)> = Vec::with_capacity(params.len());
         for (i, param) in params.iter().enumerate() {
             // A pattern's own names are checked when it is compiled.
-            let mut own = Vec::new();
-            names_in_pattern(param.pattern, &mut |name, span| own.push((name, span)));
-            for (name, span) in own.iter().filter(|(name, _)| known.contains(name)) {
+            let before = known.len();
+            names_in_pattern(param.pattern, &mut |name, span| known.push((name, span)));
+            let (others, own) = known.split_at(before);
+            for (name, span) in own.iter().filter(|(name, _)| others.iter().any(|o| o.0 == *name)) {
                 let message = format!("two parameters are called `{name}`");
                 self.error(Code::DuplicateName, *span, message);
             }
-            known.extend(own.iter().map(|(name, _)| name));
             let name: &str = match &param.pattern.kind {
                 PatternKind::Binding(name) => name,
                 _ => "_",

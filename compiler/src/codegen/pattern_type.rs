@@ -83,10 +83,8 @@ impl<'a> Codegen<'a> {
         };
         if args.is_none() {
             let message = format!("this pattern says nothing about the fields of `{name}`");
-            self.error(Code::WrongPattern, span, message).help = Some(format!(
-                "write `{name}({})`, or `{name}(...)` for any",
-                fields.parameters.join(", ")
-            ));
+            self.error(Code::WrongPattern, span, message).help =
+                Some(format!("write `{name}({})`, or `{name}(...)` for any", list_of(&fields)));
             return None;
         }
         Some((name, fields))
@@ -105,13 +103,13 @@ impl<'a> Codegen<'a> {
         let by_field = positional < args.len();
         let all = &fields.parameters;
         if positional > all.len() {
-            let message = format!("`{name}` has {}, not {positional}", fields_text(all));
+            let message = format!("`{name}` has {}, not {positional}", fields_text(fields));
             self.error(Code::WrongPattern, span, message);
             return None;
         }
         if positional < all.len() && !by_field && !rest {
             let message =
-                format!("`{name}` has {}, this pattern names {positional}", fields_text(all));
+                format!("`{name}` has {}, this pattern names {positional}", fields_text(fields));
             self.error(Code::WrongPattern, span, message).help =
                 Some("`...` at the end leaves the others out".to_owned());
             return None;
@@ -119,7 +117,7 @@ impl<'a> Codegen<'a> {
         let mut parts: Vec<(Box<str>, &'a Pattern<'a>)> = Vec::with_capacity(args.len());
         for (i, arg) in args.iter().enumerate() {
             let (field, at) = match (&arg.field, &arg.pattern.kind) {
-                _ if i < positional => (all[i].clone(), arg.pattern.span),
+                _ if i < positional => (all[i].name.clone(), arg.pattern.span),
                 (Some(field), _) => (field.name.into(), field.span),
                 // After the first `name:` a bare name is the field of that name.
                 (None, PatternKind::Binding(field)) if *field != "_" => {
@@ -132,9 +130,9 @@ impl<'a> Codegen<'a> {
                     continue;
                 }
             };
-            if !all.contains(&field) {
+            if fields.position(&field).is_none() {
                 let message = format!("`{name}` has no field `{field}`");
-                let close = closest(&field, all.iter().map(|f| &**f));
+                let close = closest(&field, fields.names());
                 let help = close.map(|close| format!("did you mean `{close}`?"));
                 self.error(Code::WrongMember, at, message).help = help;
                 continue;
@@ -150,10 +148,15 @@ impl<'a> Codegen<'a> {
     }
 }
 
+/// The names of fields or parameters, for messages.
+pub(super) fn list_of(signature: &Signature) -> String {
+    signature.names().collect::<Vec<_>>().join(", ")
+}
+
 /// `1 field (x)`, `2 fields (x, y)`
-pub(super) fn fields_text(fields: &[Box<str>]) -> String {
-    let list = fields.join(", ");
-    match fields.len() {
+pub(super) fn fields_text(fields: &Signature) -> String {
+    let list = list_of(fields);
+    match fields.parameters.len() {
         0 => "no fields".to_owned(),
         1 => format!("1 field ({list})"),
         n => format!("{n} fields ({list})"),

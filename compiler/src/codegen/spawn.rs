@@ -96,7 +96,7 @@ impl<'a> Codegen<'a> {
         args: &[Arg],
         span: Span,
     ) {
-        if signature.is_some_and(|s| s.mutable.contains(&true)) {
+        if signature.is_some_and(|s| s.parameters.iter().any(|p| p.mutable)) {
             let message = format!("`{name}` has `mut` parameters, so it cannot be spawned");
             self.error(Code::BadPlace, span, message).help = Some(
                 "spawn a block that keeps the variable: `spawn { var x = ...; ... }`".to_owned(),

@@ -6,7 +6,7 @@
 //! session is a local of the line that names it: the line moves it out of its slot at its start and
 //! back at its end, however it ends.
 
-use std::collections::HashSet;
+use hashbrown::HashSet;
 
 use super::func::{LocalKind, Reg};
 use super::imports::Imports;
@@ -16,7 +16,7 @@ use super::{Code, Codegen, Dest, Item};
 use crate::ast::{self, FnDecl, PatternKind, Program, Stmt, StmtKind};
 use crate::bytecode::{Constant, Global, GlobalKind, Op};
 use crate::source::{Source, Span};
-use crate::{Session, Signature};
+use crate::{ParameterShape, Session, Signature};
 
 impl<'a> Codegen<'a> {
     /// Compiles the whole text; function 0 is its top-level code. Gives the imports.
@@ -24,7 +24,7 @@ impl<'a> Codegen<'a> {
         &mut self,
         source: &Source,
         program: &'a Program,
-        session: Option<&Session>,
+        session: Option<&'a Session>,
     ) -> Imports {
         if let Some(session) = session {
             self.known_from(session);
@@ -32,7 +32,7 @@ impl<'a> Codegen<'a> {
         let main = self.reserve_function();
         let mut imports = Imports::new();
         let mut declared: Vec<(&'a FnDecl, u32)> = Vec::new();
-        let named_in_functions = names_in_functions(program);
+        let named_in_functions = lets_in_functions(program);
         for stmt in program.stmts {
             self.declare_top(stmt, &named_in_functions, &mut declared, &mut imports);
         }
@@ -47,7 +47,7 @@ impl<'a> Codegen<'a> {
         imports
     }
 
-    fn known_from(&mut self, session: &Session) {
+    fn known_from(&mut self, session: &'a Session) {
         self.globals = session.globals.clone();
         for (slot, global) in session.globals.iter().enumerate() {
             let slot = slot as u16;
@@ -56,7 +56,7 @@ impl<'a> Codegen<'a> {
                 GlobalKind::Let | GlobalKind::Fn | GlobalKind::Type => {
                     match session.types.get(&global.name) {
                         Some(shape) => {
-                            let (name, shape) = (global.name.clone(), shape.clone());
+                            let (name, shape) = ((&*global.name).into(), shape.clone());
                             Item::Type(KnownType { name, at: TypeRef::Slot(slot), shape })
                         }
                         None => {
@@ -66,14 +66,14 @@ impl<'a> Codegen<'a> {
                     }
                 }
             };
-            self.items.insert(global.name.clone(), (item, Span::default()));
+            self.items.insert(&global.name, (item, Span::default()));
         }
         for (name, (module, member)) in &session.imports {
             let item = match member {
                 None => Item::Module(module.clone()),
                 Some(member) => Item::Member { module: module.clone(), name: member.clone() },
             };
-            self.items.insert(name.clone(), (item, Span::default()));
+            self.items.insert(name, (item, Span::default()));
         }
     }
 
@@ -141,7 +141,7 @@ impl<'a> Codegen<'a> {
         slot as u16
     }
 
-    pub(super) fn declare_item(&mut self, name: &str, item: Item, span: Span) {
+    pub(super) fn declare_item(&mut self, name: &'a str, item: Item, span: Span) {
         if let Some((_, first)) = self.items.get(name)
             && !self.is_session
         {
@@ -151,7 +151,7 @@ impl<'a> Codegen<'a> {
             error.labels.push((first, "first defined here".to_owned()));
             return;
         }
-        self.items.insert(name.into(), (item, span));
+        self.items.insert(name, (item, span));
     }
 
     /// Compiles a named top-level function.
@@ -169,7 +169,7 @@ impl<'a> Codegen<'a> {
         &mut self,
         program: &'a Program,
         declared: &[(&'a FnDecl, u32)],
-        session: Option<&Session>,
+        session: Option<&'a Session>,
     ) {
         if self.is_session {
             for (decl, index) in declared {
@@ -211,7 +211,7 @@ impl<'a> Codegen<'a> {
     fn take_session_vars(
         &mut self,
         program: &'a Program,
-        session: Option<&Session>,
+        session: Option<&'a Session>,
     ) -> Vec<(Reg, u16)> {
         let Some(session) = session else { return Vec::new() };
         let mut declared = HashSet::new();
@@ -239,7 +239,7 @@ impl<'a> Codegen<'a> {
             if session.globals.get(slot as usize).is_some_and(|g| g.kind == GlobalKind::Var) {
                 self.func().declare(name, reg, LocalKind::Var);
             }
-            self.session_vars.insert(name.into(), reg);
+            self.session_vars.insert(name, reg);
             vars.push((reg, slot));
         }
         vars
@@ -262,32 +262,40 @@ impl<'a> Codegen<'a> {
 
 /// How a function with these parameters may be called.
 pub(super) fn signature_of(params: &[&ast::Param]) -> Signature {
-    let mut signature = Signature::default();
-    for param in params {
-        if param.rest {
-            signature.rest = true;
-            continue;
-        }
-        let name: Box<str> = match &param.pattern.kind {
-            PatternKind::Binding(name) => (*name).into(),
+    let plain = params.iter().filter(|param| !param.rest).map(|param| ParameterShape {
+        name: match param.pattern.kind {
+            PatternKind::Binding(name) => name.into(),
             _ => "_".into(),
-        };
-        signature.parameters.push(name);
-        signature.optional.push(param.default.is_some());
-        signature.mutable.push(param.mutable);
-    }
-    signature
+        },
+        optional: param.default.is_some(),
+        mutable: param.mutable,
+    });
+    let rest = params.iter().any(|param| param.rest);
+    Signature { parameters: plain.collect(), rest }
 }
 
-/// All names that top-level functions mention.
-fn names_in_functions<'a>(program: &Program<'a>) -> HashSet<&'a str> {
-    let mut names = HashSet::new();
+/// The names of top-level `let`s that functions mention.
+fn lets_in_functions<'a>(program: &Program<'a>) -> HashSet<&'a str> {
+    let mut lets = HashSet::new();
     for stmt in program.stmts {
-        if let StmtKind::Fn(_) | StmtKind::Struct(_) | StmtKind::Enum(_) = &stmt.kind {
-            super::walk::names_in_stmt(stmt, &mut |name, _| {
-                names.insert(name);
+        if let StmtKind::Let { pattern, mutable: false, .. } = stmt.kind {
+            names_in_pattern(pattern, &mut |name, _| {
+                lets.insert(name);
             });
         }
     }
-    names
+    let mut named = HashSet::new();
+    if lets.is_empty() {
+        return named;
+    }
+    for stmt in program.stmts {
+        if let StmtKind::Fn(_) | StmtKind::Struct(_) | StmtKind::Enum(_) = &stmt.kind {
+            super::walk::names_in_stmt(stmt, &mut |name, _| {
+                if lets.contains(name) {
+                    named.insert(name);
+                }
+            });
+        }
+    }
+    named
 }

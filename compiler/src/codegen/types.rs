@@ -6,7 +6,9 @@ use std::sync::Arc;
 use super::names::closest;
 use super::toplevel::signature_of;
 use super::{Code, Codegen, Item};
-use crate::ast::{EnumDecl, FnDecl, Param, PatternKind, Program, Stmt, StmtKind, StructDecl};
+use crate::ast::{
+    EnumDecl, FnDecl, Ident, Param, PatternKind, Program, Stmt, StmtKind, StructDecl,
+};
 use crate::bytecode::{
     Constant, GlobalKind, Op, TypeBody, TypeDecl, TypeFunction, VariantDecl, Word,
 };
@@ -33,7 +35,7 @@ pub(super) enum TypeRef {
 /// A struct or enum that can be named.
 #[derive(Clone, Debug)]
 pub(super) struct KnownType {
-    pub(super) name: Box<str>,
+    pub(super) name: Arc<str>,
     pub(super) at: TypeRef,
     pub(super) shape: Arc<TypeShape>,
 }
@@ -54,11 +56,11 @@ impl KnownType {
 
     /// The fields that a value of it may have.
     pub(super) fn fields(&self) -> impl Iterator<Item = &str> {
-        let signatures: Vec<&Signature> = match &self.shape.body {
-            ShapeBody::Struct(fields) => vec![fields],
-            ShapeBody::Enum(variants) => variants.iter().map(|v| &v.fields).collect(),
+        let (own, variants) = match &self.shape.body {
+            ShapeBody::Struct(fields) => (Some(fields), &[][..]),
+            ShapeBody::Enum(variants) => (None, &variants[..]),
         };
-        signatures.into_iter().flat_map(|s| s.parameters.iter().map(|p| &**p))
+        own.into_iter().chain(variants.iter().map(|v| &v.fields)).flat_map(Signature::names)
     }
 }
 
@@ -79,15 +81,16 @@ fn declared<'a>(stmt: &Stmt<'a>) -> Option<Declared<'a>> {
 impl<'a> Codegen<'a> {
     /// Notes a struct: its name is known in the whole text.
     pub(super) fn declare_struct(&mut self, decl: &'a StructDecl) {
-        self.check_fields(decl.name.name, decl.fields);
+        self.check_fields(format_args!("{}", decl.name.name), decl.fields);
         let constructor = self.reserve_function();
         let signature = signature_of(decl.fields);
-        let body = TypeBody::Struct { fields: signature.parameters.clone(), constructor };
+        let body =
+            TypeBody::Struct { fields: signature.names().map(Into::into).collect(), constructor };
         let (functions, shapes) = self.declare_functions(decl.name.name, decl.functions);
         let shape = TypeShape { body: ShapeBody::Struct(signature), functions: shapes };
         let (name, doc) = (decl.name.name.into(), decl.doc.map(Into::into));
         let decl_ = TypeDecl { name, body, functions, slot: None, span: decl.span, doc };
-        self.declare_type(decl_, shape, decl.name.span);
+        self.declare_type(decl_, shape, decl.name);
     }
 
     /// Notes an enum.
@@ -100,11 +103,11 @@ impl<'a> Codegen<'a> {
                 let message = format!("`{name}` has two variants `{}`", variant.name);
                 self.error(Code::DuplicateName, variant.span, message);
             }
-            self.check_fields(&format!("{name}.{}", variant.name), payload);
+            self.check_fields(format_args!("{name}.{}", variant.name), payload);
             let fields = signature_of(payload);
             let constructor = (!payload.is_empty()).then(|| self.reserve_function());
-            let (name, parameters) = (variant.name.into(), fields.parameters.clone());
-            variants.push(VariantDecl { name, fields: parameters, constructor });
+            let names = fields.names().map(Into::into).collect();
+            variants.push(VariantDecl { name: variant.name.into(), fields: names, constructor });
             shapes.push(VariantShape { name: variant.name.into(), fields });
         }
         if variants.is_empty() {
@@ -116,30 +119,30 @@ impl<'a> Codegen<'a> {
         let (name, body, doc) =
             ((*name).into(), TypeBody::Enum(variants), decl.doc.map(Into::into));
         let decl_ = TypeDecl { name, body, functions, slot: None, span: decl.span, doc };
-        self.declare_type(decl_, shape, decl.name.span);
+        self.declare_type(decl_, shape, decl.name);
     }
 
-    fn declare_type(&mut self, mut decl: TypeDecl, shape: TypeShape, span: Span) {
-        let name = decl.name.clone();
-        if &*name == "Error" {
+    fn declare_type(&mut self, mut decl: TypeDecl, shape: TypeShape, ident: Ident<'a>) {
+        let Ident { name, span } = ident;
+        if name == "Error" {
             let message = "`Error` is the type of errors";
             self.error(Code::BadType, span, message).help =
                 Some("choose another name; any value can be thrown".to_owned());
         }
         let at = if self.is_session {
-            let slot = self.slot(&name, GlobalKind::Type);
+            let slot = self.slot(name, GlobalKind::Type);
             decl.slot = Some(slot);
             TypeRef::Slot(slot)
         } else {
             TypeRef::Unit(self.types.len() as u32)
         };
         self.types.push(decl);
-        let known = KnownType { name: name.clone(), at, shape: Arc::new(shape) };
-        self.declare_item(&name, Item::Type(known), span);
+        let known = KnownType { name: name.into(), at, shape: Arc::new(shape) };
+        self.declare_item(name, Item::Type(known), span);
     }
 
     /// Reports fields that are more than a name and a default.
-    fn check_fields(&mut self, owner: &str, fields: &'a [&'a Param]) {
+    fn check_fields(&mut self, owner: std::fmt::Arguments<'_>, fields: &'a [&'a Param]) {
         let mut known: Vec<&str> = Vec::with_capacity(fields.len());
         for field in fields {
             let PatternKind::Binding(name) = &field.pattern.kind else {
@@ -231,7 +234,7 @@ impl<'a> Codegen<'a> {
                 let number = self.types[index].functions[i].function;
                 self.begin_function(&format!("{name}.{}", function.name.name), function.span);
                 self.func().is_item = true;
-                self.func().owner = Some(name.into());
+                self.func().owner = Some(name);
                 self.func().doc = function.doc.map(Into::into);
                 self.parameters(function.params);
                 self.function_body(function.body);
@@ -286,13 +289,13 @@ impl<'a> Codegen<'a> {
     pub(super) fn type_of_self(&self) -> Option<KnownType> {
         let method = self.funcs.iter().rev().find(|f| f.is_item)?;
         let has_self = method.parameters.first().is_some_and(|p| &*p.name == "self");
-        self.known_type(method.owner.as_deref().filter(|_| has_self)?)
+        self.known_type(method.owner.filter(|_| has_self)?)
     }
 
     /// What to write for a name that is not known, but is something of the type around.
     pub(super) fn sibling(&self, name: &str) -> Option<String> {
         let method = self.funcs.iter().rev().find(|f| f.is_item)?;
-        let ty = self.known_type(method.owner.as_deref()?)?;
+        let ty = self.known_type(method.owner?)?;
         match ty.shape.functions.get(name) {
             Some(function) if function.takes_self => {
                 Some(format!("a method is called on a value: `self.{name}(...)`"))
@@ -304,7 +307,7 @@ impl<'a> Codegen<'a> {
     }
 
     /// Reports a field that `self` does not have.
-    pub(super) fn check_self_field(&mut self, name: &crate::ast::Ident) {
+    pub(super) fn check_self_field(&mut self, name: &Ident) {
         let Some(ty) = self.type_of_self() else { return };
         if ty.has_field(name.name) {
             return;

@@ -1,5 +1,6 @@
 //! What the built-in functions and methods do with their arguments, over and over.
 
+use super::long::{self, LONG};
 use crate::native::{Call, NativeResult, Next};
 use crate::value::{
     Item, Kind, ListObject, MapObject, Owned, RangeObject, Text, View, error, position, room,
@@ -227,6 +228,10 @@ pub(super) fn contains(call: &mut Call<'_>) -> NativeResult {
 /// `value.repeat(n)`: as `value * n`.
 pub(super) fn repeat(call: &mut Call<'_>) -> NativeResult {
     let n = int(call, 0, "n")?;
+    if long::repeated_length(call.receiver(), n) >= LONG {
+        let text = call.receiver().clone();
+        return long::repeated(call, text, n as usize);
+    }
     let result = crate::value::ops::repeat(call.receiver(), n)?;
     call.charge(result.as_list().map_or(0, |list| list.len() / 8));
     give(result)

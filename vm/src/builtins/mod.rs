@@ -60,6 +60,7 @@ mod error;
 pub(crate) mod foreign;
 mod functions;
 mod list;
+pub(crate) mod long;
 mod map;
 mod number;
 mod range;

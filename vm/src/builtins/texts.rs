@@ -1,6 +1,7 @@
 //! Texts made of values, as `str` gives them.
 
 use super::arguments::{elements, give, no_room, text};
+use super::long::{self, LONG};
 use crate::native::{Call, NativeResult, with_texts};
 use crate::value::{Owned, View, room, try_display, write_display, written};
 
@@ -35,10 +36,7 @@ pub(super) fn line(
 }
 
 fn joined(values: &[Owned], separator: &str) -> Result<String, Owned> {
-    // The same long text may be in it many times.
-    let bytes = |value: &Owned| value.as_str().map_or(8, str::len);
-    let separators = separator.len().saturating_mul(values.len().saturating_sub(1));
-    let bytes = values.iter().map(bytes).fold(separators, usize::saturating_add);
+    let bytes = long::joined_length(values, separator);
     room(bytes)?;
     let mut line = String::new();
     line.try_reserve(bytes).map_err(|_| no_room(bytes))?;
@@ -85,5 +83,9 @@ pub(super) fn of(
 pub(super) fn join(call: &mut Call<'_>) -> NativeResult {
     let separator = text(call, 0, "separator")?.to_owned();
     let values = elements(call.receiver())?;
+    let plain = values.iter().all(|value| value.as_record().is_none());
+    if plain && long::joined_length(&values, &separator) >= LONG {
+        return long::joined(call, values, Owned::string(separator));
+    }
     line(call, values, separator, |_, text| give(text))
 }

@@ -14,8 +14,8 @@ use lisle_compiler::{self as compiler, Environment};
 use super::{
     Vm,
     host::{self, Host},
-    late::Late,
-    library::{Docs, ModuleDocs},
+    late::{Late, LateModule},
+    library::Docs,
     load::Loader,
     session::Names,
 };
@@ -46,6 +46,7 @@ pub struct VmBuilder<V = Vm> {
     loader: Option<Box<dyn Loader>>,
     functions: Vec<Result<NativeDef, Error>>,
     modules: Vec<ModuleBuilder>,
+    late_modules: Vec<LateModule>,
     methods: Vec<Cow<'static, str>>,
     late_methods: Vec<&'static str>,
     marker: PhantomData<fn() -> V>,
@@ -67,6 +68,7 @@ impl<V: From<Vm>> VmBuilder<V> {
             loader: None,
             functions: Vec::new(),
             modules: Vec::new(),
+            late_modules: Vec::new(),
             methods: Vec::new(),
             late_methods: Vec::new(),
             marker: PhantomData,
@@ -222,8 +224,21 @@ impl<V: From<Vm>> VmBuilder<V> {
     /// Adds a module. One of the same name that was added before is replaced.
     #[must_use]
     pub fn module(mut self, module: ModuleBuilder) -> Self {
-        self.modules.retain(|other| other.name != module.name);
-        self.modules.push(module);
+        self.without_module(&module.name).modules.push(module);
+        self
+    }
+
+    /// As [`module`](Self::module), but the module is made when a text first imports it: what is wrong
+    /// with it is found out only then.
+    #[must_use]
+    pub fn late_module(mut self, name: &'static str, make: fn() -> ModuleBuilder) -> Self {
+        self.without_module(name).late_modules.push(LateModule { name, make });
+        self
+    }
+
+    fn without_module(&mut self, name: &str) -> &mut Self {
+        self.modules.retain(|other| other.name != name);
+        self.late_modules.retain(|other| other.name != name);
         self
     }
 
@@ -294,19 +309,18 @@ impl<V: From<Vm>> VmBuilder<V> {
         let vm = host.shared();
         let mut docs = Docs::new();
         let mut scripts = Vec::new();
-        let mut late = Late::default();
+        let mut late = Late::new(self.late_modules, self.args);
         within(Some(vm), || {
             for function in self.functions {
                 let function = Arc::new(function?);
                 vm.define(&function.name.clone(), Owned::native(function));
             }
-            self.modules.into_iter().try_for_each(|mut module| {
-                docs.insert(module.name.as_ref().into(), ModuleDocs::new(&module));
-                scripts.extend(module.script.take().map(|text| (module.name.clone(), text)));
-                if let Some(text) = module.late_script.take() {
-                    late.add_script(module.name.clone(), text);
-                }
-                define_module(vm, module, &self.args)
+            self.modules.into_iter().try_for_each(|module| {
+                let name = module.name.clone();
+                let (said, script) = late.define(vm, module)?;
+                docs.insert(name.as_ref().into(), said);
+                scripts.extend(script.map(|text| (name, text)));
+                Ok::<_, Error>(())
             })
         })?;
         for text in self.late_methods {
@@ -332,7 +346,12 @@ impl<V> fmt::Debug for VmBuilder<V> {
     }
 }
 
-fn define_module(vm: &VmShared, module: ModuleBuilder, args: &[String]) -> Result<(), Error> {
+/// Makes the members of a module.
+pub(super) fn define_module(
+    vm: &VmShared,
+    module: ModuleBuilder,
+    args: &[String],
+) -> Result<(), Error> {
     let name = module.name;
     for Member { name: member, value, .. } in module.members {
         let context = |e: Error| e.context(&format!("{name}.{member}"));
@@ -347,40 +366,41 @@ fn define_module(vm: &VmShared, module: ModuleBuilder, args: &[String]) -> Resul
     Ok(())
 }
 
+/// What the compiler may know of the members of a module.
+pub(super) type Members = BTreeMap<Box<str>, Option<compiler::Signature>>;
+
 /// What the compiler may know of the names that exist.
 fn environment(vm: &VmShared) -> Environment {
-    let known = |value: &Shared| match value.as_owned().view() {
+    let modules = vm.modules.lock();
+    let modules = modules.iter().map(|(module, members)| (module.clone(), known(members)));
+    Environment { builtins: known(&*vm.builtins.lock()), modules: modules.collect() }
+}
+
+/// What the compiler may know of the members of that module.
+pub(super) fn members_of(vm: &VmShared, module: &str) -> Members {
+    vm.modules.lock().get(module).map(known).unwrap_or_default()
+}
+
+fn known<'v>(names: impl IntoIterator<Item = (&'v Box<str>, &'v Shared)>) -> Members {
+    let signature = |value: &Shared| match value.as_owned().view() {
         crate::value::View::Native(native) => {
             native.downcast::<NativeDef>().map(|native| signature(&native.signature))
         }
         _ => None,
     };
-    let names = |members: &dyn Fn(&mut dyn FnMut(&str, &Shared))| {
-        let mut names = BTreeMap::new();
-        members(&mut |name, value| {
-            names.insert(name.into(), known(value));
-        });
-        names
-    };
-    let builtins =
-        names(&|each| vm.builtins.lock().iter().for_each(|(name, value)| each(name, value)));
-    let modules = vm.modules.lock();
-    let modules = modules
-        .iter()
-        .map(|(module, members)| {
-            let members = names(&|each| members.iter().for_each(|(name, value)| each(name, value)));
-            (module.clone(), members)
-        })
-        .collect();
-    Environment { builtins, modules }
+    names.into_iter().map(|(name, value)| (name.clone(), signature(value))).collect()
 }
 
 fn signature(signature: &Signature) -> compiler::Signature {
-    let plain = || signature.params().iter().filter(|param| !param.rest);
+    let plain = signature.params().iter().filter(|param| !param.rest);
     compiler::Signature {
-        parameters: plain().map(|param| param.name.clone()).collect(),
-        optional: plain().map(|param| param.optional).collect(),
-        mutable: plain().map(|_| false).collect(),
+        parameters: plain
+            .map(|param| compiler::ParameterShape {
+                name: param.name.clone(),
+                optional: param.optional,
+                mutable: false,
+            })
+            .collect(),
         rest: signature.params().iter().any(|param| param.rest),
     }
 }

@@ -24,9 +24,10 @@ use lisle_compiler::{
 };
 
 use super::{
+    builder::Members,
     color,
     late::Late,
-    library::Docs,
+    library::{Docs, ModuleDocs},
     load::{self, Loader},
     not_utf8,
 };
@@ -53,7 +54,7 @@ pub(super) struct WeakHost(Weak<Inner>);
 
 struct Inner {
     vm: Arc<VmShared>,
-    /// What exists besides a text. Under the lock; more of it when late texts are compiled.
+    /// What exists besides a text. Under the lock; more of it when something late is needed.
     environment: Mutex<Arc<Environment>>,
     /// What modules say of themselves. Under the lock, like the environment.
     docs: Mutex<Docs>,
@@ -149,6 +150,13 @@ impl Host {
         }
     }
 
+    /// Adds a module that is late: what it says of itself, and what of it the compiler may know.
+    pub(super) fn add_module(&self, docs: (Box<str>, ModuleDocs), members: Members) {
+        let mut environment = self.0.environment.lock();
+        Arc::make_mut(&mut environment).modules.insert(docs.0.clone(), members);
+        self.docs().extend([docs]);
+    }
+
     /// What a text that is about to be compiled may name.
     pub(super) fn need_before(&self, text: &str) -> Result<(), Error> {
         self.0.late.lock().before(self, text)
@@ -157,6 +165,14 @@ impl Host {
     /// What code calls that is about to be linked.
     pub(super) fn need_for(&self, unit: &Unit) -> Result<(), Error> {
         self.0.late.lock().called(self, unit)
+    }
+
+    /// All modules, for messages about names that are not known. True when there are more than before.
+    pub(super) fn need_modules(&self) -> bool {
+        self.0.late.lock().modules(self).unwrap_or_else(|error| {
+            self.report(&error);
+            false
+        })
     }
 
     /// All that there is, to tell about it.

@@ -1,10 +1,12 @@
-//! Texts that belong to a VM: methods of built-in types and parts of modules that are written in the
-//! language itself.
+//! What belongs to a VM and waits until a program needs it: modules, and methods of built-in types and
+//! parts of modules that are written in the language itself.
 //!
-//! Compiling them takes longer than all else that a VM does at its start, and most programs need few
-//! of them. So late ones wait: those of a module until a text has the module's name in it, and methods
-//! until code is to be linked that calls one of such a name. Code that runs has everything that it can name:
-//! who compiles or links a text asks here first, on the host's kernel thread.
+//! Making and compiling all of it takes longer than all else that a VM does at its start, and most
+//! programs need little of it. So a late module waits until a text imports it, a late text of a module
+//! until another has the module's name in it, and methods until code is to be linked that calls one of
+//! such a name. Code that runs has everything that it can name: who compiles or links a text asks here
+//! first, on the host's kernel thread. A text that is wrong is judged with all modules known, since
+//! messages name them.
 //!
 //! A late text has functions and imports and nothing else, so that nothing of it has to run: it could
 //! be a native that asks, whose LWP would have to run it.
@@ -17,12 +19,17 @@ use lisle_compiler::{
     source::Source,
 };
 
-use super::host::{self, Host};
+use super::{
+    builder::{define_module, members_of},
+    host::{self, Host},
+    library::ModuleDocs,
+};
 use crate::{
     convert::within,
     error::{Error, ErrorKind, PRELUDE},
     link::{Globals, Module, link},
     methods::Method,
+    module::ModuleBuilder,
     thread::{End, ThreadOptions, ThreadRef},
     value::{Shared, tag},
     vm::VmShared,
@@ -35,6 +42,9 @@ const ELEMENTS: &[u64] = &[tag::LIST, tag::RANGE, tag::STR, tag::SET, tag::BYTES
 #[derive(Debug, Default)]
 pub(super) struct Late {
     methods: Vec<LateMethod>,
+    modules: Vec<LateModule>,
+    /// The program's arguments, of which members may be made.
+    args: Vec<String>,
     /// The names of modules, and what is written of them in the language.
     scripts: Vec<(Cow<'static, str>, &'static str)>,
 }
@@ -46,7 +56,54 @@ struct LateMethod {
     text: &'static str,
 }
 
+/// A module, by its name, and what makes it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct LateModule {
+    pub(super) name: &'static str,
+    pub(super) make: fn() -> ModuleBuilder,
+}
+
 impl Late {
+    /// With modules that wait.
+    pub(super) fn new(modules: Vec<LateModule>, args: Vec<String>) -> Self {
+        Self { modules, args, ..Self::default() }
+    }
+
+    /// Makes a module of the VM. Gives what it says of itself, and its text that is to be compiled
+    /// when all modules are there.
+    pub(super) fn define(
+        &mut self,
+        vm: &VmShared,
+        mut module: ModuleBuilder,
+    ) -> Result<(ModuleDocs, Option<Cow<'static, str>>), Error> {
+        let docs = ModuleDocs::new(&module);
+        let script = module.script.take();
+        if let Some(text) = module.late_script.take() {
+            self.add_script(module.name.clone(), text);
+        }
+        define_module(vm, module, &self.args)?;
+        Ok((docs, script))
+    }
+
+    /// Makes a module that waited.
+    fn make(&mut self, host: &Host, LateModule { name, make }: LateModule) -> Result<(), Error> {
+        let vm = host.shared();
+        let module = make();
+        let (docs, script) = within(Some(vm), || self.define(vm, module))?;
+        host.add_module((name.into(), docs), members_of(vm, name));
+        match script {
+            Some(text) => self.script(host, name, &text)?.run(),
+            None => Ok(()),
+        }
+    }
+
+    /// Makes all modules that waited; true if there were any.
+    pub(super) fn modules(&mut self, host: &Host) -> Result<bool, Error> {
+        let modules = std::mem::take(&mut self.modules);
+        modules.iter().try_for_each(|&module| self.make(host, module))?;
+        Ok(!modules.is_empty())
+    }
+
     /// Adds methods for later: the functions of a text in which nothing else stands.
     pub(super) fn add_methods(&mut self, vm: &VmShared, text: &'static str) {
         let mut announced = Vec::new();
@@ -67,6 +124,12 @@ impl Late {
 
     /// Before a text is compiled: the modules that it names.
     pub(super) fn before(&mut self, host: &Host, text: &str) -> Result<(), Error> {
+        for name in imported(text) {
+            if let Some(i) = self.modules.iter().position(|module| module.name == name) {
+                let module = self.modules.remove(i);
+                self.make(host, module)?;
+            }
+        }
         while let Some(i) = self.scripts.iter().position(|(module, _)| text.contains(&**module)) {
             let (module, script) = self.scripts.remove(i);
             self.before(host, script)?;
@@ -89,6 +152,7 @@ impl Late {
 
     /// All that is still missing.
     pub(super) fn all(&mut self, host: &Host) -> Result<(), Error> {
+        self.modules(host)?;
         while let Some((module, _)) = self.scripts.first() {
             let module = module.clone();
             self.before(host, &module)?;
@@ -213,15 +277,29 @@ impl Ready<'_> {
     }
 }
 
+/// The names of modules that a text imports, and perhaps others. (One that stands behind a comment is
+/// not found; then the text is wrong at first.)
+fn imported(text: &str) -> impl Iterator<Item = &str> {
+    text.match_indices(IMPORT).map(|(at, _)| {
+        let name = text[at + IMPORT.len()..].trim_start();
+        let end = name.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(name.len());
+        &name[..end]
+    })
+}
+
+const IMPORT: &str = "import";
+
 /// The functions of a text, each with the doc comment above it.
 fn functions_in(text: &str) -> impl Iterator<Item = &str> {
-    let is_start = |before: &str, at: usize| {
-        let line = &text[at..];
-        let above = before.lines().next_back().unwrap_or_default();
-        (line.starts_with("## ") || line.starts_with("fn ")) && !above.starts_with("## ")
-    };
-    let lines = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1));
-    let starts: Vec<usize> = lines.filter(|&at| is_start(&text[..at], at)).collect();
+    let mut starts: Vec<usize> = Vec::new();
+    let (mut at, mut below_doc) = (0, false);
+    for line in text.split_inclusive('\n') {
+        let is_doc = line.starts_with("## ");
+        if (is_doc || line.starts_with("fn ")) && !below_doc {
+            starts.push(at);
+        }
+        (at, below_doc) = (at + line.len(), is_doc);
+    }
     let ends: Vec<usize> = starts.iter().skip(1).copied().chain([text.len()]).collect();
     starts.into_iter().zip(ends).map(|(start, end)| &text[start..end])
 }

@@ -7,7 +7,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use lisle_compiler::{
-    Interface, Options, Session,
+    Environment, Interface, Session,
     bytecode::Unit,
     diagnostics::Diagnostic,
     graph::{self, Built, FileModule, Library, Refusal},
@@ -139,11 +139,16 @@ pub(super) fn findings(host: &Host, source: &Source) -> Vec<(Source, Vec<Diagnos
 
 fn build(source: &Source, session: Option<&Session>, library: &mut HostLibrary<'_>) -> Built {
     let host = library.host;
-    let modules: BTreeMap<_, _> = host.shared().files.interfaces().into_iter().collect();
-    let environment = host.environment();
-    let options = Options { session, modules: &modules, ..Options::new(&environment) };
     let name = host.loader().and_then(|loader| loader.module_of(source.name()));
-    graph::compile(source, name.as_deref(), &options, library)
+    let modules: BTreeMap<_, _> = host.shared().files.interfaces().into_iter().collect();
+    let built = graph::compile(source, name.as_deref(), session, modules.clone(), library);
+    let found = built.findings.iter().flat_map(|(_, found)| found);
+    let is_wrong = found.chain(&built.compiled.diagnostics).any(Diagnostic::is_error);
+    if is_wrong && host.need_modules() {
+        // What is wrong is said again by a compiler that knows all modules by their names.
+        return graph::compile(source, name.as_deref(), session, modules, library);
+    }
+    built
 }
 
 /// Links code; what it calls is there.
@@ -188,5 +193,9 @@ impl Library for HostLibrary<'_> {
         };
         let text = load().map_err(|error| refused(error.message().to_owned()))?;
         Ok(Source::new(loader.shown(module), text))
+    }
+
+    fn environment(&mut self) -> Arc<Environment> {
+        self.host.environment()
     }
 }

@@ -18,7 +18,7 @@ use super::{arith, places};
 use crate::{
     link::{CodeWord, LinkedStep, STEP_FIELD, Word, step},
     rc::class,
-    value::{self, Kind, ListObject, Operator, Owned, Raw, View, error},
+    value::{self, Item, Kind, ListObject, Operator, Owned, Raw, View, error},
 };
 
 /// A step with the raw value of its index or name, which is owned elsewhere.
@@ -156,7 +156,7 @@ pub(super) fn walk_mut(
 /// `a = b[c]`
 pub(super) fn get_index(m: &mut Machine<'_>) -> Step {
     let word = m.word();
-    if let Some(asked) = operators::binary(m, |m| m.get(word.c).clone()) {
+    if let Some(asked) = operators::binary(m, |m| Item::Place(m.get(word.c))) {
         return asked;
     }
     let value = value::index_get(m.get(word.b), m.get(word.c))?;

@@ -10,8 +10,9 @@ use lisle_compiler::bytecode::{
 use super::machine::{Machine, Step};
 use super::operators;
 use crate::{
+    builtins::long::LONG,
     link::Word,
-    value::{Comparison, Less, Owned, ops, try_equals, try_less},
+    value::{Comparison, Item, Less, Owned, ops, try_equals, try_less},
 };
 
 /// An operator on two values.
@@ -38,7 +39,7 @@ pub(super) fn operation(op: Op) -> Operation {
 
 /// `a = b op c`
 pub(super) fn binary(m: &mut Machine<'_>, operation: Operation) -> Step {
-    if let Some(asked) = operators::binary(m, |m| m.get(m.word().c).clone()) {
+    if let Some(asked) = operators::binary(m, |m| Item::Place(m.get(m.word().c))) {
         return asked;
     }
     let word = m.word();
@@ -52,7 +53,8 @@ pub(super) fn add(m: &mut Machine<'_>) -> Step {
     let grows = word.flags & KILL_B != 0
         && word.b != word.c
         && m.raw(word.b).is_heap()
-        && m.get(word.b).as_record().is_none();
+        && m.get(word.b).as_record().is_none()
+        && m.get(word.c).as_str().is_none_or(|more| more.len() < LONG);
     if !grows {
         return binary(m, ops::add);
     }
@@ -66,7 +68,7 @@ pub(super) fn add(m: &mut Machine<'_>) -> Step {
 
 /// `a = b op immediate`
 pub(super) fn immediate(m: &mut Machine<'_>, operation: Operation) -> Step {
-    if let Some(asked) = operators::binary(m, |m| Owned::int(m.word().c.cast_signed().into())) {
+    if let Some(asked) = operators::binary(m, |m| Item::int(m.word().c.cast_signed().into())) {
         return asked;
     }
     let word = m.word();
@@ -81,8 +83,9 @@ pub(super) fn with_constant(m: &mut Machine<'_>, operation: Operation) -> Step {
         let value = operation(m.constant_value(word.c as usize), m.get(word.b))?;
         return finish(m, word, value);
     }
-    let right = |m: &Machine<'_>| m.constant_value(m.word().c as usize).clone();
-    if let Some(asked) = operators::binary(m, right) {
+    if let Some(asked) =
+        operators::binary(m, |m| Item::Place(m.constant_value(m.word().c as usize)))
+    {
         return asked;
     }
     let value = operation(m.get(word.b), m.constant_value(word.c as usize))?;

@@ -7,6 +7,7 @@ use lisle_compiler::bytecode::op::{BORROWED, INCLUSIVE, KILL_C};
 use super::machine::{Exit, Machine, Step};
 use super::operators::{self, Asked};
 use crate::{
+    builtins::long::{self, LONG},
     link::{Cell, DIRECT, FOREIGN, Word},
     native::own_text,
     rc,
@@ -177,6 +178,11 @@ pub(super) fn concat(m: &mut Machine<'_>) -> Step {
     if parts.iter().any(|part| part.as_record().is_some()) {
         let parts = m.take_all(word.b, count);
         return join(m, parts, 0);
+    }
+    let bytes = |part: &Owned| part.as_str().map_or(0, str::len);
+    if parts.iter().map(bytes).fold(0, usize::saturating_add) >= LONG {
+        let parts = m.take_all(word.b, count);
+        return operators::ask(m, long::concatenation(), parts, Asked::Value);
     }
     let text = joined(parts);
     parts.iter_mut().for_each(|part| drop(part.take()));

@@ -25,10 +25,11 @@ use super::native::{make_room, push_call};
 use super::places::unchanged;
 use super::{arith, code, data, iter};
 use crate::{
+    builtins::long::{self, LONG},
     link::Word,
     native::check_text,
     thread::{After, Called, Pending, Then},
-    value::{Comparison, Less, Operator, Owned, Verdict, ops},
+    value::{Comparison, Item, Less, Operator, Owned, Verdict, ops, tag},
 };
 
 /// What an instruction waits for, and what it knows so far.
@@ -159,14 +160,41 @@ pub(super) fn own_for(value: &Owned, op: Op) -> Option<Owned> {
 /// `a = b op right`, when the type of `b` defines it. `None` when it does not.
 pub(super) fn binary(
     m: &mut Machine<'_>,
-    right: impl FnOnce(&Machine<'_>) -> Owned,
+    right: impl for<'m> Fn(&'m Machine<'_>) -> Item<'m>,
 ) -> Option<Step> {
     let word = m.word();
     let op = Op::from_code(word.op)?;
-    let function = own_for(m.get(word.b), op)?;
-    let right = right(m);
-    let left = left_operand(m, word);
-    Some(ask(m, function, vec![left, right], Asked::Value))
+    if let Some(function) = own_for(m.get(word.b), op) {
+        let right = right(m).to_owned();
+        let left = left_operand(m, word);
+        return Some(ask(m, function, vec![left, right], Asked::Value));
+    }
+    let left = m.raw(word.b).tag;
+    let may_be_text =
+        tag::is_string(left) || (left == tag::INT && operator_of(op) == Some(Operator::Mul));
+    if !may_be_text {
+        return None;
+    }
+    let (function, args) = long_text(op, m.get(word.b), &right(m))?;
+    Some(ask(m, function, args, Asked::Value))
+}
+
+/// What makes the text that an operator gives, and of what, where that is long.
+fn long_text(op: Op, left: &Owned, right: &Owned) -> Option<(Owned, Vec<Owned>)> {
+    let text = |value: &Owned| tag::is_string(value.tag());
+    match operator_of(op)? {
+        Operator::Add if text(left) && text(right) => {
+            let bytes = |value: &Owned| value.as_str().map_or(0, str::len);
+            let is_long = bytes(left).saturating_add(bytes(right)) >= LONG;
+            is_long.then(|| (long::concatenation(), vec![left.clone(), right.clone()]))
+        }
+        Operator::Mul => {
+            let (value, times) = if text(left) { (left, right) } else { (right, left) };
+            let is_long = text(value) && long::repeated_length(value, times.as_int()?) >= LONG;
+            is_long.then(|| (long::repetition(), vec![value.clone(), times.clone()]))
+        }
+        _ => None,
+    }
 }
 
 /// `a = op b`, when the type of `b` defines it.

@@ -74,9 +74,6 @@ impl Drop for Reset<'_> {
     }
 }
 
-/// What an object costs that lets go of some of its values, in objects that are freed.
-const SHED_COST: usize = 8;
-
 /// Frees what is in the chain, and what joins it meanwhile: about `n` objects.
 fn drain(n: usize) {
     LOCAL.with(|local| {
@@ -95,8 +92,10 @@ fn drain_chain(mut n: usize) {
         let object = untagged(tagged.as_ptr());
         // It stays where it is: what it drops comes before it.
         // SAFETY: a dead object, of the kind that its link tells, whose body has not been dropped.
-        if unsafe { with_body!(kind, B => B::shed(&mut (*object.cast::<Object<B>>()).body)) } {
-            n = n.saturating_sub(SHED_COST);
+        let cost =
+            unsafe { with_body!(kind, B => B::shed(&mut (*object.cast::<Object<B>>()).body)) };
+        if cost > 0 {
+            n = n.saturating_sub(cost);
             continue;
         }
         n -= 1;

@@ -87,6 +87,14 @@ const IMMORTAL: i32 = -(3 << 29);
 /// Objects are aligned so that the lowest four bits of their addresses are free.
 const ALIGN: usize = 16;
 
+/// A buffer of a dead object is given back in parts of so many bytes: the kernel takes its time for
+/// each page.
+pub(crate) const LARGE_BUFFER: usize = 1 << 22;
+/// What that costs, in objects that are freed.
+pub(crate) const BUFFER_COST: usize = 1 << 13;
+/// What it costs to drop some values, in objects that are freed.
+pub(crate) const VALUES_COST: usize = 8;
+
 /// What stands in front of every object.
 #[repr(C, align(8))]
 #[derive(Debug)]
@@ -135,10 +143,11 @@ pub(crate) unsafe trait Body: Sized {
         0
     }
 
-    /// Of a dead object: drops some of the values that it owns when they are so many that dropping
-    /// all takes long. False when they are not, or no longer.
-    fn shed(&mut self) -> bool {
-        false
+    /// Of a dead object: drops some of the values that it owns, or gives a part of its buffer back,
+    /// when there is so much that giving up all takes long. What that cost, in objects that are freed;
+    /// 0 when there is not so much, or no longer.
+    fn shed(&mut self) -> usize {
+        0
     }
 
     /// Calls `visit` with every value that it owns.
@@ -380,13 +389,13 @@ unsafe fn release_cold(raw: Raw) {
         heap::from_vm(unsafe { bytes(raw) });
     }
     match raw.tag {
-        // They own no values, so nothing can follow: no need for the chain.
+        // They own no values, so nothing can follow: no need for the chain, but for a large buffer.
         // SAFETY: no reference is left.
-        tag::STR => unsafe { free::<StrObject>(raw.pointer()) },
+        tag::STR if unsafe { body::<StrObject>(raw) }.buffer_bytes() < LARGE_BUFFER => unsafe {
+            free::<StrObject>(raw.pointer());
+        },
         // SAFETY: as above.
         tag::RANGE => unsafe { free::<RangeObject>(raw.pointer()) },
-        // SAFETY: as above.
-        tag::BYTES => unsafe { free::<BytesObject>(raw.pointer()) },
         // SAFETY: as above.
         _ => unsafe { bury(raw) },
     }

@@ -240,6 +240,7 @@ fn a_slice_frees_so_much_at_once() {
     }
     // Outside of slices there is no later.
     drop(wide());
+    drop(Owned::string("x".repeat(100 << 20)));
     assert_eq!(live_objects(), before);
 }
 
@@ -313,6 +314,39 @@ fn a_queue_stays_small_and_fast() {
         }
     }
     assert!(super::Body::buffer_bytes(&queue) < 16 * 1024);
+}
+
+#[test]
+fn a_large_buffer_is_given_back_in_parts() {
+    const BYTES: usize = 20 * super::LARGE_BUFFER;
+    let numbers = || Owned::list(vec![int(0); BYTES / 8]);
+    let nothing = || Owned::list(vec![Owned::NIL; BYTES / 16]);
+    let makes: [&dyn Fn() -> Owned; 4] = [
+        &|| Owned::string("x".repeat(BYTES)),
+        &|| Owned::bytes(vec![0; BYTES]),
+        &numbers,
+        &nothing,
+    ];
+    for make in makes {
+        let heap = Heap::new(SharedHeap::new(None), None);
+        let _entered = heap.enter();
+        let slice = Slice::begin();
+        drop(make());
+        drop(slice);
+        let mut slices = 1;
+        loop {
+            let _slice = Slice::begin();
+            let left = heap.bytes();
+            let done = free_dead(1000);
+            assert!(left - heap.bytes() < 2 * super::LARGE_BUFFER as u64);
+            slices += 1;
+            if done {
+                break;
+            }
+        }
+        assert!(slices > 18, "{slices}");
+        assert_eq!(heap.bytes(), 0);
+    }
 }
 
 /// Random values are made, shared, taken back, changed, handed to other threads and dropped on

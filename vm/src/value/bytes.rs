@@ -23,6 +23,16 @@ unsafe impl Body for BytesObject {
         self.buffer.capacity()
     }
 
+    fn shed(&mut self) -> usize {
+        let Some(rest) = self.buffer.capacity().checked_sub(rc::LARGE_BUFFER) else { return 0 };
+        self.skipped = 0;
+        self.with_vec(|buffer| {
+            buffer.clear();
+            buffer.shrink_to(rest);
+        });
+        rc::BUFFER_COST
+    }
+
     fn children(&self, _: &mut dyn FnMut(&Owned)) {}
 }
 

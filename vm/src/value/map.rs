@@ -57,14 +57,14 @@ unsafe impl Body for MapObject {
         self.entries.capacity() * size_of::<Entry>() + self.slots.capacity() * size_of::<Slot>()
     }
 
-    fn shed(&mut self) -> bool {
+    fn shed(&mut self) -> usize {
         let rest = self.entries.len().saturating_sub(SHED);
         if rest > 0 {
             rc::work_on(SHED * size_of::<Entry>());
             // Nobody looks at the slots of a dead map.
             self.entries.truncate(rest);
         }
-        rest > 0
+        if rest > 0 { rc::VALUES_COST } else { 0 }
     }
 
     fn children(&self, visit: &mut dyn FnMut(&Owned)) {

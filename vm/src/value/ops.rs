@@ -107,7 +107,8 @@ pub(crate) fn add_assign(a: &mut Owned, b: &Owned) -> Result<(), Owned> {
     match b.view() {
         View::Str(more) if a.as_str().is_some() => {
             room(more.byte_len())?;
-            rc::work_on(more.byte_len());
+            // For the most part the kernel's, which finds fresh memory.
+            rc::work_on(4 * more.byte_len());
             text::append(a, more.as_str());
         }
         View::List(more) if a.as_list().is_some() => {
@@ -168,9 +169,13 @@ pub(crate) fn repeat(value: &Owned, n: i64) -> Result<Owned, Owned> {
             room(text.byte_len().saturating_mul(n))?;
             let mut out = String::new();
             out.try_reserve_exact(text.byte_len().saturating_mul(n)).map_err(|_| no_memory())?;
-            for _ in 0..if text.is_empty() { 0 } else { n } {
-                out.push_str(text.as_str());
+            // A few at a time: they are often short.
+            let many = (256 / text.byte_len().max(1)).clamp(1, n.max(1));
+            let unit = text.as_str().repeat(many);
+            for _ in 0..if text.is_empty() { 0 } else { n / many } {
+                out.push_str(&unit);
             }
+            out.push_str(&unit[..n % many * text.byte_len()]);
             rc::work_on(out.len());
             Ok(Owned::string(out))
         }

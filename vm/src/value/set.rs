@@ -21,7 +21,7 @@ unsafe impl Body for SetObject {
         self.map.buffer_bytes()
     }
 
-    fn shed(&mut self) -> bool {
+    fn shed(&mut self) -> usize {
         self.map.shed()
     }
 

@@ -60,6 +60,18 @@ unsafe impl Body for StrObject {
         self.capacity
     }
 
+    fn shed(&mut self) -> usize {
+        let Some(rest) = self.capacity.checked_sub(rc::LARGE_BUFFER) else { return 0 };
+        self.forget();
+        let mut buffer = self.take_buffer(0).into_bytes();
+        buffer.clear();
+        buffer.shrink_to(rest.max(INLINE + 1));
+        // SAFETY: nothing is no less than text.
+        let text = unsafe { String::from_utf8_unchecked(buffer) };
+        self.put_buffer(text);
+        rc::BUFFER_COST
+    }
+
     fn children(&self, _: &mut dyn FnMut(&Owned)) {}
 }
 
@@ -102,6 +114,20 @@ impl StrObject {
         if text.len() <= INLINE {
             return Self::new(&text);
         }
+        Self::with_buffer(text)
+    }
+
+    /// No text, and a buffer for so many bytes, more than [`INLINE`]; `None` when there is no memory
+    /// for it.
+    pub(super) fn with_room(bytes: usize) -> Option<Self> {
+        debug_assert!(bytes > INLINE);
+        let mut text = String::new();
+        text.try_reserve_exact(bytes).ok()?;
+        Some(Self::with_buffer(text))
+    }
+
+    /// A string with this buffer, which is not empty.
+    fn with_buffer(text: String) -> Self {
         let mut text = ManuallyDrop::new(text);
         rc::charge(text.capacity());
         let data = Data { heap: text.as_mut_ptr() };
@@ -145,6 +171,11 @@ impl StrObject {
         }
         let mut buffer = self.take_buffer(text.len());
         buffer.push_str(text);
+        self.put_buffer(buffer);
+    }
+
+    /// Puts a buffer into the string, which has none.
+    fn put_buffer(&mut self, buffer: String) {
         let mut buffer = ManuallyDrop::new(buffer);
         self.len = buffer.len();
         self.capacity = buffer.capacity();

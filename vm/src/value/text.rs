@@ -183,8 +183,17 @@ pub(super) fn hash_of(value: &Owned) -> u32 {
     }
 }
 
+/// A string without text yet, with room for so many bytes, which are to be appended before anything
+/// else is done with it: more than a short one has. `None` when there is no memory for them.
+pub(crate) fn roomy(bytes: usize) -> Option<Owned> {
+    let object = rc::allocate(StrObject::with_room(bytes)?);
+    // SAFETY: just made.
+    Some(unsafe { Owned::from_raw(object) })
+}
+
 /// Appends to a string in place, or makes it longer; false when it is none.
-pub(super) fn append(this: &mut Owned, more: &str) -> bool {
+#[inline]
+pub(crate) fn append(this: &mut Owned, more: &str) -> bool {
     if let Some(object) = this.str_mut() {
         object.push_str(more);
         return true;

@@ -31,7 +31,7 @@ impl<'a> Builder<'a> {
         end: u32,
     ) -> &'a Expr<'a> {
         let span = Span { start: callee.span.start, end };
-        let args = args.into_bump_slice();
+        let args = self.all(args);
         let depth = callee.depth.max(deepest(args.iter().map(|arg| arg.value)));
         let kind = match callee.kind {
             ExprKind::Field { object, name, optional } => {
@@ -72,19 +72,18 @@ impl<'a> Builder<'a> {
     /// `args` and one without a name.
     pub(crate) fn arg(
         &mut self,
-        mut args: Items<'a, Arg<'a>>,
+        args: Items<'a, Arg<'a>>,
         kind: ArgKind,
         value: &'a Expr<'a>,
     ) -> Items<'a, Arg<'a>> {
         self.check_arg(kind, value);
-        args.push(Arg { kind, name: None, value });
-        args
+        self.push(args, Arg { kind, name: None, value })
     }
 
     /// `args` and one with a name: `name: value`, `name: &place`.
     pub(crate) fn named_arg(
         &mut self,
-        mut args: Items<'a, Arg<'a>>,
+        args: Items<'a, Arg<'a>>,
         name: &'a Expr<'a>,
         kind: ArgKind,
         value: &'a Expr<'a>,
@@ -99,8 +98,7 @@ impl<'a> Builder<'a> {
                 None
             }
         };
-        args.push(Arg { kind, name, value });
-        args
+        self.push(args, Arg { kind, name, value })
     }
 
     fn check_arg(&mut self, kind: ArgKind, value: &Expr<'_>) {
@@ -115,13 +113,14 @@ impl<'a> Builder<'a> {
         elements: Items<'a, RawElement<'a>>,
         span: Span,
     ) -> &'a Expr<'a> {
+        let elements = self.all(elements);
         let entry = |element: &RawElement<'_>| matches!(element, RawElement::Entry(..));
         if elements.iter().any(entry) {
             return self.map(elements, span);
         }
         let mut depth = 0;
-        let mut items = Items::with_capacity_in(elements.len(), self.arena);
-        for element in elements {
+        let mut items = Nodes::with_capacity_in(elements.len(), self.arena);
+        for &element in elements {
             let (item, value) = match element {
                 RawElement::Value(value) => (Element::Value(value), value),
                 RawElement::Spread(value) => (Element::Spread(value), value),
@@ -133,11 +132,11 @@ impl<'a> Builder<'a> {
         self.expr(ExprKind::List(items.into_bump_slice()), span, depth)
     }
 
-    fn map(&mut self, elements: Items<'a, RawElement<'a>>, span: Span) -> &'a Expr<'a> {
+    fn map(&mut self, elements: &[RawElement<'a>], span: Span) -> &'a Expr<'a> {
         let mut depth = 0;
-        let mut entries = Items::with_capacity_in(elements.len(), self.arena);
+        let mut entries = Nodes::with_capacity_in(elements.len(), self.arena);
         let mut mixed = false;
-        for element in elements {
+        for &element in elements {
             match element {
                 RawElement::Entry(key, value) => {
                     let key = self.key(key);
@@ -197,15 +196,16 @@ impl<'a> Builder<'a> {
         parts: Items<'a, StrPiece<'a>>,
         span: Span,
     ) -> &'a Expr<'a> {
+        let parts = self.all(parts);
         let triple = self.slice(span).starts_with("\"\"\"");
         let depth = deepest(parts.iter().filter_map(|part| match part {
             StrPiece::Expr { value, .. } => Some(*value),
             StrPiece::Text(_) => None,
         }));
-        let texts = if triple { self.triple_texts(&parts, span) } else { Vec::new() };
+        let texts = if triple { self.triple_texts(parts, span) } else { Vec::new() };
         let mut texts = texts.into_iter();
-        let mut done = Items::with_capacity_in(parts.len(), self.arena);
-        for part in parts {
+        let mut done = Nodes::with_capacity_in(parts.len(), self.arena);
+        for &part in parts {
             match part {
                 StrPiece::Text(span) => {
                     let text = if triple {
@@ -299,7 +299,7 @@ impl<'a> Builder<'a> {
         last: Option<&'a Block<'a>>,
     ) -> &'a Expr<'a> {
         let mut otherwise = last.map(|block| self.block_expr(block));
-        for (start, cond, then) in arms.into_iter().rev() {
+        for &(start, cond, then) in self.all(arms).iter().rev() {
             let end = otherwise.map_or(then.span.end, |expr| expr.span.end);
             let depth = cond_depth(cond).max(then.depth).max(deepest(otherwise));
             let kind = ExprKind::If { cond, then, otherwise };
@@ -357,7 +357,7 @@ impl<'a> Builder<'a> {
         body: &'a Stmt<'a>,
         span: Span,
     ) -> &'a Expr<'a> {
-        let lambda = self.put(Lambda { params: params.into_bump_slice(), body });
+        let lambda = self.put(Lambda { params: self.all(params), body });
         self.node(ExprKind::Lambda(lambda), span)
     }
 
@@ -390,12 +390,12 @@ impl<'a> Builder<'a> {
     /// An arm of a `select`.
     pub(crate) fn select_arm(
         &mut self,
-        kind: SelectKind<'a>,
+        kind: &'a SelectKind<'a>,
         guard: Option<&'a Expr<'a>>,
         body: &'a Stmt<'a>,
         span: Span,
     ) -> &'a SelectArm<'a> {
-        self.put(SelectArm { kind, guard, body, span })
+        self.put(SelectArm { kind: *kind, guard, body, span })
     }
 
     /// `call`, `binding = call` in an arm of a `select`.
@@ -403,7 +403,7 @@ impl<'a> Builder<'a> {
         &mut self,
         binding: Option<&'a Expr<'a>>,
         call: &'a Expr<'a>,
-    ) -> SelectKind<'a> {
+    ) -> &'a SelectKind<'a> {
         let binding = binding.and_then(|binding| match binding.kind {
             ExprKind::Name(name) => Some(Ident { name, span: binding.span }),
             _ => {
@@ -413,7 +413,7 @@ impl<'a> Builder<'a> {
                 None
             }
         });
-        SelectKind::Call { binding, call }
+        self.put(SelectKind::Call { binding, call })
     }
 
     /// `let pattern = value` as a condition.

@@ -74,10 +74,11 @@ impl<'a> Builder<'a> {
         first: &'a Pattern<'a>,
         rest: Items<'a, &'a Pattern<'a>>,
     ) -> &'a Pattern<'a> {
-        let end = rest.last().map_or(first.span, |last| last.span);
-        let span = first.span.to(end);
-        let mut all = self.list(first);
-        all.extend(rest);
+        let rest = self.all(rest);
+        let span = first.span.to(rest.last().map_or(first.span, |last| last.span));
+        let mut all = self.nodes();
+        all.push(first);
+        all.extend_from_slice(rest);
         let all = all.into_bump_slice();
         self.pattern(PatternKind::Or(all), span, patterns_depth(all.iter().copied()))
     }
@@ -85,12 +86,13 @@ impl<'a> Builder<'a> {
     /// `[a, ...rest]`, `[k: p, ...]`
     pub(crate) fn brackets_pattern(
         &mut self,
-        elements: Items<'a, RawPatternElement<'a>>,
+        elements: Items<'a, &'a RawPatternElement<'a>>,
         span: Span,
     ) -> &'a Pattern<'a> {
+        let elements = self.all(elements);
         let is_map = elements.iter().any(|element| matches!(element, RawPatternElement::Entry(..)));
-        let (mut items, mut entries, mut rest) = (self.items(), self.items(), None);
-        for element in elements {
+        let (mut items, mut entries, mut rest) = (self.nodes(), self.nodes(), None);
+        for &&element in elements {
             match element {
                 RawPatternElement::Item(item) if is_map => {
                     let message = "this part of a map's pattern has no key";
@@ -134,8 +136,9 @@ impl<'a> Builder<'a> {
         let span = Span { start: path.span.start, end };
         let mut rest = None;
         let args = args.map(|raw| {
-            let mut args = Items::with_capacity_in(raw.len(), self.arena);
-            for arg in raw {
+            let raw = self.all(raw);
+            let mut args = Nodes::with_capacity_in(raw.len(), self.arena);
+            for &arg in raw {
                 if let Some(span) = rest {
                     self.error(Code::BadPattern, span, "`...` comes last");
                 }
@@ -153,7 +156,8 @@ impl<'a> Builder<'a> {
 
     /// The type that `parts` name.
     pub(crate) fn type_path(&mut self, parts: Items<'a, Ident<'a>>) -> &'a TypePath<'a> {
-        let span = match parts.as_slice() {
+        let parts = self.all(parts);
+        let span = match parts {
             [first, .., last] => first.span.to(last.span),
             [only] => only.span,
             [] => Span::default(),
@@ -162,7 +166,7 @@ impl<'a> Builder<'a> {
             let message = "a type is named by three names at most: module, enum and variant";
             self.error(Code::BadPattern, span, message);
         }
-        self.put(TypePath { parts: parts.into_bump_slice(), span })
+        self.put(TypePath { parts, span })
     }
 }
 

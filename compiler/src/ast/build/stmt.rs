@@ -66,13 +66,13 @@ impl<'a> Builder<'a> {
     /// `import ...`
     pub(crate) fn import(
         &mut self,
-        module: ModulePath<'a>,
+        module: &'a ModulePath<'a>,
         alias: Option<Ident<'a>>,
         members: Option<Items<'a, Ident<'a>>>,
         span: Span,
     ) -> &'a Stmt<'a> {
-        let members = members.map(|members| members.into_bump_slice());
-        let import = self.put(Import { module, alias, members, span });
+        let members = members.map(|members| self.all(members));
+        let import = self.put(Import { module: *module, alias, members, span });
         self.stmt(StmtKind::Import(import), span, 0)
     }
 
@@ -85,7 +85,7 @@ impl<'a> Builder<'a> {
         start: u32,
     ) -> &'a FnDecl<'a> {
         let span = Span { start, end: body.span.end };
-        let params = params.into_bump_slice();
+        let params = self.all(params);
         self.put(FnDecl { name, params, body, span, doc: self.doc(start) })
     }
 
@@ -99,11 +99,11 @@ impl<'a> Builder<'a> {
     pub(crate) fn structure(
         &mut self,
         name: Ident<'a>,
-        members: Items<'a, Member<'a>>,
+        members: Items<'a, &'a Member<'a>>,
         span: Span,
     ) -> &'a Stmt<'a> {
-        let (mut fields, mut functions, mut depth) = (self.items(), self.items(), 0);
-        for member in members {
+        let (mut fields, mut functions, mut depth) = (self.nodes(), self.nodes(), 0);
+        for &&member in self.all(members) {
             depth = depth.max(member_depth(&member));
             match member {
                 Member::Field(field) => fields.push(field),
@@ -124,11 +124,11 @@ impl<'a> Builder<'a> {
     pub(crate) fn enumeration(
         &mut self,
         name: Ident<'a>,
-        members: Items<'a, Member<'a>>,
+        members: Items<'a, &'a Member<'a>>,
         span: Span,
     ) -> &'a Stmt<'a> {
-        let (mut variants, mut functions, mut depth) = (self.items(), self.items(), 0);
-        for member in members {
+        let (mut variants, mut functions, mut depth) = (self.nodes(), self.nodes(), 0);
+        for &&member in self.all(members) {
             depth = depth.max(member_depth(&member));
             match member {
                 Member::Variant(variant, payload) => variants.push((variant, payload)),
@@ -147,7 +147,7 @@ impl<'a> Builder<'a> {
 
     /// `{ stmts }`
     pub(crate) fn block(&mut self, stmts: Items<'a, &'a Stmt<'a>>, span: Span) -> &'a Block<'a> {
-        let stmts = stmts.into_bump_slice();
+        let stmts = self.all(stmts);
         self.warn_continued(stmts);
         let below = stmts.iter().map(|stmt| stmt.depth).max().unwrap_or(0);
         let inner = self.slice(Span { start: span.start, end: span.end.saturating_sub(1) });
@@ -195,15 +195,20 @@ impl<'a> Builder<'a> {
         &mut self,
         name: Ident<'a>,
         default: Option<&'a Expr<'a>>,
-    ) -> Member<'a> {
+    ) -> &'a Member<'a> {
         let start = name.span.start;
         let pattern = self.binding_pattern(name);
-        Member::Field(self.param(false, pattern, default, start))
+        let field = self.param(false, pattern, default, start);
+        self.put(Member::Field(field))
     }
 
     /// `Name`, `Name(payload)` in an enum; in a struct it is a mistake.
-    pub(crate) fn variant(&mut self, name: Span, payload: Items<'a, &'a Param<'a>>) -> Member<'a> {
-        Member::Variant(self.ident(name), payload.into_bump_slice())
+    pub(crate) fn variant(
+        &mut self,
+        name: Span,
+        payload: Items<'a, &'a Param<'a>>,
+    ) -> &'a Member<'a> {
+        self.put(Member::Variant(self.ident(name), self.all(payload)))
     }
 
     /// `...name`

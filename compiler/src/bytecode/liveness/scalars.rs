@@ -1,5 +1,7 @@
 //! Takes out the drops of registers that cannot hold an object, found by walking forwards.
 
+use bumpalo::{Bump, collections::Vec, vec};
+
 use super::set::Set;
 use super::write::Owned;
 use crate::bytecode::draft::{Draft, Ins};
@@ -10,10 +12,15 @@ use crate::bytecode::op::Op;
 const NONE: u32 = u32::MAX;
 
 /// Takes out the drops that drop nothing.
-pub(super) fn remove_drops<const N: usize>(owned: &mut Owned<N>, draft: &Draft<'_>) {
-    let needed = needed_drops(owned, draft);
+pub(super) fn remove_drops<const N: usize>(
+    owned: &mut Owned<'_, N>,
+    draft: &Draft,
+    captures: &[u16],
+    room: &Bump,
+) {
+    let needed = needed_drops(owned, draft, captures, room);
     let kept = |i: usize, ins: &Ins| ins.op != Op::Drop || needed[i];
-    let mut new_index = Vec::with_capacity(owned.code.len() + 1);
+    let mut new_index = Vec::with_capacity_in(owned.code.len() + 1, room);
     let mut count = 0;
     for (i, ins) in owned.code.iter().enumerate() {
         new_index.push(count);
@@ -37,13 +44,18 @@ pub(super) fn remove_drops<const N: usize>(owned: &mut Owned<N>, draft: &Draft<'
 }
 
 /// For each instruction, whether it is a drop of what may be an object.
-fn needed_drops<const N: usize>(owned: &Owned<N>, draft: &Draft<'_>) -> Vec<bool> {
+fn needed_drops<'a, const N: usize>(
+    owned: &Owned<'_, N>,
+    draft: &Draft,
+    captures: &[u16],
+    room: &'a Bump,
+) -> Vec<'a, bool> {
     let n = owned.code.len();
-    let mut needed = vec![false; n];
+    let mut needed = vec![in room; false; n];
     let target = |ins: &Ins| ins.target.map(|l| owned.labels[l.0 as usize]);
     // For each start of a block the registers that may hold objects; `None`: not reached yet.
-    let mut heap_at: Vec<Option<Set<N>>> = Vec::new();
-    let mut block_at = vec![NONE; n + 1];
+    let mut heap_at: Vec<'_, Option<Set<N>>> = Vec::new_in(room);
+    let mut block_at = vec![in room; NONE; n + 1];
     let mut start = |at: usize, heap: Option<Set<N>>| {
         if block_at[at] == NONE {
             block_at[at] = heap_at.len() as u32;
@@ -79,13 +91,13 @@ fn needed_drops<const N: usize>(owned: &Owned<N>, draft: &Draft<'_>) -> Vec<bool
             if ins.op == Op::Drop && state.has(ins.word.a) {
                 needed[i] = true;
             }
-            let decoded = ins.decoded(&owned.words);
+            let decoded = ins.decoded(owned.words);
             let scalar = is_scalar_result(decoded, |r| state.has(r));
             // Where a jump leads nothing is written.
             let mut jump_state = *state;
             visit_registers(
                 decoded,
-                |f| draft.captures[f as usize],
+                |f| captures[usize::from(f)],
                 |r, access| match access {
                     Access::Take => {
                         state.remove(r);

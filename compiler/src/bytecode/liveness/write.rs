@@ -1,7 +1,7 @@
 //! Code with explicit ownership, and how it is written: backwards, with the registers owned at each
 //! instruction.
 
-use hashbrown::HashMap;
+use bumpalo::{Bump, collections::Vec};
 
 use super::set::Set;
 use crate::bytecode::draft::{Ins, Label};
@@ -11,22 +11,24 @@ use crate::source::Span;
 
 /// Code with explicit ownership, and the registers owned at each instruction.
 #[derive(Debug)]
-pub(crate) struct Owned<const N: usize> {
-    pub(crate) code: Vec<Ins>,
+pub(crate) struct Owned<'a, const N: usize> {
+    pub(crate) code: Vec<'a, Ins>,
     /// The extension words of all instructions.
-    pub(crate) words: Vec<Word>,
-    pub(crate) labels: Vec<usize>,
+    pub(crate) words: &'a [Word],
+    pub(crate) labels: Vec<'a, usize>,
     /// For each instruction its set in `sets`.
-    pub(crate) owned: Vec<u32>,
-    pub(crate) sets: Vec<Set<N>>,
+    pub(crate) owned: Vec<'a, u32>,
+    pub(crate) sets: Vec<'a, Set<N>>,
 }
 
-impl<const N: usize> Owned<N> {
+impl<const N: usize> Owned<'_, N> {
     /// The live map of the assembled code, whose instructions start at `starts`.
     pub(crate) fn live_map(&self, starts: &[u32]) -> LiveMap {
         let mut map = LiveMap::default();
+        let changes = self.owned.windows(2).filter(|pair| pair[0] != pair[1]).count();
+        map.runs.reserve_exact(changes + 1);
         // Where each set stands in the map.
-        let mut placed: Vec<Option<u32>> = vec![None; self.sets.len()];
+        let mut placed = bumpalo::vec![in self.sets.bump(); None; self.sets.len()];
         let mut last = None;
         for (&set, &pc) in self.owned.iter().zip(starts) {
             if last != Some(set) {
@@ -46,37 +48,35 @@ impl<const N: usize> Owned<N> {
 pub(super) type Detour<const N: usize> = (Set<N>, Label, Span);
 
 /// Collects instructions backwards.
-pub(super) struct Writer<const N: usize> {
-    code: Vec<Ins>,
-    owned: Vec<u32>,
-    sets: Vec<Set<N>>,
-    index: HashMap<Set<N>, u32>,
-    /// The set that was asked for last, which is often asked for again.
-    last: u32,
+pub(super) struct Writer<'a, const N: usize> {
+    code: Vec<'a, Ins>,
+    owned: Vec<'a, u32>,
+    sets: Vec<'a, Set<N>>,
 }
 
-impl<const N: usize> Writer<N> {
+/// How many sets are looked at for one that there is already. Statements leave what was live before
+/// them, so it is near.
+const NEAR: usize = 8;
+
+impl<'a, const N: usize> Writer<'a, N> {
     /// A writer for about as many instructions.
-    pub(super) fn new(instructions: usize) -> Self {
+    pub(super) fn new(instructions: usize, room: &'a Bump) -> Self {
         let some = instructions + instructions / 2;
         Self {
-            code: Vec::with_capacity(some),
-            owned: Vec::with_capacity(some),
-            sets: Vec::new(),
-            index: HashMap::new(),
-            last: 0,
+            code: Vec::with_capacity_in(some, room),
+            owned: Vec::with_capacity_in(some, room),
+            sets: Vec::with_capacity_in(NEAR, room),
         }
     }
 
     fn set(&mut self, set: &Set<N>) -> u32 {
-        if self.sets.get(self.last as usize) != Some(set) {
-            let new = self.sets.len() as u32;
-            self.last = *self.index.entry(*set).or_insert(new);
-            if self.last == new {
-                self.sets.push(*set);
-            }
+        let near = self.sets.len().saturating_sub(NEAR);
+        let known = self.sets[near..].iter().rposition(|known| known == set);
+        let id = known.map_or(self.sets.len(), |at| near + at);
+        if known.is_none() {
+            self.sets.push(*set);
         }
-        self.last
+        id as u32
     }
 
     pub(super) fn len(&self) -> usize {
@@ -107,9 +107,10 @@ impl<const N: usize> Writer<N> {
     pub(super) fn finish(
         mut self,
         start_of: impl Fn(usize) -> usize,
-        mut labels: Vec<usize>,
-        detours: Vec<Detour<N>>,
-    ) -> Owned<N> {
+        mut labels: Vec<'a, usize>,
+        detours: Vec<'_, Detour<N>>,
+        words: &'a [Word],
+    ) -> Owned<'a, N> {
         let total = self.code.len();
         self.code.reverse();
         self.owned.reverse();
@@ -126,7 +127,7 @@ impl<const N: usize> Writer<N> {
             self.push(Ins { target: Some(label), ..jump }, &Set::EMPTY);
         }
         let Self { code, owned, sets, .. } = self;
-        Owned { code, words: Vec::new(), labels, owned, sets }
+        Owned { code, words, labels, owned, sets }
     }
 }
 

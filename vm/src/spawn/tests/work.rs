@@ -155,6 +155,45 @@ const OPERATIONS: &[(&str, &str)] = &[
     ("let go = channel(); let t = spawn keep(go, n); yield(); yield()", "go.send(1); t.join()"),
 ];
 
+/// What makes texts of a megabyte and more, `n` of them.
+const LONG: &[&str] = &[
+    "(\"ab\" * 500).repeat(n * 1000)",
+    "\"x\" * (n * 1_000_000)",
+    "\"äöü\" * (n * 100_000)",
+    "piece + piece * n",
+    "piece * n + \"x\"",
+    "([piece] * n).join(\", \")",
+    "(([piece] * n) + [1, nil, [2]]).join()",
+    "\"{piece}-{n}-{piece * (n - 1)}\"",
+];
+
+/// A text that is long is made in steps, between which others run; and it is the right one.
+#[test]
+fn long_texts_are_made_in_steps() {
+    for text in LONG {
+        let host = host(1);
+        let source = format!(
+            "fn make(n, piece) {{ {text} }}
+             fn turns(done) {{
+                 var turns = 0
+                 while done.len() == 0 {{ yield(); turns += 1 }}
+                 turns
+             }}
+             let done = channel(1)
+             let others = spawn turns(done)
+             let text = make(4, \"0123456789\" * 100_000)
+             done.send(true)
+             let small = make(4, \"0123456789\")
+             [others.join() >= text.len() // 400_000, text.len() >= small.len(), text[0], text[-1] == small[-1]]"
+        );
+        let result = host.run(host.load(&source)).unwrap();
+        assert!(
+            result.starts_with("[true, true, ") && result.ends_with(", true]"),
+            "{text}: {result}"
+        );
+    }
+}
+
 /// What is measured costs at least its share.
 #[test]
 fn large_values_pay() {

@@ -43,6 +43,12 @@ impl Packed {
 }
 
 impl<'a> Item<'a> {
+    /// An int.
+    #[inline(always)]
+    pub(crate) const fn int(n: i64) -> Self {
+        Self::Packed(Packed(Raw::int(n)))
+    }
+
     /// The value, counted.
     #[inline(always)]
     pub(crate) fn to_owned(self) -> Owned {

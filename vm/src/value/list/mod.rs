@@ -47,13 +47,20 @@ unsafe impl Body for ListObject {
         self.row.bytes()
     }
 
-    fn shed(&mut self) -> bool {
-        let many = self.len() > SHED && !self.is_packed();
+    fn shed(&mut self) -> usize {
+        if self.is_packed() {
+            // SAFETY: these elements need no drop.
+            unsafe { self.row.set_len(0) };
+        }
+        if self.row.give_back(rc::LARGE_BUFFER) {
+            return rc::BUFFER_COST;
+        }
+        let many = self.len() > SHED;
         if many {
             rc::work_on(SHED * size_of::<Owned>());
             (0..SHED).for_each(|_| drop(self.pop()));
         }
-        many
+        if many { rc::VALUES_COST } else { 0 }
     }
 
     fn children(&self, visit: &mut dyn FnMut(&Owned)) {

@@ -235,6 +235,14 @@ impl Row {
         self.resize(least.max(2 * self.capacity).max(4))
     }
 
+    /// Makes the buffer so many bytes shorter, where there is as much room behind the elements and a
+    /// buffer is left.
+    pub(super) fn give_back(&mut self, bytes: usize) -> bool {
+        let rest = self.capacity.checked_sub(bytes / self.packing.width());
+        let rest = rest.filter(|rest| *rest >= self.len.max(1) && self.skipped == 0);
+        rest.is_some_and(|rest| self.resize(rest).is_ok())
+    }
+
     /// Makes the buffer as long as this, which holds what is there.
     fn resize(&mut self, capacity: usize) -> Result<(), NoMemory> {
         debug_assert!(self.skipped == 0 && capacity >= self.len);

@@ -1,0 +1,152 @@
+//! Long texts, put together in steps between which other threads run.
+//!
+//! Copying a gigabyte takes a good part of a second, most of it in the kernel, which finds the memory
+//! for it. So a text of [`LONG`] bytes and more is made piece by piece ([`Next::Later`]), by methods
+//! and by operators alike: an operator that would make one calls a native of this file instead.
+
+use std::sync::Arc;
+
+use super::arguments::{give, int, no_room};
+use crate::native::{Call, FunctionDef, NativeDef, NativeResult, Next};
+use crate::value::{Owned, append, room, roomy, try_display};
+
+/// From so many bytes on a text is long.
+pub(crate) const LONG: usize = 1 << 20;
+
+/// So many bytes are written in a step.
+const STEP: usize = 1 << 17;
+
+/// What a short text is repeated to, before it is repeated as a whole.
+const UNIT: usize = 1 << 12;
+
+/// `concat(...parts)`
+const CONCAT: FunctionDef = FunctionDef {
+    name: "concat",
+    signature: "(...parts)",
+    doc: "The texts of all parts, one behind the other.",
+    run: concat,
+    shortcut: None,
+};
+
+/// `repeat(text, n)`
+const REPEAT: FunctionDef = FunctionDef {
+    name: "repeat",
+    signature: "(text, n)",
+    doc: "The same text `n` times.",
+    run: repeat,
+    shortcut: None,
+};
+
+/// What makes one text of several, which is long.
+pub(crate) fn concatenation() -> Owned {
+    Owned::native(Arc::new(NativeDef::from(&CONCAT)))
+}
+
+/// What repeats a text, where that is long.
+pub(crate) fn repetition() -> Owned {
+    Owned::native(Arc::new(NativeDef::from(&REPEAT)))
+}
+
+fn concat(call: &mut Call<'_>) -> NativeResult {
+    let mut parts = call.take(0);
+    let parts = parts.list_mut().map(|list| list.take_values()).unwrap_or_default();
+    joined(call, parts, Owned::str(""))
+}
+
+fn repeat(call: &mut Call<'_>) -> NativeResult {
+    let (text, n) = (call.take(0), int(call, 1, "n")?);
+    repeated(call, text, usize::try_from(n).unwrap_or(0))
+}
+
+/// How long a text becomes when it is repeated so many times.
+pub(crate) fn repeated_length(text: &Owned, n: i64) -> usize {
+    let times = usize::try_from(n).unwrap_or(0);
+    text.as_str().map_or(0, str::len).saturating_mul(times)
+}
+
+/// A text so many times.
+pub(super) fn repeated(call: &mut Call<'_>, text: Owned, times: usize) -> NativeResult {
+    let unit = text.as_str().unwrap_or_default();
+    let bytes = unit.len().saturating_mul(times);
+    let many = (UNIT / unit.len().max(1)).clamp(1, times.max(1));
+    let rest = Owned::string(unit.repeat(times % many));
+    let whole = if many == 1 { text } else { Owned::string(unit.repeat(many)) };
+    build(call, bytes, std::iter::repeat_n(whole, times / many).chain([rest]))
+}
+
+/// The texts of values that have no `str` of their own, with a separator between them.
+pub(super) fn joined(call: &mut Call<'_>, values: Vec<Owned>, separator: Owned) -> NativeResult {
+    let bytes = joined_length(&values, separator.as_str().unwrap_or_default());
+    let pieces = values.into_iter().enumerate().flat_map(move |(i, value)| {
+        let before = (i > 0).then(|| separator.clone());
+        before.into_iter().chain([value])
+    });
+    build(call, bytes, pieces)
+}
+
+/// How long the text of these values becomes, at least. (The same long text may be in it many times.)
+pub(super) fn joined_length(values: &[Owned], separator: &str) -> usize {
+    let bytes = |value: &Owned| value.as_str().map_or(0, str::len);
+    let separators = separator.len().saturating_mul(values.len().saturating_sub(1));
+    values.iter().map(bytes).fold(separators, usize::saturating_add)
+}
+
+/// The texts of the pieces, one behind the other: so many bytes at least, and these are many.
+fn build(
+    call: &mut Call<'_>,
+    bytes: usize,
+    pieces: impl Iterator<Item = Owned> + 'static,
+) -> NativeResult {
+    room(bytes)?;
+    let text = roomy(bytes.max(LONG)).ok_or_else(|| no_room(bytes))?;
+    go_on(call, Building { text, pieces, piece: None })
+}
+
+/// A text that is being made.
+struct Building<I> {
+    text: Owned,
+    pieces: I,
+    /// What is being copied, and how many of its bytes have been.
+    piece: Option<(Owned, usize)>,
+}
+
+fn go_on<I>(call: &mut Call<'_>, mut building: Building<I>) -> NativeResult
+where
+    I: Iterator<Item = Owned> + 'static,
+{
+    // For the most part it is the kernel's, which finds fresh memory.
+    call.charge(STEP / 16);
+    if building.step()? {
+        return Ok(Next::Later(Box::new(|call| go_on(call, building))));
+    }
+    give(building.text)
+}
+
+impl<I: Iterator<Item = Owned>> Building<I> {
+    /// Writes as much as a step may; false when all is written.
+    fn step(&mut self) -> Result<bool, Owned> {
+        let mut left = STEP;
+        while left > 0 {
+            let Some((piece, at)) = self.piece.take().or_else(|| Some((self.pieces.next()?, 0)))
+            else {
+                return Ok(false);
+            };
+            let Some(text) = piece.as_str() else {
+                let text = try_display(&piece)?;
+                append(&mut self.text, &text);
+                left = left.saturating_sub(text.len().max(1));
+                continue;
+            };
+            let part = &text[at..];
+            // At least a character, of which none has more than four bytes.
+            let part = &part[..part.floor_char_boundary(left.max(4))];
+            append(&mut self.text, part);
+            let at = at + part.len();
+            left = left.saturating_sub(part.len().max(1));
+            if at < text.len() {
+                self.piece = Some((piece, at));
+            }
+        }
+        Ok(true)
+    }
+}
