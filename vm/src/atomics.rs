@@ -296,6 +296,8 @@ pub enum Spot {
     ChannelRetry,
     /// A channel is marked closed under the lock under which its waiters are told.
     ChannelClose,
+    /// Whoever does at once what wakes nobody looks again under the lock that it does.
+    ChannelHint,
     /// Several channels are locked in the order of their numbers.
     ChannelOrder,
     /// An unlocker whose waiter was claimed by someone else tries the next.

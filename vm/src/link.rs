@@ -310,6 +310,31 @@ pub(crate) fn link<'vm>(
     Ok(unsafe { &*address })
 }
 
+/// A native that is called with so many arguments less than it has parameters needs no larger stack.
+const LEFT_OUT: usize = 1;
+
+/// How many slots a function needs: its registers and one more, where a row of none may begin; the links
+/// of its calls, and what binding may add to their arguments most often. A call that needs more makes
+/// the stack larger.
+fn frame_slots(function: &Function) -> usize {
+    let mut slots = usize::from(function.registers) + 1;
+    let mut at = 0;
+    while let Some(length) = function.code.get(at..).and_then(effects::extension_len) {
+        let word = function.code[at];
+        let hidden = match Op::from_code(word.op) {
+            Some(Op::Call | Op::CallConst | Op::CallWith | Op::CallPlaces) => Some(0),
+            Some(Op::CallMethod) => Some(1),
+            _ => None,
+        };
+        if let Some(hidden) = hidden {
+            let args = usize::from(word.a) + usize::from(op::FRAME) + hidden + usize::from(word.c);
+            slots = slots.max(args + LEFT_OUT + 1);
+        }
+        at += 1 + length;
+    }
+    slots
+}
+
 /// A function without its code and constants.
 fn outline(function: &Function, module: *const Module) -> Proto {
     let params: Box<[Param]> = function
@@ -323,7 +348,7 @@ fn outline(function: &Function, module: *const Module) -> Proto {
         label: (&*function.name).into(),
         code: std::ptr::null(),
         constants: std::ptr::null(),
-        frame: (usize::from(function.registers) + 2 * usize::from(op::FRAME)) * SLOT,
+        frame: frame_slots(function) * SLOT,
         plain,
         exact: if plain && function.places() == 0 { params.len() as u32 } else { NEVER_EXACT },
         arity: if plain { params.len() as u32 } else { NEVER_EXACT },

@@ -46,6 +46,20 @@ pub type NativeFn = fn(&mut Call<'_>) -> NativeResult;
 /// arguments as they are given, which may be too few or too many.
 pub type Shortcut = fn(&mut Owned, &mut [Owned]) -> Option<Owned>;
 
+/// The short way of a method whose only argument is a function that it calls with a place of its own:
+/// the receiver lends the place, and has it back when the function returns, which gives the method's
+/// result. Where anything else is to be done, all goes on the long way.
+#[derive(Clone, Copy, Debug)]
+pub struct Loan {
+    /// Takes what is in the place out of the receiver; `None` when there is more to it than that, and
+    /// then nothing has happened.
+    pub take: fn(&Owned, &ThreadRef) -> Option<Owned>,
+    /// Puts it back after a success; or gives it back, and nothing has happened.
+    pub put_back: fn(&Owned, &mut Cx<'_>, Owned) -> Result<(), Owned>,
+    /// What the long way goes on with when the function has ended.
+    pub resume: fn() -> ResumePlace,
+}
+
 /// A native of the host: a closure.
 pub type HostFn = Box<dyn Fn(&mut Call<'_>) -> NativeResult + Send + Sync>;
 
@@ -162,12 +176,20 @@ pub struct MethodTable {
     /// The rows with their signatures read, in the same order; made at the first look.
     ready: OnceLock<Box<[NativeDef]>>,
     class: OnceLock<u16>,
+    /// Which of them lends a place.
+    lender: Option<(&'static str, Loan)>,
 }
 
 impl MethodTable {
     /// A table of these rows.
     pub const fn new(rows: &'static [MethodDef]) -> Self {
-        Self { rows, ready: OnceLock::new(), class: OnceLock::new() }
+        Self { rows, ready: OnceLock::new(), class: OnceLock::new(), lender: None }
+    }
+
+    /// The same, where the method `name` lends a place.
+    pub const fn lending(rows: &'static [MethodDef], name: &'static str, loan: Loan) -> Self {
+        let lender = Some((name, loan));
+        Self { rows, ready: OnceLock::new(), class: OnceLock::new(), lender }
     }
 
     /// The method called `name`.
@@ -182,7 +204,9 @@ impl MethodTable {
     }
 
     fn ready(&self) -> &[NativeDef] {
-        self.ready.get_or_init(|| self.rows.iter().map(NativeDef::from).collect())
+        let loan = |name| self.lender.and_then(|(lender, loan)| (lender == name).then_some(loan));
+        let native = |row: &MethodDef| NativeDef { loan: loan(row.name), ..NativeDef::from(row) };
+        self.ready.get_or_init(|| self.rows.iter().map(native).collect())
     }
 
     /// The class of the handles that have these methods.
@@ -221,6 +245,8 @@ pub struct NativeDef {
     pub(crate) shortcut: Option<Shortcut>,
     /// The same as its code for a float as the only argument.
     pub(crate) of_float: Option<fn(f64) -> f64>,
+    /// As [`MethodTable::lending`].
+    pub(crate) loan: Option<Loan>,
 }
 
 impl NativeDef {
@@ -240,6 +266,7 @@ impl NativeDef {
             run: NativeRun::Host(run),
             shortcut: None,
             of_float: None,
+            loan: None,
         })
     }
 
@@ -255,8 +282,9 @@ impl NativeDef {
             Err(what) => panic!("`{name}`: {what}"),
         };
         let (label, name, doc) = (name.into(), Cow::Borrowed(name), Cow::Borrowed(doc));
-        let (shortcut, of_float) = (None, None);
-        Self { name, label, signature, doc, mutating, run: NativeRun::Fn(run), shortcut, of_float }
+        let run = NativeRun::Fn(run);
+        let (shortcut, of_float, loan) = (None, None, None);
+        Self { name, label, signature, doc, mutating, run, shortcut, of_float, loan }
     }
 
     /// So many positional arguments are its parameters as they are.

@@ -147,6 +147,8 @@ pub(crate) fn finish(context: &mut Cx<'_>, thread: &ThreadRef, outcome: Result<O
             heap.end_cells();
         }
     });
+    // Its record may be kept for long by who waited for it in vain.
+    Heap::tell();
     let (mut value, mut failure, mut more) = (None, None, Vec::new());
     match &end {
         End::Value(result) => value = Some(result.clone()),

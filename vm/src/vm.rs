@@ -127,8 +127,10 @@ pub(crate) struct Awaited {
 /// Called with a thread and its error, on whichever kernel thread finds out.
 pub(crate) type Reporter = Box<dyn Fn(&VmShared, &ThreadRef, &Shared) + Send + Sync>;
 
-/// The counts by which a program's end is known.
+/// The counts by which a program's end is known. Aligned so that what every thread reads of the VM is in
+/// no cache line that every thread writes.
 #[derive(Debug, Default)]
+#[repr(align(128))]
 struct Life {
     /// Live threads that keep the program alive. Any LWP, atomic.
     foreground: AtomicUsize,

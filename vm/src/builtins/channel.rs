@@ -101,7 +101,7 @@ pub(crate) const METHODS: &[MethodDef] = &[
         doc: "Sends a value; waits while there is no room or no receiver.",
         mutating: false,
         run: send_method,
-        shortcut: None,
+        shortcut: Some(send_at_once),
     },
     MethodDef {
         name: "recv",
@@ -109,7 +109,7 @@ pub(crate) const METHODS: &[MethodDef] = &[
         doc: "The next value; waits for one. nil once the channel is closed and empty.",
         mutating: false,
         run: recv_method,
-        shortcut: None,
+        shortcut: Some(recv_at_once),
     },
     MethodDef {
         name: "close",
@@ -286,6 +286,22 @@ fn send_method(call: &mut Call<'_>) -> NativeResult {
         Progress::Done(()) => Next::nil(),
         Progress::Park => Ok(Next::Park),
     }
+}
+
+/// Where there is room, nobody waits, and the value crosses as it is.
+fn send_at_once(this: &mut Owned, args: &mut [Owned]) -> Option<Owned> {
+    let handle = this.as_handle::<ChannelHandle>()?;
+    let [value] = args else { return None };
+    if handle.ticks.is_some() || value.is_nil() || !Shared::is_crossed(value) {
+        return None;
+    }
+    handle.channel.put_at_once(|| Shared::new(value.take())).then_some(Owned::NIL)
+}
+
+/// Where a value is buffered and nobody waits to send. (The clock's channels have no buffer.)
+fn recv_at_once(this: &mut Owned, _: &mut [Owned]) -> Option<Owned> {
+    let item = this.as_handle::<ChannelHandle>()?.channel.take_at_once()?;
+    Some(item.into_owned())
 }
 
 fn recv_method(call: &mut Call<'_>) -> NativeResult {

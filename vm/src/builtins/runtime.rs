@@ -147,6 +147,7 @@ fn threads(call: &mut Call<'_>) -> NativeResult {
 }
 
 fn stats(call: &mut Call<'_>) -> NativeResult {
+    Heap::tell();
     // Copies are counted by thread: what one thread does says nothing about another.
     let copies = Heap::with(|heap| heap.map_or(0, Heap::copies));
     let vm = call.vm();

@@ -47,7 +47,7 @@ use buffer::Buffer;
 pub(crate) use several::Several;
 
 use crate::{
-    atomics::{AtomicBool, Mutex, MutexGuard, Ordering, Spot, sound},
+    atomics::{AtomicU8, Mutex, MutexGuard, Ordering, Spot, sound},
     thread::{Ticket, WaitQueue},
 };
 
@@ -138,16 +138,23 @@ pub(crate) struct After<W: Waiter> {
 pub(crate) struct Channel<W: Waiter> {
     /// Its number: the order in which locks are taken, and its name to people. Immutable.
     id: u64,
-    /// Something can be received. Written under the lock, a hint without it.
-    offers: AtomicBool,
+    /// [`OFFERS`] and its kin. Written under the lock, hints without it.
+    hints: AtomicU8,
     /// Any LWP, under the lock.
     state: Mutex<State<W>>,
 }
 
+/// Something can be received, if only that the channel is closed.
+const OFFERS: u8 = 1;
+/// An item is buffered that can be taken without waking anybody.
+const ITEM: u8 = 2;
+/// There is room, and nobody waits for what comes.
+const ROOM: u8 = 4;
+
 /// A channel's state while it is locked.
 struct Locked<'a, W: Waiter> {
     state: MutexGuard<'a, State<W>>,
-    offers: &'a AtomicBool,
+    hints: &'a AtomicU8,
 }
 
 impl<W: Waiter> Deref for Locked<'_, W> {
@@ -171,9 +178,8 @@ impl<W: Waiter> Drop for Locked<'_, W> {
         if std::thread::panicking() {
             return;
         }
-        let State { buffer, closed, senders, .. } = &*self.state;
         // Relaxed: whoever must not miss anything looks under the lock.
-        self.offers.store(*closed || !buffer.is_empty() || !senders.is_empty(), Ordering::Relaxed);
+        self.hints.store(self.state.hints(), Ordering::Relaxed);
     }
 }
 
@@ -195,7 +201,7 @@ impl<W: Waiter> Channel<W> {
             receivers: WaitQueue::new(),
             senders: WaitQueue::new(),
         };
-        Self { id, offers: AtomicBool::new(false), state: Mutex::new(state) }
+        Self { id, hints: AtomicU8::new(state.hints()), state: Mutex::new(state) }
     }
 
     /// Its number.
@@ -204,13 +210,38 @@ impl<W: Waiter> Channel<W> {
     }
 
     fn lock(&self) -> Locked<'_, W> {
-        Locked { state: self.state.lock(), offers: &self.offers }
+        Locked { state: self.state.lock(), hints: &self.hints }
     }
 
     /// Does something seem to be there to be received, if only that the channel is closed? A hint.
     pub(crate) fn offers(&self) -> bool {
+        self.hints_at(OFFERS)
+    }
+
+    fn hints_at(&self, what: u8) -> bool {
         // Relaxed: a hint.
-        self.offers.load(Ordering::Relaxed)
+        self.hints.load(Ordering::Relaxed) & what != 0
+    }
+
+    /// Takes a buffered item if there is one, nobody is to be woken for it, and both is seen at once.
+    pub(crate) fn take_at_once(&self) -> Option<W::Item> {
+        if !self.hints_at(ITEM) {
+            return None;
+        }
+        let mut state = self.lock();
+        let still = state.hints() & ITEM != 0 || !sound(Spot::ChannelHint);
+        if still { state.buffer.pop() } else { None }
+    }
+
+    /// Buffers what `item` gives if there is room, nobody is to be woken for it, and both is seen at
+    /// once; else false, and `item` is not asked.
+    pub(crate) fn put_at_once(&self, item: impl FnOnce() -> W::Item) -> bool {
+        if !self.hints_at(ROOM) {
+            return false;
+        }
+        let mut state = self.lock();
+        let still = state.hints() & ROOM != 0 || !sound(Spot::ChannelHint);
+        still && state.buffer.push(item()).is_ok()
     }
 
     /// Takes an item if there is one now.
@@ -325,6 +356,15 @@ impl<W: Waiter> fmt::Debug for Channel<W> {
 }
 
 impl<W: Waiter> State<W> {
+    /// What a look without the lock may know.
+    #[inline]
+    fn hints(&self) -> u8 {
+        let (item, sends) = (!self.buffer.is_empty(), !self.senders.is_empty());
+        let room = !self.closed && !self.buffer.is_full() && self.receivers.is_empty();
+        let hints = [(OFFERS, self.closed || item || sends), (ITEM, item && !sends), (ROOM, room)];
+        hints.iter().fold(0, |all, (hint, holds)| all | if *holds { *hint } else { 0 })
+    }
+
     /// Takes the oldest item: from the buffer, or straight from the first sender that waits.
     pub(crate) fn take(&mut self, after: &mut After<W>) -> Take<W::Item> {
         if let Some(item) = self.buffer.pop() {

@@ -150,6 +150,39 @@ fn mutant_that_enters_the_queue_under_another_lock() {
     must_fail(Spot::ChannelEnlist, || two_items(0));
 }
 
+/// An item is buffered at once while a receiver may begin to wait.
+fn put_at_once_against_a_receiver() {
+    let channel = Arc::new(Channel::new(1, 1));
+    let there = channel.clone();
+    let sender = thread::spawn(move || there.put_at_once(|| 1) || send(&there, 1));
+    assert_eq!(receive(&channel), Some(1));
+    assert!(sender.join().unwrap());
+}
+
+/// An item is taken at once while a sender may begin to wait for its room.
+fn take_at_once_against_a_sender() {
+    let channel = Arc::new(Channel::new(1, 1));
+    assert!(channel.put_at_once(|| 1));
+    let there = channel.clone();
+    let sender = thread::spawn(move || send(&there, 2));
+    let first = channel.take_at_once().or_else(|| receive(&channel));
+    // There is room now, whichever way the item went.
+    assert!(sender.join().unwrap());
+    assert_eq!((first, receive(&channel)), (Some(1), Some(2)));
+}
+
+#[test]
+fn what_is_done_at_once_leaves_nobody_waiting() {
+    check(put_at_once_against_a_receiver);
+    check(take_at_once_against_a_sender);
+}
+
+#[test]
+fn mutants_that_trust_a_hint() {
+    must_fail(Spot::ChannelHint, put_at_once_against_a_receiver);
+    must_fail(Spot::ChannelHint, take_at_once_against_a_sender);
+}
+
 /// Two senders and one receiver: each item arrives once.
 #[test]
 fn two_senders_and_a_receiver() {

@@ -328,7 +328,7 @@ impl IntoValue for &Value {
         let value = self.owned();
         let same = !value.is_heap()
             || Heap::with(|heap| match (heap, &self.home) {
-                (Some(heap), Some(home)) => Arc::ptr_eq(heap.vm(), &home.heap),
+                (Some(heap), Some(home)) => std::ptr::eq(heap.vm(), &raw const *home.heap),
                 // An object that the host made has no VM yet.
                 (_, None) => matches!(value.view(), View::Handle(_)),
                 (None, Some(_)) => false,
@@ -344,7 +344,8 @@ pub(crate) fn within<R>(home: Option<&Arc<VmShared>>, f: impl FnOnce() -> R) -> 
 }
 
 fn within_heap<R>(account: &Arc<SharedHeap>, f: impl FnOnce() -> R) -> R {
-    let inside = Heap::with(|heap| heap.is_some_and(|heap| Arc::ptr_eq(heap.vm(), account)));
+    let inside =
+        Heap::with(|heap| heap.is_some_and(|heap| std::ptr::eq(heap.vm(), &raw const **account)));
     if inside {
         return f();
     }

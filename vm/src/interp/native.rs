@@ -9,18 +9,19 @@ use std::{
 
 use lisle_compiler::bytecode::{METHOD_WORDS, op::KILL_B};
 
+use super::call::{self, Given};
 use super::machine::{Exit, Machine, Step};
 use super::run::callback;
-use super::{call, code, iter, method, operators, places};
+use super::{code, iter, method, operators, places, proto_of_closure};
 use crate::{
-    link::SLOT,
-    native::{Call, Cx, NativeDef, NativeResult, NativeRun, Next, ReceiverSlot, Resume},
+    link::{LINK, Proto, SLOT},
+    native::{Call, Cx, Loan, NativeDef, NativeResult, NativeRun, Next, ReceiverSlot, Resume},
     sched::Outcome,
     thread::{
         After, Blocked, Called, Delivery, ENTRY_ARGS, ENTRY_CALLEE, ENTRY_RESULT, Pending, Place,
         Slots, Stopped, Then,
     },
-    value::{ErrorObject, Owned},
+    value::{ErrorObject, Owned, tag},
 };
 
 /// What a native finds before the dot. Where that is the last use of a register, it dies when the
@@ -93,6 +94,74 @@ pub(super) fn run_new(
     conclude(m, native, receiver, (first, count), result)
 }
 
+/// Calls the function that is the only argument of a method call with what its receiver lends, if
+/// that can be done at once and the function wants it as a place. Nothing has happened else.
+pub(super) fn lend(
+    m: &mut Machine<'_>,
+    native: &NativeDef,
+    loan: &Loan,
+    receiver: *const Owned,
+) -> bool {
+    let argument = m.reg(m.word().a + (LINK + SLOT) as u16);
+    // SAFETY: binding has nothing to do: the argument stands there.
+    let callee = unsafe { *argument };
+    if callee.tag != tag::FUNCTION {
+        return false;
+    }
+    // SAFETY: the argument is alive, and code lives as long as the VM.
+    let proto: &Proto = unsafe { &*proto_of_closure(callee) };
+    let args = m.slot_of(argument);
+    let entry = argument.wrapping_add(1).cast::<u8>();
+    let frame = entry.wrapping_add(ENTRY_RESULT * SLOT + LINK + proto.frame);
+    if proto.arity != 1 || proto.places != 1 || m.fuel <= 1 || frame > m.limit {
+        return false;
+    }
+    // SAFETY: the receiver is in its register.
+    let Some(value) = (loan.take)(unsafe { &*receiver }, m.thread) else { return false };
+    m.fuel -= 1;
+    let function = m.take_at(argument);
+    let then = After::NativePlace((loan.resume)());
+    let called = Called { then, args: 1, place: true, back: Owned::NIL };
+    let (place, then) = (m.save(), Then::Called(called));
+    push_call(
+        m,
+        Pending { native, place, args, count: 1, receiver: None, then },
+        function,
+        [value],
+    );
+    call::enter(m, callee, Given::plain((ENTRY_RESULT * SLOT) as u16, 1));
+    places::note_called(m);
+    true
+}
+
+/// A function that a native called with a place has returned: the place is back, and what
+/// [`lend`] took goes where it came from; else the native goes on.
+pub(super) fn returned(m: &mut Machine<'_>, value: Owned) -> Step {
+    let mut pending = m.state().pending.pop().expect("a native called the function");
+    let callee = m.state().stack.start().wrapping_add(pending.called() + ENTRY_CALLEE);
+    drop(m.take_at(callee));
+    // SAFETY: what refers to the native is in a register of the caller or lives as long as the VM;
+    // there is none where an instruction called the function.
+    if let Some(loan) = unsafe { pending.native.as_ref() }.and_then(|native| native.loan.as_ref())
+        && let Then::Called(called) = &mut pending.then
+        && pending.receiver.is_none()
+    {
+        m.restore(pending.place);
+        let (op, first) = (m.word().op, m.extension(1));
+        if op == code::CallMethod && first.flags == 0 {
+            let receiver: *const Owned = m.reg(first.a).cast();
+            // SAFETY: the register keeps the receiver, and nobody else touches it meanwhile.
+            let receiver = unsafe { &*receiver };
+            match (loan.put_back)(receiver, m.context(), called.back.take()) {
+                // The argument, the function, has gone.
+                Ok(()) => return finish(m, value),
+                Err(back) => called.back = back,
+            }
+        }
+    }
+    resume(m, pending, Ok(value))
+}
+
 /// The thread was parked in the current instruction and runs again. What a channel, or a thread that
 /// ended, has delivered is the instruction's result: the operation that parked has nothing more to say,
 /// and is not called again.
@@ -117,9 +186,7 @@ pub(super) fn deliver(m: &mut Machine<'_>) {
 /// A function that a native called has returned: goes on with the native.
 pub(super) fn resume_returned(m: &mut Machine<'_>) -> Step {
     let value = m.take((ENTRY_RESULT * SLOT) as u16);
-    drop(m.take((ENTRY_CALLEE * SLOT) as u16));
-    let pending = m.state().pending.pop().expect("a native called the function");
-    resume(m, pending, Ok(value))
+    returned(m, value)
 }
 
 /// Goes on with a native, given the outcome of the function that it called.

@@ -38,7 +38,7 @@ use super::call::{
     Given, bind_arguments, check_count, drop_arguments, enter, make_room, reserve, safepoint,
 };
 use super::machine::{Exit, Machine, Step};
-use super::{code, proto_of_closure};
+use super::{code, native, proto_of_closure};
 use crate::{
     link::{CodeWord, PLAIN, Proto, SLOT},
     rc::Heap,
@@ -463,6 +463,13 @@ fn unchangeable(kind: bytecode::Receiver) -> Owned {
 pub(super) fn ret_places(m: &mut Machine<'_>) -> Step {
     let (word, mask) = (m.word(), m.extension(1).wide_u32());
     let result = m.take(word.a);
+    if m.state().handed.last().is_some_and(|handed| handed.pc.is_null()) {
+        drop(m.state().handed.pop());
+        let value = if mask & 1 == 0 { Owned::NIL } else { m.take(0) };
+        give_back(m, value);
+        // Nothing stands between the frame and what called the function.
+        return native::returned(m, result);
+    }
     if let Some(root) = leave(m, mask) {
         drop(m.take(root));
     }
@@ -587,11 +594,16 @@ pub(super) fn start_called(m: &mut Machine<'_>, callee: Raw, given: Given<'_>) -
     }
     bind_arguments(m, given, proto)?;
     enter(m, callee, given);
-    let base = m.save().base;
-    let pc = std::ptr::null();
+    note_called(m);
+    Ok(())
+}
+
+/// The frame that was entered just now is that of a function which a native or an operator has called
+/// with its first argument a place.
+pub(super) fn note_called(m: &mut Machine<'_>) {
+    let (base, pc) = (m.save().base, std::ptr::null());
     let (hidden, receiver, cells) = (0, None, Vec::new());
     m.state().handed.push(Handed { base, pc, hidden, receiver, cells, plain: false });
-    Ok(())
 }
 
 /// Gives the place back of a call that does not happen, if it is `changed`, and drops the other

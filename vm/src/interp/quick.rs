@@ -1,7 +1,8 @@
 //! Calls of methods and of natives that the code names: the short way.
 //!
 //! Only what needs no binding of arguments goes this way; it decides that before it changes
-//! anything, and leaves everything else to the long way in [`slow`].
+//! anything, and leaves everything else to the long way in [`slow`]. A call that has begun in a slice
+//! before goes on before the loop is entered, so all that come here are new.
 
 #![expect(unsafe_code, reason = "the receiver is reached without counting")]
 
@@ -50,7 +51,14 @@ impl Reached<'_> {
 /// `CALL_METHOD a n`, a plain one. Gives an outcome when the slice ends.
 pub(super) fn call_method(m: &mut Machine<'_>) -> Option<Outcome> {
     if let Some(receiver) = reach(m) {
-        if let Some((native, receiver)) = native_of(m, &receiver) {
+        if let Some((native, found)) = native_of(m, &receiver) {
+            if let Some(loan) = &native.loan
+                && receiver.path.is_empty()
+                && native::lend(m, native, loan, receiver.at.cast())
+            {
+                return None;
+            }
+            let receiver = found;
             let step = run(m, native, receiver, 1);
             return slow::settle(m, step);
         }
@@ -133,10 +141,10 @@ pub(super) fn call_native(m: &mut Machine<'_>) -> Option<Outcome> {
 }
 
 /// Can the native be called as it is, with its arguments from so many slots behind the link on?
-fn takes(m: &mut Machine<'_>, native: &NativeDef, skip: usize) -> bool {
+fn takes(m: &Machine<'_>, native: &NativeDef, skip: usize) -> bool {
     let (word, count) = (m.word(), usize::from(m.word().c));
     let end = m.base.wrapping_add(usize::from(word.a) + LINK + (skip + count + 1) * SLOT);
-    native.takes_exactly(count) && end <= m.limit && !m.may_have_begun()
+    native.takes_exactly(count) && end <= m.limit
 }
 
 fn run(m: &mut Machine<'_>, native: &NativeDef, receiver: Receiver, skip: usize) -> Step {

@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::machine::{Exit, Machine, Step};
-use super::{code, death, execute, native, proto_of, proto_of_closure, unwind};
+use super::{code, death, execute, native, proto_of, proto_of_closure, slow, unwind};
 use crate::{
     link::{HALT, Proto, RESUME, SLOT, START, Word},
     rc::{self, Heap},
@@ -184,8 +184,11 @@ fn slice(
             m.state().stopped = Stopped::Before;
         }
         native::deliver(&mut m);
-        let profiled = m.vm().profiler.get().is_some();
-        if profiled { execute::<true>(&mut m) } else { execute::<false>(&mut m) }
+        match go_on(&mut m) {
+            Some(outcome) => outcome,
+            None if m.vm().profiler.get().is_some() => execute::<true>(&mut m),
+            None => execute::<false>(&mut m),
+        }
     } else {
         Outcome::Yielded
     };
@@ -207,6 +210,13 @@ fn slice(
         return kill(&mut m);
     }
     outcome
+}
+
+/// An instruction that has begun the call of a native goes on with it outside the loop: no short way
+/// knows that it has begun. Gives an outcome when the slice ends with that.
+#[inline]
+fn go_on(m: &mut Machine<'_>) -> Option<Outcome> {
+    if m.has_begun() { slow::step(m) } else { None }
 }
 
 impl<'a> Machine<'a> {
@@ -259,9 +269,10 @@ impl<'a> Machine<'a> {
         let place = self.save();
         let frame = proto_of(self.constants).map_or(0, Proto::registers);
         let state = self.state();
-        let called = state.pending.iter().map(|pending| pending.called() + ENTRY_ARGS);
+        // The innermost stands above all others.
+        let called = state.pending.last().map_or(0, |pending| pending.called() + ENTRY_ARGS);
         let held = state.stopped.slots().map_or(0, |slots| slots.range().end + ENTRY_ARGS);
-        let used = called.chain([held, place.base / SLOT + frame]).max().unwrap_or(slots);
+        let used = called.max(held).max(place.base / SLOT + frame);
         if used < slots / 8 {
             state.stack.resize(slots / 4);
             self.limit = self.state().stack.end().cast();
@@ -330,8 +341,8 @@ impl<'a> Machine<'a> {
         Err(Exit::Throw(uncatchable(Kind::Fuel, "the fuel is used up")))
     }
 
-    /// True when the current instruction may have begun the call of a native.
-    pub(super) fn may_have_begun(&mut self) -> bool {
+    /// True when the current instruction has begun the call of a native.
+    fn has_begun(&mut self) -> bool {
         let here = self.save();
         let state = self.state();
         matches!(state.stopped, Stopped::Native(_))

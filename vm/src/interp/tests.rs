@@ -195,6 +195,7 @@ impl Machine {
         self.settled(|| self.vm.threads_live() == 0);
         let _entered = self.heap.enter();
         drop(self.vm.program.take_failed());
+        Heap::tell();
         self.vm.heap.total()
     }
 

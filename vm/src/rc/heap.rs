@@ -10,6 +10,9 @@
 //!
 //! - The bytes of all heaps of a VM and of its [`SharedHeap`] sum up to the bytes of its live
 //!   objects: crossing moves an object's bytes, a heap that ends leaves the rest to the VM.
+//! - What crosses is told to the VM's total by the [`UNTOLD`], and when the heap ends; one that ends
+//!   while another of the VM is entered leaves that to it. So threads that come and go write little
+//!   to the one word that all LWPs write to.
 //! - `reserved` is what this heap has announced to the VM's total, always a multiple of
 //!   [`GRANULE`] and never above its bytes at the time it was set: small threads cost no atomic.
 //! - Going past a limit never fails by itself. It sets a flag, which the interpreter turns into a
@@ -24,6 +27,7 @@
 
 use std::cell::Cell;
 use std::marker::PhantomData;
+use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
@@ -33,13 +37,17 @@ use crate::value::CellDomain;
 /// How many bytes a heap announces to the VM at a time.
 const GRANULE: i64 = 16 * 1024;
 
+/// How many bytes cross before the VM is told.
+const UNTOLD: i64 = GRANULE / 4;
+
 /// The VM's side of the accounting.
 #[derive(Debug)]
 pub(crate) struct SharedHeap {
     /// Bytes of shared and immortal objects. Any LWP; only a sum, so relaxed.
     #[cfg(test)]
     bytes: AtomicI64,
-    /// Bytes of shared and immortal objects, and what the heaps have announced. Any LWP; only a sum, so relaxed.
+    /// Bytes of shared and immortal objects, and what the heaps have announced. Any LWP; only a sum,
+    /// so relaxed.
     total: AtomicI64,
     /// The most that `total` may be. Any LWP; a late reader only notices a change later.
     limit: AtomicI64,
@@ -66,15 +74,21 @@ impl SharedHeap {
         self.bytes.load(Ordering::Relaxed).max(0).cast_unsigned()
     }
 
-    /// Bytes of all objects, but for up to 16 KiB of each thread.
+    /// Bytes of all objects, but for up to 16 KiB of each thread's own, and 4 KiB of what it shares.
     pub(crate) fn total(&self) -> u64 {
         self.total.load(Ordering::Relaxed).max(0).cast_unsigned()
     }
 
     fn add(&self, bytes: i64) {
+        self.total.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Counts bytes of shared objects, in tests: at once.
+    fn note(&self, bytes: i64) {
         #[cfg(test)]
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
-        self.total.fetch_add(bytes, Ordering::Relaxed);
+        #[cfg(not(test))]
+        let _ = bytes;
     }
 
     fn over(&self, more: i64) -> bool {
@@ -94,39 +108,56 @@ pub(crate) struct Heap {
     watch: Cell<i64>,
     limit: Cell<i64>,
     reserved: Cell<i64>,
+    /// What went to the VM, less what came from there, since that was told.
+    crossed: Cell<i64>,
     exceeded: Cell<bool>,
     /// Its cells are a session's, which outlive it.
     lent: Cell<bool>,
+    /// It keeps the VM's side alive.
+    keeps: bool,
     /// What was done to values since the interpreter last took it off the fuel.
     work: Cell<u64>,
-    copies: Cell<u64>,
+    copies: Cell<u32>,
     #[cfg(test)]
     copied_bytes: Cell<u64>,
     /// Between slices: the chain of dead objects that are left to be freed; null when there are none.
     dead: Cell<*mut Header>,
     /// The cells that the thread may touch; none before it has made one.
     cells: Cell<Option<Arc<CellDomain>>>,
-    vm: Arc<SharedHeap>,
+    vm: NonNull<SharedHeap>,
 }
 
 impl Heap {
     /// An empty account of the VM; `None` is no limit.
     pub(crate) fn new(vm: Arc<SharedHeap>, limit: Option<u64>) -> Self {
+        // SAFETY: its reference is the heap's from now on, which gives it back at its end.
+        let mut heap = unsafe { Self::within(&*Arc::into_raw(vm), limit) };
+        heap.keeps = true;
+        heap
+    }
+
+    /// The same, where something else keeps the VM's side.
+    ///
+    /// # Safety
+    /// `vm` outlives the heap.
+    pub(crate) unsafe fn within(vm: &SharedHeap, limit: Option<u64>) -> Self {
         let limit = to_limit(limit);
         Self {
             bytes: Cell::new(0),
             watch: Cell::new(limit.min(GRANULE)),
             limit: Cell::new(limit),
             reserved: Cell::new(0),
+            crossed: Cell::new(0),
             exceeded: Cell::new(false),
             lent: Cell::new(false),
+            keeps: false,
             work: Cell::new(0),
             copies: Cell::new(0),
             #[cfg(test)]
             copied_bytes: Cell::new(0),
             dead: Cell::new(std::ptr::null_mut()),
             cells: Cell::default(),
-            vm,
+            vm: NonNull::from(vm),
         }
     }
 
@@ -164,7 +195,7 @@ impl Heap {
         Self::with(|heap| {
             heap.is_none_or(|heap| {
                 let more = i64::try_from(bytes).unwrap_or(i64::MAX);
-                heap.bytes.get().saturating_add(more) <= heap.limit.get() && !heap.vm.over(more)
+                heap.bytes.get().saturating_add(more) <= heap.limit.get() && !heap.vm().over(more)
             })
         })
     }
@@ -173,14 +204,14 @@ impl Heap {
     pub(crate) fn note_own_equality() {
         Self::with(|heap| {
             if let Some(heap) = heap {
-                heap.vm.own_equality.store(true, Ordering::Relaxed);
+                heap.vm().own_equality.store(true, Ordering::Relaxed);
             }
         });
     }
 
     /// False when no type of the VM has its own `==`, so that keys need not be looked through.
     pub(crate) fn knows_own_equality() -> bool {
-        Self::with(|heap| heap.is_none_or(|heap| heap.vm.own_equality.load(Ordering::Relaxed)))
+        Self::with(|heap| heap.is_none_or(|heap| heap.vm().own_equality.load(Ordering::Relaxed)))
     }
 
     /// True when the thread may have cells, so that a graph of its values may hold one.
@@ -247,8 +278,10 @@ impl Heap {
     }
 
     /// The VM's side.
-    pub(crate) fn vm(&self) -> &Arc<SharedHeap> {
-        &self.vm
+    #[inline]
+    pub(crate) fn vm(&self) -> &SharedHeap {
+        // SAFETY: it keeps that, or whoever made it does.
+        unsafe { self.vm.as_ref() }
     }
 
     /// Bytes of the local objects of this thread.
@@ -259,7 +292,7 @@ impl Heap {
 
     /// True when a limit was passed and still is. Resets the flag.
     pub(crate) fn take_exceeded(&self) -> bool {
-        self.exceeded.replace(false) && (self.bytes.get() > self.limit.get() || self.vm.over(0))
+        self.exceeded.replace(false) && (self.bytes.get() > self.limit.get() || self.vm().over(0))
     }
 
     /// True when a limit was passed: one load, for safepoints.
@@ -276,7 +309,7 @@ impl Heap {
 
     /// How many containers and strings were copied because someone else had them too.
     pub fn copies(&self) -> u64 {
-        self.copies.get()
+        self.copies.get().into()
     }
 
     /// The bytes of those copies.
@@ -300,7 +333,36 @@ impl Heap {
             self.exceeded.set(true);
         }
         self.reserve(now);
-        if self.vm.over(0) {
+        if self.vm().over(0) {
+            self.exceeded.set(true);
+        }
+    }
+
+    /// Notes that so many bytes went to the VM.
+    #[inline]
+    fn cross(&self, bytes: i64) {
+        let crossed = self.crossed.get() + bytes;
+        self.crossed.set(crossed);
+        if crossed.unsigned_abs() >= UNTOLD.unsigned_abs() {
+            self.tell_crossed();
+        }
+    }
+
+    /// Tells the VM what the current heap has not told yet: when its thread ends, and before somebody asks.
+    pub(crate) fn tell() {
+        Self::with(|heap| {
+            if let Some(heap) = heap
+                && heap.crossed.get() != 0
+            {
+                heap.tell_crossed();
+            }
+        });
+    }
+
+    #[cold]
+    fn tell_crossed(&self) {
+        self.vm().add(self.crossed.take());
+        if self.vm().over(0) {
             self.exceeded.set(true);
         }
     }
@@ -308,7 +370,7 @@ impl Heap {
     /// Announces the whole granules of `now` bytes to the VM.
     fn reserve(&self, now: i64) {
         let wanted = now.max(0) / GRANULE * GRANULE;
-        self.vm.total.fetch_add(wanted - self.reserved.get(), Ordering::Relaxed);
+        self.vm().add(wanted - self.reserved.get());
         self.reserved.set(wanted);
         // Past the limit every further charge comes here, and only here.
         self.watch.set(self.limit.get().min(wanted + GRANULE));
@@ -330,11 +392,16 @@ impl Drop for Heap {
             super::join_dead(self.dead.replace(std::ptr::null_mut()));
             super::free_dead(usize::MAX);
         }
-        if self.reserved.get() != 0 {
-            self.vm.total.fetch_sub(self.reserved.get(), Ordering::Relaxed);
-        }
-        if self.bytes.get() != 0 {
-            self.vm.add(self.bytes.get());
+        self.vm().note(self.bytes.get());
+        let left = self.crossed.get() + self.bytes.get() - self.reserved.get();
+        Self::with(|other| match other {
+            Some(other) if other.vm == self.vm => other.cross(left),
+            Some(_) | None if left != 0 => self.vm().add(left),
+            Some(_) | None => {}
+        });
+        if self.keeps {
+            // SAFETY: it came from an `Arc`, whose reference is given back once, here.
+            drop(unsafe { Arc::from_raw(self.vm.as_ptr()) });
         }
     }
 }
@@ -450,8 +517,10 @@ pub(super) fn to_vm(bytes: usize) {
         if let Some(heap) = heap
             && bytes != 0
         {
-            heap.bytes.set(heap.bytes.get() - bytes.cast_signed() as i64);
-            heap.vm.add(bytes.cast_signed() as i64);
+            let bytes = bytes.cast_signed() as i64;
+            heap.bytes.set(heap.bytes.get() - bytes);
+            heap.vm().note(bytes);
+            heap.cross(bytes);
         }
     });
 }
@@ -460,8 +529,10 @@ pub(super) fn to_vm(bytes: usize) {
 pub(super) fn from_vm(bytes: usize) {
     Heap::with(|heap| {
         if let Some(heap) = heap {
-            heap.vm.add(-(bytes.cast_signed() as i64));
-            heap.charge(bytes.cast_signed() as i64);
+            let bytes = bytes.cast_signed() as i64;
+            heap.vm().note(-bytes);
+            heap.cross(-bytes);
+            heap.charge(bytes);
         }
     });
 }
@@ -470,7 +541,7 @@ pub(super) fn from_vm(bytes: usize) {
 pub(super) fn copied(bytes: usize) {
     Heap::with(|heap| {
         if let Some(heap) = heap {
-            heap.copies.set(heap.copies.get() + 1);
+            heap.copies.set(heap.copies.get().saturating_add(1));
             #[cfg(test)]
             heap.copied_bytes.set(heap.copied_bytes.get() + bytes as u64);
         }

@@ -172,12 +172,20 @@ pub(crate) fn allocate<T: Body>(body: T) -> Raw {
     unsafe { allocate_in_place(|at: *mut T| at.write(body)) }
 }
 
-/// Makes a shared object with one reference, which the caller owns.
-pub(crate) fn allocate_shared<T: Body>(kind: u64, class: u16, body: T) -> Raw {
+/// Makes a shared object with one reference, which the caller owns, and so many bytes behind its body.
+///
+/// # Safety
+/// `init` writes a whole body and what stands behind it, and does not panic.
+pub(crate) unsafe fn allocate_shared<T: Body>(
+    kind: u64,
+    class: u16,
+    trailing: usize,
+    init: impl FnOnce(*mut T),
+) -> Raw {
     debug_assert!(matches!(kind, tag::CHANNEL | tag::THREAD | tag::HANDLE | tag::CELL));
-    // SAFETY: the whole body is written.
-    let raw = unsafe { allocate_with(kind, class, -1, 0, |at: *mut T| at.write(body)) };
-    heap::to_vm(size_of::<Object<T>>());
+    // SAFETY: the caller's promise.
+    let raw = unsafe { allocate_with(kind, class, -1, trailing, init) };
+    heap::to_vm(size_of::<Object<T>>() + trailing);
     raw
 }
 
@@ -462,7 +470,12 @@ unsafe fn make_unique_cold(raw: &mut Raw) {
 ///
 /// # Safety
 /// What `raw` refers to is live.
+#[inline]
 pub(crate) unsafe fn share(raw: Raw) {
+    // SAFETY: the caller's promise. Relaxed: a local count is this thread's.
+    if !raw.is_heap() || unsafe { count(raw) }.load(Ordering::Relaxed) < 0 {
+        return;
+    }
     // SAFETY: the caller's promise.
     unsafe { share_as(raw, if holds_cell(raw) { HOLDS_CELLS } else { 0 }) };
 }
@@ -495,6 +508,17 @@ unsafe fn share_as(raw: Raw, flags: u8) {
     heap::to_vm(moved);
     // The marking went over about so much.
     work_on(moved);
+}
+
+/// True when an object need not be marked to go to another thread, and no cell is in it: a quick look,
+/// which may say no too often.
+///
+/// # Safety
+/// `raw` refers to a live object.
+#[inline]
+pub(crate) unsafe fn crosses_as_it_is(raw: Raw) -> bool {
+    // SAFETY: the caller's promise. Relaxed: a local count is this thread's.
+    unsafe { count(raw) }.load(Ordering::Relaxed) < 0 && !Heap::has_cells()
 }
 
 /// True when a cell is reachable from `raw` (but through a cell or another handle). Nothing is

@@ -210,7 +210,8 @@ fn a_slice_frees_so_much_at_once() {
     };
     let makes: [&dyn Fn() -> Owned; 3] = [&wide, &deep, &keyed];
     for make in makes {
-        let heap = Heap::new(SharedHeap::new(None), None);
+        let vm = SharedHeap::new(None);
+        let heap = Heap::new(vm.clone(), None);
         let entered = heap.enter();
         let slice = Slice::begin();
         drop(make());
@@ -234,7 +235,6 @@ fn a_slice_frees_so_much_at_once() {
         assert!(has_dead() && live_objects() > before);
         drop(slice);
         drop(entered);
-        let vm = heap.vm().clone();
         drop(heap);
         assert_eq!((live_objects(), vm.total()), (before, 0));
     }

@@ -265,6 +265,10 @@ impl<'a, R: Runnable> Lwp<'a, R> {
             {
                 return Some(Work::run(thread));
             }
+            // A hint: the last look before the LWP sleeps misses nothing.
+            if shared.idle.nobody_runs() {
+                return None;
+            }
             for _ in 0..PAUSES << round {
                 thread::spin();
             }

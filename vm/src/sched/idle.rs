@@ -162,6 +162,13 @@ impl Idle {
         self.stranded.load(Ordering::Relaxed)
     }
 
+    /// Does no LWP hold a processor but those that search? Then no queue gets longer, but by what comes
+    /// from outside, which wakes somebody.
+    pub(super) fn nobody_runs(&self) -> bool {
+        let Counts { searching, idle } = self.counts();
+        searching + idle >= self.total
+    }
+
     pub(super) fn all_idle(&self) -> bool {
         self.counts().idle == self.total
     }

@@ -35,7 +35,7 @@ use std::{
 use super::{Contended, Sleeper, contended::Held, of};
 use crate::{
     atomics::{self, Spot, sound},
-    native::{Call, MethodDef, MethodTable, NativeResult, Next},
+    native::{Call, Cx, Loan, MethodDef, MethodTable, NativeResult, Next},
     sched::Time,
     thread::{Delivery, Memo, ThreadRef, Ticket, WaitQueue, WaitReason, WaitToken},
     value::{Handle, Kind, Owned, Shared, error},
@@ -133,6 +133,17 @@ impl<W: Sleeper, T> Lock<W, T> {
     fn now<R>(&self, change: impl FnOnce(&mut T) -> R) -> Option<R> {
         let mut state = self.state.lock();
         if state.holder.is_none() { Some(change(&mut state.value)) } else { None }
+    }
+
+    /// Takes the mutex if nobody holds it and `enter` makes something of the value.
+    fn acquire_now<R>(&self, me: u64, enter: impl FnOnce(&mut T) -> Option<R>) -> Option<R> {
+        let mut state = self.state.lock();
+        if state.holder.is_some() {
+            return None;
+        }
+        let entered = enter(&mut state.value)?;
+        state.holder = Some(me);
+        Some(entered)
     }
 
     /// Does `leave` to the value and frees the mutex; gives the waiter whose wait that ended.
@@ -262,14 +273,18 @@ fn lost(by: &ThreadRef) -> Box<str> {
 }
 
 /// Its methods.
-pub(crate) static METHODS: MethodTable = MethodTable::new(&[
+pub(crate) static METHODS: MethodTable = MethodTable::lending(ROWS, "with", LOAN);
+
+const LOAN: Loan = Loan { take: lend, put_back: has_back, resume: || Box::new(used) };
+
+const ROWS: &[MethodDef] = &[
     MethodDef {
         name: "get",
         signature: "()",
         doc: "The value.",
         mutating: false,
         run: get,
-        shortcut: None,
+        shortcut: Some(get_at_once),
     },
     MethodDef {
         name: "set",
@@ -277,7 +292,7 @@ pub(crate) static METHODS: MethodTable = MethodTable::new(&[
         doc: "Sets the value.",
         mutating: false,
         run: set,
-        shortcut: None,
+        shortcut: Some(set_at_once),
     },
     MethodDef {
         name: "update",
@@ -295,7 +310,7 @@ pub(crate) static METHODS: MethodTable = MethodTable::new(&[
         run: with,
         shortcut: None,
     },
-]);
+];
 
 impl Handle for MutexHandle {
     fn type_name(&self) -> &str {
@@ -408,6 +423,25 @@ fn set(call: &mut Call<'_>) -> NativeResult {
     }
 }
 
+fn get_at_once(this: &mut Owned, _: &mut [Owned]) -> Option<Owned> {
+    let mutex = this.as_handle::<MutexHandle>()?;
+    Some(mutex.lock.now(|content| content.value().ok())??.into_owned())
+}
+
+/// Where the old value needs no drop, and the new one crosses as it is.
+fn set_at_once(this: &mut Owned, args: &mut [Owned]) -> Option<Owned> {
+    let mutex = this.as_handle::<MutexHandle>()?;
+    let [value] = args else { return None };
+    if !Shared::is_crossed(value) {
+        return None;
+    }
+    let set = |content: &mut Content| {
+        let plain = content.value.is_plain() && content.spoilt.is_none();
+        plain.then(|| drop(content.set(Shared::new(value.take()))))
+    };
+    mutex.lock.now(set)?.map(|()| Owned::NIL)
+}
+
 fn update(call: &mut Call<'_>) -> NativeResult {
     let (mut waits, receiver, args) = Waits::split(call);
     let mutex: &MutexHandle = of(receiver)?;
@@ -463,6 +497,28 @@ fn with(call: &mut Call<'_>) -> NativeResult {
         }
         Progress::Park => Ok(Next::Park),
     }
+}
+
+/// The value of a `with` that need not wait.
+fn lend(this: &Owned, thread: &ThreadRef) -> Option<Owned> {
+    let mutex = this.as_handle::<MutexHandle>()?;
+    let take = |content: &mut Content| content.take().ok();
+    mutex.lock.acquire_now(thread.id(), take).map(Shared::into_owned)
+}
+
+/// The function of a `with` has returned: the value goes back, unless it belongs to this thread.
+fn has_back(this: &Owned, context: &mut Cx<'_>, value: Owned) -> Result<(), Owned> {
+    let Some(mutex) = this.as_handle::<MutexHandle>() else { return Err(value) };
+    if Shared::may_cross(&value).is_err() {
+        return Err(value);
+    }
+    let new = Content { value: Shared::new(value), spoilt: None };
+    // What is there is the nil that `lend` has left.
+    let leave = |content: &mut Content| *content = new;
+    if let ((), Some(woken)) = mutex.lock.release(|| context.now(), leave) {
+        context.ready(woken.into_thread());
+    }
+    Ok(())
 }
 
 /// The function of a `with` has ended, in whatever way: the value goes back.

@@ -7,6 +7,11 @@ use crate::models::{Sleep, Sleeping, check, must_fail};
 fn increment(lock: &Lock<Sleeping, u32>, me: &Sleep, patience: Time) -> bool {
     let mut turn = Turn::First;
     let old = loop {
+        if turn == Turn::First
+            && let Some(value) = lock.acquire_now(me.id(), |value| Some(*value))
+        {
+            break value;
+        }
         match lock.acquire(me.id(), turn, || Time::START, |value| *value, || me.begin()) {
             Acquired::Held(value) => break value,
             Acquired::Waiting(ticket) => {

@@ -16,7 +16,7 @@ use std::fmt;
 
 use super::{Scope, ThreadRef, Ticket, WaitQueue, WaitToken, family::DEADLINE};
 use crate::{
-    atomics::{Arc, AtomicU32, Condvar, Mutex, Ordering},
+    atomics::{Arc, AtomicBool, AtomicU32, Condvar, Mutex, Ordering},
     value::Shared,
 };
 
@@ -35,6 +35,8 @@ pub enum End {
 pub struct Completion {
     /// How many handles of the thread there are. Any LWP, atomic.
     handles: AtomicU32,
+    /// It has ended, and did not fail: there is nothing to notice. Written once, under the lock.
+    well: AtomicBool,
     /// Any LWP, under the lock.
     state: Mutex<State>,
 }
@@ -114,7 +116,8 @@ impl Iterator for Joiners {
 impl Completion {
     /// Of a thread that has not ended, with so many handles.
     pub fn new(handles: u32) -> Self {
-        Self { handles: AtomicU32::new(handles), state: Mutex::default() }
+        let (handles, well) = (AtomicU32::new(handles), AtomicBool::new(false));
+        Self { handles, well, state: Mutex::default() }
     }
 
     /// Notes where in its scope the thread is. Before it runs.
@@ -126,6 +129,8 @@ impl Completion {
     pub fn end(&self, end: End, in_scope: bool) -> Ended {
         let mut state = self.state.lock();
         let failed = matches!(end, End::Failed(_));
+        // Relaxed: it says nothing but itself, and who misses it looks under the lock.
+        self.well.store(!failed, Ordering::Relaxed);
         let open = std::mem::replace(&mut state.outcome, Outcome::Ended(end));
         let rare = state.rare.take().map(|rare| *rare);
         let (rest, host, deadlines) = match rare {
@@ -222,7 +227,12 @@ impl Completion {
         // Relaxed: the lock orders this with the end. If that comes later it sees that there is no
         // handle, else this sees the end; `noticed` lets one of the two report it.
         let last = self.handles.fetch_sub(1, Ordering::Relaxed) == 1;
-        if last { self.state.lock().take_unnoticed() } else { None }
+        // Relaxed: as in `end`.
+        if last && !self.well.load(Ordering::Relaxed) {
+            self.state.lock().take_unnoticed()
+        } else {
+            None
+        }
     }
 
     fn no_handle(&self) -> bool {

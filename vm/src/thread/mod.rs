@@ -183,9 +183,10 @@ pub struct UserThread {
     rare: OnceLock<Box<Rare>>,
     /// The scope it was spawned in.
     pub(crate) scope: Option<Arc<Scope>>,
-    vm: Arc<VmShared>,
     /// Owner-only: whoever runs the thread.
     state: UnsafeCell<ThreadState>,
+    /// Behind the state, whose heap is an account of it.
+    vm: Arc<VmShared>,
 }
 
 /// What few threads have, so that the others are smaller.
@@ -626,7 +627,8 @@ impl ThreadState {
             write(ENTRY_ARGS + i, argument.take());
         }
         Self {
-            heap: Heap::new(vm.heap.clone(), memory_limit),
+            // SAFETY: the record keeps the VM, and lets go of it after its state.
+            heap: unsafe { Heap::within(&vm.heap, memory_limit) },
             stack,
             place: Place { pc: crate::interp::entry(), base: 0, constants: std::ptr::null() },
             pending: ThinVec::new(),

@@ -19,7 +19,9 @@ pub(crate) struct Registry {
     shards: [Mutex<Shard>; SHARDS],
 }
 
+/// Aligned so that two who use different ones do not write to one cache line.
 #[derive(Debug, Default)]
+#[repr(align(128))]
 struct Shard {
     seats: Vec<Option<ThreadRef>>,
     /// The empty ones.

@@ -60,7 +60,7 @@ impl<E> WaitQueue<E> {
 
     /// Takes the entry of a ticket, if it is still here.
     pub fn remove(&mut self, ticket: Ticket) -> Option<E> {
-        let at = self.places.binary_search_by_key(&ticket.0.get(), |(number, _)| *number).ok()?;
+        let at = self.place_of(ticket.0.get())?;
         if at == 0 {
             return self.pop();
         }
@@ -68,6 +68,17 @@ impl<E> WaitQueue<E> {
         self.gaps += 1;
         self.tidy();
         Some(entry)
+    }
+
+    /// Where the entry of this number is, or its gap. It would be as far from the first as their
+    /// numbers are, if no gaps had been taken out in between.
+    fn place_of(&self, number: u64) -> Option<usize> {
+        let (first, _) = self.places.front()?;
+        let most = usize::try_from(number.checked_sub(*first)?).ok()?;
+        if self.places.get(most).is_some_and(|(its, _)| *its == number) {
+            return Some(most);
+        }
+        self.places.binary_search_by_key(&number, |(number, _)| *number).ok()
     }
 
     /// The oldest entry.

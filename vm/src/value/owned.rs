@@ -98,17 +98,17 @@ impl Owned {
 
     /// A channel.
     pub(crate) fn channel(handle: impl Handle) -> Self {
-        Self::shared_handle(tag::CHANNEL, Box::new(handle))
+        Self::shared_handle(tag::CHANNEL, handle)
     }
 
     /// A handle of a user thread.
     pub(crate) fn thread(handle: impl Handle) -> Self {
-        Self::shared_handle(tag::THREAD, Box::new(handle))
+        Self::shared_handle(tag::THREAD, handle)
     }
 
     /// Any other handle.
     pub(crate) fn handle(handle: impl Handle) -> Self {
-        Self::shared_handle(tag::HANDLE, Box::new(handle))
+        Self::shared_handle(tag::HANDLE, handle)
     }
 
     /// A struct value or an enum value, with the fields of its type in their order.
@@ -144,12 +144,17 @@ impl Owned {
 
     /// A cell of the running thread.
     pub(crate) fn cell(value: Self) -> Self {
-        Self::inline(rc::allocate_shared(tag::CELL, tag::CELL as u16, CellObject::new(value)))
+        let init = |at: *mut CellObject| {
+            // SAFETY: there is room for the body.
+            unsafe { at.write(CellObject::new(value)) };
+        };
+        // SAFETY: `init` writes the whole body.
+        Self::inline(unsafe { rc::allocate_shared(tag::CELL, tag::CELL as u16, 0, init) })
     }
 
-    fn shared_handle(tag: u64, handle: Box<dyn Handle>) -> Self {
+    fn shared_handle(tag: u64, handle: impl Handle) -> Self {
         let class = if tag == tag::HANDLE { handle.class() } else { tag as u16 };
-        Self::inline(rc::allocate_shared(tag, class, HandleObject::new(handle)))
+        Self::inline(HandleObject::allocate(tag, class, handle))
     }
 
     /// Takes over a reference.

@@ -33,6 +33,18 @@ impl Shared {
         Ok(())
     }
 
+    /// True when [`Shared::crossing`] has nothing to mark and nothing to look for.
+    #[inline]
+    pub(crate) fn is_crossed(value: &Owned) -> bool {
+        // SAFETY: the value keeps its object alive.
+        !value.as_raw().is_heap() || unsafe { rc::crosses_as_it_is(value.as_raw()) }
+    }
+
+    /// True for what is no object, and so needs no drop.
+    pub(crate) fn is_plain(&self) -> bool {
+        !self.0.is_heap()
+    }
+
     /// As [`Shared::new`] for a value that leaves its thread: an error of kind `type` when a cell is
     /// in it, which could not be used there.
     #[inline]

@@ -124,8 +124,8 @@ fn circles_print_and_are_freed_at_the_end() {
 #[test]
 fn a_heap_that_goes_ends_its_cells() {
     let before = live_objects();
-    let heap = heap();
-    let vm = heap.vm().clone();
+    let vm = SharedHeap::new(None);
+    let heap = Heap::new(vm.clone(), None);
     let entered = heap.enter();
     let mut a = Owned::cell(Owned::NIL);
     let itself = a.clone();
