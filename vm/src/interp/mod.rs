@@ -728,17 +728,15 @@ fn execute<const PROFILED: bool>(m: &mut Machine<'_>) -> Outcome {
                     }
                 }
                 code::SetPath => {
-                    let value = load(reg!((*pc).b));
-                    let new = |old| rc::try_release(old).then_some(value);
+                    let new = |old| rc::try_release(old).then(|| load(reg!((*pc).b)));
                     if change(pc, base, reg!((*pc).a), 1, new) {
                         pc = pc.add(1 + (*pc).c as usize);
                         continue;
                     }
                 }
                 code::UpdatePath => {
-                    let operator = (*pc.add(1)).op;
-                    let operand = *reg!((*pc).b);
-                    let new = |old| update(operator, old, operand);
+                    // What it needs is read last: there are not so many registers.
+                    let new = |old| update((*pc.add(1)).op, old, *reg!((*pc).b));
                     if change(pc, base, reg!((*pc).a), 2, new) {
                         pc = pc.add(2 + (*pc).c as usize);
                         continue;
