@@ -80,6 +80,7 @@ methods! {
 
 fn push(call: &mut Call<'_>) -> NativeResult {
     let value = call.take(0);
+    this_list(call).admit(&value)?;
     this_list_mut(call).push(value);
     Next::nil()
 }
@@ -129,6 +130,7 @@ fn insert(call: &mut Call<'_>) -> NativeResult {
     let len = this_list(call).len();
     let at = place(i, len).ok_or_else(|| out_of_range(i, len))?;
     let value = call.take(1);
+    this_list(call).admit(&value)?;
     let list = this_list_mut(call);
     if at == len {
         list.push(value);
@@ -180,6 +182,7 @@ fn extend(call: &mut Call<'_>) -> NativeResult {
     } else {
         // One by one: `append` first moves what is there over elements that were taken off the
         // front, which a queue would pay for every time.
+        values.iter().try_for_each(|value| list.admit(&value))?;
         values.iter().for_each(|value| list.push(value.to_owned()));
     }
     Next::nil()

@@ -235,11 +235,17 @@ impl Row {
         self.resize(least.max(2 * self.capacity).max(4))
     }
 
-    /// Makes the buffer so many bytes shorter, where there is as much room behind the elements and a
+    /// Makes the buffer so many bytes shorter, where there is as much room besides the elements and a
     /// buffer is left.
     pub(super) fn give_back(&mut self, bytes: usize) -> bool {
-        let rest = self.capacity.checked_sub(bytes / self.packing.width());
-        let rest = rest.filter(|rest| *rest >= self.len.max(1) && self.skipped == 0);
+        let part = bytes / self.packing.width();
+        let whole = self.skipped as usize + self.capacity;
+        // Where elements would have to be moved for it, only when they are few.
+        let ready = self.skipped == 0 || self.len <= part;
+        let rest = whole.checked_sub(part).filter(|rest| ready && *rest >= self.len.max(1));
+        if rest.is_some() {
+            self.unskip();
+        }
         rest.is_some_and(|rest| self.resize(rest).is_ok())
     }
 
