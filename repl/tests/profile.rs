@@ -99,8 +99,7 @@ fn large_copies_are_told_with_their_place() {
     let (mut command, _) = lisle("profile_copies", COPIES, &[]);
     let (out, err, status) = said(&command.output().unwrap());
     assert_eq!((out.as_str(), status), ("40000 3\n", Some(0)));
-    let expected =
-        "profile_copies.lisle:6 copied a list of 40,000 elements 300 times (91.6 MiB)\n";
+    let expected = "profile_copies.lisle:6 copied a list of 40,000 elements 300 times (91.6 MiB)\n";
     assert!(err.ends_with(expected) && err.lines().count() == 1, "{err}");
 }
 

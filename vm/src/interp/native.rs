@@ -379,6 +379,12 @@ fn answer(
     }
 }
 
+/// Ends the instruction whose native has given its result by its short way.
+pub(super) fn finish_new(m: &mut Machine<'_>, value: Owned) -> Step {
+    m.fuel -= 1;
+    finish(m, value)
+}
+
 /// Ends the instruction that called a native.
 fn finish(m: &mut Machine<'_>, value: Owned) -> Step {
     let word = m.word();
