@@ -159,7 +159,9 @@ pub(crate) fn finish(context: &mut Cx<'_>, thread: &ThreadRef, outcome: Result<O
                     context.ready(joiner.into_thread());
                 }
             }
-            leave_scope(context, thread, ended.place, None, Vec::new());
+            if let Some(place) = ended.place {
+                leave_scope(context, thread, place, None, Vec::new());
+            }
         }
         End::Failed(_) | End::Cancelled(_) => finish_without_value(context, thread, end),
     }
@@ -187,7 +189,9 @@ fn finish_without_value(context: &mut Cx<'_>, thread: &ThreadRef, end: End) {
             context.ready(joiner.into_thread());
         }
     }
-    leave_scope(context, thread, ended.place, failure.clone(), more);
+    if let Some(place) = ended.place {
+        leave_scope(context, thread, place, failure.clone(), more);
+    }
     let Some(failure) = failure else { return };
     // Step 3.
     if ended.unnoticed {
@@ -204,14 +208,15 @@ fn finish_without_value(context: &mut Cx<'_>, thread: &ThreadRef, end: End) {
 }
 
 /// The scope of a thread hears of its end.
+#[inline(never)]
 fn leave_scope(
     context: &mut Cx<'_>,
     thread: &ThreadRef,
-    place: Option<Ticket>,
+    place: Ticket,
     failure: Option<Shared>,
     more: Vec<Shared>,
 ) {
-    if let (Some(scope), Some(place)) = (&thread.scope, place) {
+    if let Some(scope) = &thread.scope {
         scope.leave(place, failure, more).spread(scope.level(), context);
     }
 }
