@@ -242,7 +242,9 @@ fn sorted_by_keys(call: &mut Call<'_>) -> NativeResult {
 
 /// The receiver in an order of its positions.
 fn arranged(call: &mut Call<'_>, order: Order) -> NativeResult {
-    let receiver = call.take_receiver();
+    // In one step, so nobody looks for the receiver again.
+    let at_once = order.len() <= sort::AT_ONCE;
+    let receiver = if at_once { call.take_receiver() } else { call.receiver().clone() };
     sort::arrange(call, receiver, order)
 }
 

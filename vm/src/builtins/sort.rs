@@ -299,9 +299,6 @@ impl Order {
     }
 }
 
-/// So many elements are moved in a step.
-const MOVED: usize = 1 << 13;
-
 /// Gives a list with its elements in this order.
 pub(super) fn arrange(call: &mut Call<'_>, list: Owned, order: Order) -> NativeResult {
     let elements = list_of(&list);
@@ -318,7 +315,7 @@ fn move_on(
     mut arranged: ListObject,
 ) -> NativeResult {
     let start = arranged.len();
-    let end = order.len().min(start + MOVED);
+    let end = order.len().min(start + AT_ONCE);
     match list.own_list_mut() {
         Some(own) => (start..end).for_each(|i| arranged.push(own.lend(order.at(i)))),
         None => {
