@@ -28,7 +28,7 @@ use crate::{
     rc::{Heap, work},
     sched::BindError,
     scope,
-    thread::{End, Start, ThreadOptions, ThreadRef},
+    thread::{End, Start, ThreadOptions, ThreadRef, Ticket},
     value::{Handle, Kind, Owned, Shared, View, error},
     waiting::Waits,
 };
@@ -81,11 +81,11 @@ impl Handle for ThreadHandle {
     }
 }
 
-/// Starts a thread that calls `callee` with `arguments`, which are taken if all goes well, as a thread
-/// of the innermost scope; gives its handle.
+/// Starts a thread that calls `callee` with `arguments`, all of which are taken if all goes well, as a
+/// thread of the innermost scope; gives its handle.
 pub(crate) fn spawn(
     waits: &mut Waits<'_, '_>,
-    callee: &Owned,
+    callee: &mut Owned,
     arguments: &mut [Owned],
     options: ThreadOptions,
 ) -> Result<Owned, Owned> {
@@ -94,7 +94,8 @@ pub(crate) fn spawn(
         let text = format!("only a function can be spawned, not {}", callee.type_name());
         return Err(error(Kind::Type, text));
     }
-    for value in arguments.iter().chain([callee]) {
+    Shared::may_cross(callee)?;
+    for value in &*arguments {
         Shared::may_cross(value)?;
     }
     let scope =
@@ -149,45 +150,74 @@ pub(crate) fn finish(context: &mut Cx<'_>, thread: &ThreadRef, outcome: Result<O
     });
     // Its record may be kept for long by who waited for it in vain.
     Heap::tell();
-    let (mut value, mut failure, mut more) = (None, None, Vec::new());
-    match &end {
-        End::Value(result) => value = Some(result.clone()),
-        End::Failed(error) => failure = Some(error.clone()),
-        End::Cancelled(errors) => more.clone_from(errors),
-    }
-    // Steps 1 and 2.
-    let ended = thread.done.end(end, thread.scope.is_some());
-    for joiner in ended.joiners {
-        let woken = match &value {
-            Some(value) => joiner.give(value.clone()),
-            None => joiner.wake(),
-        };
-        if woken {
-            context.ready(joiner.into_thread());
-        }
-    }
-    if let (Some(scope), Some(place)) = (&thread.scope, ended.place) {
-        scope.leave(place, failure.clone(), more).spread(scope.level(), context);
-    }
-    if let Some(failure) = &failure {
-        // Step 3.
-        if ended.unnoticed {
-            vm.report_failure(thread, failure);
-        } else if thread.scope.is_none() {
-            vm.program.keep_failed(thread.clone());
-        }
-        // Step 4.
-        if thread.main() {
-            for other in vm.threads().into_iter().filter(|other| other != thread) {
-                other.cancel(context);
+    match end {
+        // Steps 1 and 2.
+        End::Value(value) => {
+            let ended = thread.done.end(End::Value(value.clone()), thread.scope.is_some());
+            for joiner in ended.joiners {
+                if joiner.give(value.clone()) {
+                    context.ready(joiner.into_thread());
+                }
+            }
+            if let Some(place) = ended.place {
+                leave_scope(context, thread, place, None, Vec::new());
             }
         }
+        End::Failed(_) | End::Cancelled(_) => finish_without_value(context, thread, end),
     }
     // Step 5.
     if vm.thread_ended(thread) {
         for other in vm.background_threads() {
             other.cancel(context);
         }
+    }
+}
+
+/// Steps 1 to 4 of a thread that has failed, or was cancelled.
+#[cold]
+fn finish_without_value(context: &mut Cx<'_>, thread: &ThreadRef, end: End) {
+    let vm = thread.vm();
+    let (failure, more) = match &end {
+        End::Value(_) => unreachable!("it has no value"),
+        End::Failed(error) => (Some(error.clone()), Vec::new()),
+        End::Cancelled(errors) => (None, errors.clone()),
+    };
+    // Steps 1 and 2.
+    let ended = thread.done.end(end, thread.scope.is_some());
+    for joiner in ended.joiners {
+        if joiner.wake() {
+            context.ready(joiner.into_thread());
+        }
+    }
+    if let Some(place) = ended.place {
+        leave_scope(context, thread, place, failure.clone(), more);
+    }
+    let Some(failure) = failure else { return };
+    // Step 3.
+    if ended.unnoticed {
+        vm.report_failure(thread, &failure);
+    } else if thread.scope.is_none() {
+        vm.program.keep_failed(thread.clone());
+    }
+    // Step 4.
+    if thread.main() {
+        for other in vm.threads().into_iter().filter(|other| other != thread) {
+            other.cancel(context);
+        }
+    }
+}
+
+/// The scope of a thread hears of its end.
+#[inline(never)]
+fn leave_scope(
+    context: &mut Cx<'_>,
+    thread: &ThreadRef,
+    place: Ticket,
+    failure: Option<Shared>,
+    more: Vec<Shared>,
+) {
+    if let Some(scope) = &thread.scope {
+        scope.leave(place, failure, more).spread(scope.level(), context);
     }
 }
 

@@ -363,7 +363,7 @@ macro_rules! for_each_op {
             ret_nil RetNil (None None None) 0 [ends];
             /// Starts a user thread that calls `b` with `c` arguments, laid out as for a call;
             /// `a = ` its handle.
-            spawn Spawn (W R N) 0 [throws];
+            spawn Spawn (W R N) 0 [throws kills];
 
             /// Throws the consumed `a`.
             throw Throw (M None None) 0 [throws ends];

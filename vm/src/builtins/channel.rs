@@ -292,7 +292,11 @@ fn send_method(call: &mut Call<'_>) -> NativeResult {
 fn send_at_once(this: &mut Owned, args: &mut [Owned]) -> Option<Owned> {
     let handle = this.as_handle::<ChannelHandle>()?;
     let [value] = args else { return None };
-    if handle.ticks.is_some() || value.is_nil() || !Shared::is_crossed(value) {
+    if !handle.channel.has_room()
+        || handle.ticks.is_some()
+        || value.is_nil()
+        || !Shared::is_crossed(value)
+    {
         return None;
     }
     handle.channel.put_at_once(|| Shared::new(value.take())).then_some(Owned::NIL)

@@ -6,7 +6,7 @@ use super::arguments::{
 };
 use super::compare::{Search, is_there, number, search, unique};
 use super::elements::{as_list, chunks, enumerate, flatten, maximum, minimum, sum, zip};
-use super::sort::{self, Direction};
+use super::sort::{self, Direction, Order};
 use super::texts::join;
 use crate::native::{Call, NativeResult, Next};
 use crate::value::{Item, Kind, ListObject, Owned, error, position, room};
@@ -210,19 +210,6 @@ fn truncate(call: &mut Call<'_>) -> NativeResult {
     Next::nil()
 }
 
-/// Runs `change` on the receiver, in place when this is its last use, and gives it.
-fn changed(
-    call: &mut Call<'_>,
-    change: impl FnOnce(&mut ListObject) -> Result<(), Owned>,
-) -> NativeResult {
-    let mut receiver = call.take_receiver();
-    let Some(list) = receiver.list_mut() else {
-        unreachable!("methods of lists are called on lists")
-    };
-    change(list)?;
-    give(receiver)
-}
-
 fn sorted(call: &mut Call<'_>) -> NativeResult {
     let direction = Direction::reversed(call.arg(0).truthy());
     let n = this_list(call).len();
@@ -254,16 +241,20 @@ fn sorted_by_keys(call: &mut Call<'_>) -> NativeResult {
 }
 
 /// The receiver in an order of its positions.
-fn arranged(call: &mut Call<'_>, order: Vec<usize>) -> NativeResult {
-    changed(call, |list| list.arrange(&order))
+fn arranged(call: &mut Call<'_>, order: Order) -> NativeResult {
+    let receiver = call.take_receiver();
+    sort::arrange(call, receiver, order)
 }
 
 fn reverse(call: &mut Call<'_>) -> NativeResult {
     call.charge(this_list(call).len() / 16);
-    changed(call, |list| {
-        list.reverse();
-        Ok(())
-    })
+    // In place when this is its last use.
+    let mut receiver = call.take_receiver();
+    match receiver.list_mut() {
+        Some(list) => list.reverse(),
+        None => unreachable!("methods of lists are called on lists"),
+    }
+    give(receiver)
 }
 
 fn get(call: &mut Call<'_>) -> NativeResult {

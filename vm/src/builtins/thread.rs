@@ -77,7 +77,7 @@ pub(crate) const METHODS: &[MethodDef] = &[
         doc: "Waits for the thread to end; gives its value or throws its error.",
         mutating: false,
         run: join_method,
-        shortcut: None,
+        shortcut: Some(join_at_once),
     },
     MethodDef {
         name: "cancel",
@@ -178,6 +178,12 @@ fn join_method(call: &mut Call<'_>) -> NativeResult {
     }
 }
 
+/// Where the thread has returned.
+fn join_at_once(this: &mut Owned, _: &mut [Owned]) -> Option<Owned> {
+    let handle = this.as_handle::<ThreadHandle>()?;
+    handle.thread().done.value_at_once().map(Shared::into_owned)
+}
+
 fn cancel_method(call: &mut Call<'_>) -> NativeResult {
     let (waits, receiver, _) = Waits::split(call);
     thread_of(receiver)?.cancel(waits.context);
@@ -250,8 +256,8 @@ fn spawn_with(call: &mut Call<'_>) -> NativeResult {
         fuel: limit(call.arg(5), "fuel")?,
         ..ThreadOptions::default()
     };
-    let callee = call.take(0);
-    Ok(Next::Return(spawn(&mut Waits::of(call), &callee, &mut [], options)?))
+    let mut callee = call.take(0);
+    Ok(Next::Return(spawn(&mut Waits::of(call), &mut callee, &mut [], options)?))
 }
 
 fn limit(value: &Owned, what: &str) -> Result<Option<u64>, Owned> {

@@ -218,6 +218,11 @@ impl<W: Waiter> Channel<W> {
         self.hints_at(OFFERS)
     }
 
+    /// Does there seem to be room, with nobody to be woken for what comes? A hint.
+    pub(crate) fn has_room(&self) -> bool {
+        self.hints_at(ROOM)
+    }
+
     fn hints_at(&self, what: u8) -> bool {
         // Relaxed: a hint.
         self.hints.load(Ordering::Relaxed) & what != 0
@@ -236,7 +241,7 @@ impl<W: Waiter> Channel<W> {
     /// Buffers what `item` gives if there is room, nobody is to be woken for it, and both is seen at
     /// once; else false, and `item` is not asked.
     pub(crate) fn put_at_once(&self, item: impl FnOnce() -> W::Item) -> bool {
-        if !self.hints_at(ROOM) {
+        if !self.has_room() {
             return false;
         }
         let mut state = self.lock();

@@ -246,7 +246,8 @@ impl Host {
     ) -> Result<Value, Error> {
         let vm = &self.0.vm;
         let options = ThreadOptions { name: Some(MAIN.into()), ..ThreadOptions::default() };
-        let thread = within(Some(vm), || ThreadRef::new(vm, options, callee, &mut arguments));
+        let thread =
+            within(Some(vm), || ThreadRef::new(vm, options, &mut callee.clone(), &mut arguments));
         let thread = thread.map_err(|refused| no_lwp(&refused))?;
         // The handle keeps a failure from being reported as nobody's before it is looked at.
         thread.done.add_handle();
@@ -419,7 +420,7 @@ pub(super) fn run(host: &Host, name: &str, bytes: &[u8]) -> i32 {
         }
     };
     let options = ThreadOptions { name: Some(MAIN.into()), main: true, ..ThreadOptions::default() };
-    let thread = within(Some(vm), || ThreadRef::new(vm, options, main.as_owned(), &mut []));
+    let thread = within(Some(vm), || ThreadRef::new(vm, options, &mut main.to_owned(), &mut []));
     let thread = match thread {
         Ok(thread) => thread,
         Err(refused) => {

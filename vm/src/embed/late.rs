@@ -263,7 +263,7 @@ impl Ready<'_> {
         }
         let vm = self.vm;
         let thread = within(Some(vm), || {
-            ThreadRef::new(vm, ThreadOptions::default(), &self.module.main(), &mut [])
+            ThreadRef::new(vm, ThreadOptions::default(), &mut self.module.main(), &mut [])
         });
         let thread = thread.map_err(|refused| host::no_lwp(&refused))?;
         thread.done.add_handle();

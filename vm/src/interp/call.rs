@@ -109,6 +109,20 @@ pub(super) fn start(m: &mut Machine<'_>) -> Step {
     call_value(m, callee, given)
 }
 
+/// Enters the function of a new thread, if there is fuel and its arguments need no binding: what the
+/// thread's first instruction does otherwise, in full.
+#[inline]
+pub(super) fn enter_first(m: &mut Machine<'_>) {
+    let (callee, count) = (m.raw(0), m.state().start_args());
+    if callee.tag == tag::FUNCTION && m.fuel > 0 {
+        // SAFETY: the callee is alive, its code lives as long as the VM, and the stack was made for it.
+        let proto: &Proto = unsafe { &*proto_of_closure(callee) };
+        if proto.exact as usize == count {
+            enter(m, callee, Given::plain(m.word().a, count));
+        }
+    }
+}
+
 /// True for a function with `mut` parameters.
 fn changes(callee: Raw) -> bool {
     // SAFETY: the caller's callee is alive, and code lives as long as the VM.

@@ -788,6 +788,14 @@ fn execute<const PROFILED: bool>(m: &mut Machine<'_>) -> Outcome {
                     outside!(slow::done(m, data::list_append));
                     continue;
                 }
+                code::Closure => {
+                    outside!(slow::done(m, data::closure));
+                    continue;
+                }
+                code::Spawn => {
+                    outside!(slow::done(m, threads::spawn));
+                    continue;
+                }
                 CALL_NATIVE => {
                     outside!(quick::call_native(m));
                     continue;
@@ -967,7 +975,6 @@ fn execute<const PROFILED: bool>(m: &mut Machine<'_>) -> Outcome {
                 // the table of jumps, which then needs a check and is not copied into every arm.
                 code::SetGlobal => outside::<{ code::SetGlobal }>(),
                 code::TakeGlobal => outside::<{ code::TakeGlobal }>(),
-                code::Closure => outside::<{ code::Closure }>(),
                 code::Pow => outside::<{ code::Pow }>(),
                 code::In => outside::<{ code::In }>(),
                 code::IterStart => outside::<{ code::IterStart }>(),
@@ -982,7 +989,6 @@ fn execute<const PROFILED: bool>(m: &mut Machine<'_>) -> Outcome {
                 code::PathVacant => outside::<{ code::PathVacant }>(),
                 code::CallConst => outside::<{ code::CallConst }>(),
                 code::CallWith => outside::<{ code::CallWith }>(),
-                code::Spawn => outside::<{ code::Spawn }>(),
                 code::GetForeign => outside::<{ code::GetForeign }>(),
                 code::Import => outside::<{ code::Import }>(),
                 code::IsRecord => outside::<{ code::IsRecord }>(),

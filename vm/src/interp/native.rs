@@ -18,8 +18,8 @@ use crate::{
     native::{Call, Cx, Loan, NativeDef, NativeResult, NativeRun, Next, ReceiverSlot, Resume},
     sched::Outcome,
     thread::{
-        After, Blocked, Called, Delivery, ENTRY_ARGS, ENTRY_CALLEE, ENTRY_RESULT, Pending, Place,
-        Slots, Stopped, Then,
+        After, Blocked, Called, Delivery, ENTRY_ARGS, ENTRY_CALLEE, ENTRY_RESULT, Memo, Pending,
+        Place, Slots, Stopped, Then,
     },
     value::{ErrorObject, Owned, tag},
 };
@@ -164,7 +164,7 @@ pub(super) fn returned(m: &mut Machine<'_>, value: Owned) -> Step {
 
 /// The thread was parked in the current instruction and runs again. What a channel, or a thread that
 /// ended, has delivered is the instruction's result: the operation that parked has nothing more to say,
-/// and is not called again.
+/// and is not called again. Nor is one that only let others run.
 #[inline]
 pub(super) fn deliver(m: &mut Machine<'_>) {
     let whole = |delivery| match delivery {
@@ -175,12 +175,29 @@ pub(super) fn deliver(m: &mut Machine<'_>) {
     if matches!(m.state().stopped, Stopped::Inside) {
         return;
     }
-    let Some(value) = m.thread.wait.end_as(whole) else { return };
-    if let Some(((first, count), _)) = m.take_begun() {
+    let value = match m.thread.wait.end_as(whole) {
+        Some(value) => value,
+        None if has_yielded(m) => Owned::NIL,
+        None => return,
+    };
+    if let Stopped::Native(slots) = m.state().stopped {
+        m.state().stopped = Stopped::Before;
+        let (first, count) = slots.parts();
+        drop_arguments(m, first, count);
+    } else if let Some(((first, count), _)) = m.take_begun() {
         drop_arguments(m, first, count);
     }
     let Ok(()) = finish(m, value) else { unreachable!("an instruction that has its result ends") };
     m.account();
+}
+
+/// The others have had their turn for which the thread stopped, and nothing is asked of it.
+fn has_yielded(m: &mut Machine<'_>) -> bool {
+    let had_turn = matches!(m.state().parked, Memo::Yielded) && m.thread.flags() == 0;
+    if had_turn {
+        m.state().parked = Memo::Nothing;
+    }
+    had_turn
 }
 
 /// A function that a native called has returned: goes on with the native.
@@ -377,6 +394,12 @@ fn answer(
             Err(Exit::Throw(value))
         }
     }
+}
+
+/// Ends the instruction whose native has given its result by its short way.
+pub(super) fn finish_new(m: &mut Machine<'_>, value: Owned) -> Step {
+    m.fuel -= 1;
+    finish(m, value)
 }
 
 /// Ends the instruction that called a native.

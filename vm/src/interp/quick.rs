@@ -59,7 +59,10 @@ pub(super) fn call_method(m: &mut Machine<'_>) -> Option<Outcome> {
                 return None;
             }
             let receiver = found;
-            let step = run(m, native, receiver, 1);
+            let step = match shortcut_of_dying(m, native, receiver) {
+                Some(value) => native::finish_new(m, value),
+                None => run(m, native, receiver, 1),
+            };
             return slow::settle(m, step);
         }
         if let Some(proto) = script_of(m, &receiver)
@@ -107,6 +110,16 @@ fn native_of<'a>(m: &mut Machine<'a>, reached: &Reached<'_>) -> Option<(&'a Nati
         Receiver::Ref(reached.at.cast())
     };
     Some((native, receiver))
+}
+
+/// The result of a native's short way where its receiver dies: the loop, which drops nothing, has not
+/// tried that.
+fn shortcut_of_dying(m: &Machine<'_>, native: &NativeDef, receiver: Receiver) -> Option<Owned> {
+    let (shortcut, Receiver::Last(at)) = (native.shortcut?, receiver) else { return None };
+    let word = m.word();
+    let args: *mut Owned = m.reg(word.a + (LINK + SLOT) as u16).cast();
+    // SAFETY: the receiver and the arguments stand there, and are the instruction's.
+    shortcut(unsafe { &mut *at }, unsafe { std::slice::from_raw_parts_mut(args, word.c.into()) })
 }
 
 /// A call of a native that the instruction names. Gives an outcome when the slice ends.

@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::machine::{Exit, Machine, Step};
-use super::{code, death, execute, native, proto_of, proto_of_closure, slow, unwind};
+use super::{call, code, death, execute, native, proto_of, proto_of_closure, slow, unwind};
 use crate::{
     link::{HALT, Proto, RESUME, SLOT, START, Word},
     rc::{self, Heap},
@@ -184,6 +184,9 @@ fn slice(
             m.state().stopped = Stopped::Before;
         }
         native::deliver(&mut m);
+        if m.pc == entry() {
+            call::enter_first(&mut m);
+        }
         match go_on(&mut m) {
             Some(outcome) => outcome,
             None if m.vm().profiler.get().is_some() => execute::<true>(&mut m),

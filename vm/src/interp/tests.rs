@@ -159,7 +159,7 @@ impl Machine {
         let _entered = self.heap.enter();
         // Nothing stalls before the thread is known to the scheduler.
         let _hold = self.vm.scheduler().hold();
-        let thread = ThreadRef::new(&self.vm, options, &module.main(), &mut []).unwrap();
+        let thread = ThreadRef::new(&self.vm, options, &mut module.main(), &mut []).unwrap();
         thread.done.add_handle();
         self.vm.scheduler().spawn(thread.clone());
         thread

@@ -4,7 +4,7 @@
 
 #![expect(unsafe_code, reason = "operations see the thread's state and the scheduler at once")]
 
-use lisle_compiler::bytecode::Arm;
+use lisle_compiler::bytecode::{Arm, op::KILL_B};
 
 use super::iter;
 use super::machine::{Exit, Machine, Step};
@@ -48,11 +48,18 @@ pub(super) fn spawn(m: &mut Machine<'_>) -> Step {
     // SAFETY: these registers are owned and this instruction consumes them; nobody else touches them
     // before the end of this function, and the stack stays where it is.
     let arguments = unsafe { std::slice::from_raw_parts_mut(first, word.c as usize) };
-    let callee = m.get(word.b).clone();
+    let dies = word.flags & KILL_B != 0;
+    let mut callee = if dies { m.take(word.b) } else { m.get(word.b).clone() };
     let options = ThreadOptions::default();
-    let started = crate::spawn::spawn(&mut m.waits(), &callee, arguments, options);
-    for argument in arguments {
-        drop(argument.take());
+    let started = crate::spawn::spawn(&mut m.waits(), &mut callee, arguments, options);
+    if started.is_err() {
+        for argument in arguments {
+            drop(argument.take());
+        }
+        if dies {
+            // It is still owned when the instruction throws.
+            m.put(word.b, callee);
+        }
     }
     m.put(word.a, started?);
     m.next(1)

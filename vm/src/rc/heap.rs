@@ -236,10 +236,8 @@ impl Heap {
 
     #[inline]
     fn look_at_cells<R>(&self, look: impl FnOnce(Option<&Arc<CellDomain>>) -> R) -> R {
-        let domain = self.cells.take();
-        let seen = look(domain.as_ref());
-        self.cells.set(domain);
-        seen
+        // SAFETY: nothing is written to the cell while `look`, one of the few above, looks at it.
+        look(unsafe { &*self.cells.as_ptr() }.as_ref())
     }
 
     /// Gives the thread a session's cells until [`Heap::end_cells`], before it has any, unless

@@ -396,6 +396,11 @@ unsafe fn release_cold(raw: Raw) {
         },
         // SAFETY: as above.
         tag::RANGE => unsafe { free::<RangeObject>(raw.pointer()) },
+        // Most threads are made of such a function.
+        // SAFETY: as above.
+        tag::FUNCTION if unsafe { body::<Closure>(raw) }.is_plain() => unsafe {
+            free::<Closure>(raw.pointer());
+        },
         // SAFETY: as above.
         _ => unsafe { bury(raw) },
     }
@@ -527,10 +532,14 @@ pub(crate) unsafe fn crosses_as_it_is(raw: Raw) -> bool {
 ///
 /// # Safety
 /// What `raw` refers to is live.
+#[inline]
 pub(crate) unsafe fn holds_cell(raw: Raw) -> bool {
-    if !raw.is_heap() || !Heap::has_cells() {
-        return false;
-    }
+    // SAFETY: the caller's promise.
+    raw.is_heap() && Heap::has_cells() && unsafe { leads_to_cell(raw) }
+}
+
+/// As [`holds_cell`], for an object in a thread that has made cells.
+unsafe fn leads_to_cell(raw: Raw) -> bool {
     let mut found = false;
     let mut seen = HashSet::new();
     let mut work = vec![raw];

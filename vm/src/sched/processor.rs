@@ -190,7 +190,7 @@ impl<R> Core<R> {
 
 impl<R: Runnable> Shared<R> {
     /// The next thread of the processor's own.
-    #[inline]
+    #[inline(always)]
     pub(super) fn next_local(&self, core: &mut Core<R>, processor: usize, turn: Turn) -> Option<R> {
         if core.stack.len() != 0
             && let Some(thread) = self.next_stacked(core, processor)

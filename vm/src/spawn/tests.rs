@@ -69,7 +69,8 @@ impl Host {
     fn start(&self, module: &Module) -> ThreadRef {
         let _entered = self.heap.enter();
         let options = ThreadOptions { main: true, ..ThreadOptions::default() };
-        let thread = ThreadRef::new(&self.vm, options, &module.main(), &mut []).expect("a thread");
+        let thread =
+            ThreadRef::new(&self.vm, options, &mut module.main(), &mut []).expect("a thread");
         thread.done.add_handle();
         self.vm.scheduler().spawn(thread.clone());
         thread

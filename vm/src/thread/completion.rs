@@ -60,7 +60,7 @@ enum Outcome {
     Ended(End),
 }
 
-#[derive(Default)]
+#[derive(Default, Debug)]
 struct Rare {
     /// Further threads that join it.
     joiners: WaitQueue<WaitToken>,
@@ -102,14 +102,14 @@ pub struct Ended {
 #[derive(Debug)]
 pub struct Joiners {
     first: Option<WaitToken>,
-    rest: Option<WaitQueue<WaitToken>>,
+    rest: Option<Box<Rare>>,
 }
 
 impl Iterator for Joiners {
     type Item = WaitToken;
 
     fn next(&mut self) -> Option<WaitToken> {
-        self.first.take().or_else(|| self.rest.as_mut()?.pop())
+        self.first.take().or_else(|| self.rest.as_mut()?.joiners.pop())
     }
 }
 
@@ -132,18 +132,15 @@ impl Completion {
         // Relaxed: it says nothing but itself, and who misses it looks under the lock.
         self.well.store(!failed, Ordering::Relaxed);
         let open = std::mem::replace(&mut state.outcome, Outcome::Ended(end));
-        let rare = state.rare.take().map(|rare| *rare);
-        let (rest, host, deadlines) = match rare {
-            Some(Rare { joiners, host, deadlines }) => (Some(joiners), host, deadlines),
-            None => (None, None, Vec::new()),
-        };
+        // Its deadlines go with it, when the lock is free.
+        let rest = state.rare.take();
+        let host = rest.as_ref().and_then(|rare| rare.host.as_ref());
         // The host looks when it wakes up; a thread that joins has a handle, and looks then too.
         state.noticed |= in_scope || host.is_some();
         let unnoticed = failed && !state.noticed && self.no_handle();
         state.noticed |= unnoticed;
         let place = state.place;
         drop(state);
-        drop(deadlines);
         if let Some(host) = host {
             host.notify_all();
         }
@@ -164,6 +161,18 @@ impl Completion {
         }
     }
 
+    /// What the thread has returned, when it has; and nothing that needs notice.
+    pub fn value_at_once(&self) -> Option<Shared> {
+        // Relaxed: the lock orders.
+        if !self.well.load(Ordering::Relaxed) {
+            return None;
+        }
+        match self.state.lock().end() {
+            Some(End::Value(value)) => Some(value.clone()),
+            Some(End::Failed(_) | End::Cancelled(_)) | None => None,
+        }
+    }
+
     /// Enters a wait that has begun; gives by what it leaves.
     pub fn enlist(&self, token: &WaitToken) -> Result<Option<Ticket>, Over> {
         let mut state = self.state.lock();
@@ -177,6 +186,13 @@ impl Completion {
     pub fn leave(&self, thread: &ThreadRef, ticket: Option<Ticket>) {
         let left = self.state.lock().delist(thread, ticket);
         drop(left);
+    }
+
+    /// True when the thread has ended, and its end holds no object. For who has the record to itself.
+    pub fn is_plain(&mut self) -> bool {
+        let state = self.state.get_mut();
+        matches!(&state.outcome, Outcome::Ended(End::Value(value)) if value.is_plain())
+            && state.rare.is_none()
     }
 
     /// Has the thread ended?

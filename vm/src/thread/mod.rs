@@ -240,23 +240,27 @@ pub mod cancel {
 }
 
 impl ThreadRef {
-    /// A thread that will call `callee` with `arguments`, both of which become shared; the arguments
-    /// are taken. It is entered in the VM's registry and counted among the live ones; it runs once it is given to
+    /// A thread that will call `callee` with `arguments`, which are taken and become shared. It is
+    /// entered in the VM's registry and counted among the live ones; it runs once it is given to
     /// the scheduler, which the caller is to do: an LWP of its own waits for it.
     ///
     /// A kernel that refuses that LWP is an error, and nothing has happened then.
     pub fn new(
         vm: &Arc<VmShared>,
         options: ThreadOptions,
-        callee: &Owned,
+        callee: &mut Owned,
         arguments: &mut [Owned],
     ) -> Result<Self, BindError> {
         let bound = options.bound || vm.options.model == Model::OneToOne;
         let bound_to = if bound { Some(vm.scheduler().bind()?.into_lwp()) } else { None };
         let bound_to = bound_to.map(|lwp| u32::try_from(lwp).expect("LWPs are fewer than 2^32"));
-        let state = ThreadState::new(vm, &options, callee, arguments);
+        let stack = entry_stack(callee, arguments);
         let id = vm.registry.next_id();
         let rare = options.name.map(|name| OnceLock::from(Rare::new(Some(name))));
+        let memory_limit = options.memory_limit.or(vm.options.thread_memory_limit);
+        let vm = vm.clone();
+        let block = pool::allocate(RECORD).cast();
+        // Made where it stands: it is too large to be moved about.
         let record = UserThread {
             // The caller's and the registry's.
             references: AtomicUsize::new(2),
@@ -271,15 +275,17 @@ impl ThreadRef {
             done: Completion::new(u32::from(options.handle)),
             rare: rare.unwrap_or_default(),
             scope: options.scope,
-            vm: vm.clone(),
-            state: UnsafeCell::new(state),
+            // SAFETY: the record keeps the VM, and lets go of it after its state.
+            state: UnsafeCell::new(unsafe {
+                ThreadState::new(&vm, stack, arguments.len(), memory_limit, options.fuel)
+            }),
+            vm,
         };
-        let block = pool::allocate(RECORD).cast();
         // SAFETY: fresh memory of the record's layout.
         unsafe { block.write(record) };
         let thread = Self(block);
-        vm.registry.insert(Self(block));
-        vm.thread_started(thread.background);
+        thread.vm.registry.insert(Self(block));
+        thread.vm.thread_started(thread.background);
         Ok(thread)
     }
 
@@ -387,6 +393,10 @@ impl UserThread {
 impl Drop for UserThread {
     fn drop(&mut self) {
         let state = self.state.get_mut();
+        if state.place.pc.is_null() && self.scope.is_none() && self.done.is_plain() {
+            // It has ended, and holds no value.
+            return;
+        }
         crate::interp::abandon(state);
         // What the record holds is freed on the thread's own account.
         // SAFETY: the heap is dropped with the record, after the guard.
@@ -598,6 +608,22 @@ pub struct ThreadState {
     pub(crate) thrown: Option<Box<Thrown>>,
 }
 
+/// The stack of a new thread, with its callee and arguments, which are taken.
+fn entry_stack(callee: &mut Owned, arguments: &mut [Owned]) -> Stack {
+    let registers = crate::interp::registers_of(callee);
+    let stack = Stack::new(ENTRY_ARGS + registers.max(arguments.len()));
+    let write = |slot: usize, value: &mut Owned| {
+        let value = Shared::new(value.take()).into_owned().into_raw();
+        // SAFETY: the stack has room for the callee, the link, and all arguments.
+        unsafe { stack.start().add(slot).write(value) };
+    };
+    write(ENTRY_CALLEE, callee);
+    for (i, argument) in arguments.iter_mut().enumerate() {
+        write(ENTRY_ARGS + i, argument);
+    }
+    stack
+}
+
 /// The trace of a thrown value that is no Error.
 pub(crate) struct Thrown {
     /// Which value: its tag and payload.
@@ -607,37 +633,30 @@ pub(crate) struct Thrown {
 }
 
 impl ThreadState {
-    fn new(
-        vm: &Arc<VmShared>,
-        options: &ThreadOptions,
-        callee: &Owned,
-        arguments: &mut [Owned],
+    /// That of a thread whose callee and arguments stand in `stack`.
+    ///
+    /// # Safety
+    /// `vm` outlives it.
+    #[inline(always)]
+    unsafe fn new(
+        vm: &VmShared,
+        stack: Stack,
+        arguments: usize,
+        memory_limit: Option<u64>,
+        fuel: Option<u64>,
     ) -> Self {
-        let count = arguments.len();
-        let registers = crate::interp::registers_of(callee);
-        let stack = Stack::new(ENTRY_ARGS + registers.max(count));
-        let memory_limit = options.memory_limit.or(vm.options.thread_memory_limit);
-        let write = |slot: usize, value: Owned| {
-            let value = Shared::new(value).into_owned().into_raw();
-            // SAFETY: the stack has room for the callee, the link, and all arguments.
-            unsafe { stack.start().add(slot).write(value) };
-        };
-        write(ENTRY_CALLEE, callee.clone());
-        for (i, argument) in arguments.iter_mut().enumerate() {
-            write(ENTRY_ARGS + i, argument.take());
-        }
         Self {
-            // SAFETY: the record keeps the VM, and lets go of it after its state.
+            // SAFETY: the caller's promise.
             heap: unsafe { Heap::within(&vm.heap, memory_limit) },
             stack,
             place: Place { pc: crate::interp::entry(), base: 0, constants: std::ptr::null() },
             pending: ThinVec::new(),
             handed: ThinVec::new(),
-            fuel: options.fuel.unwrap_or(UNLIMITED),
+            fuel: fuel.unwrap_or(UNLIMITED),
             shield: 0,
             parked: Memo::default(),
             stopped: Stopped::Before,
-            entry_args: count as u32,
+            entry_args: arguments as u32,
             slice: 0,
             spent: false,
             died: false,

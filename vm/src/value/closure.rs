@@ -85,6 +85,12 @@ impl Closure {
         unsafe { std::slice::from_raw_parts(self.captures_ptr().cast(), self.len) }
     }
 
+    /// It has captured no object.
+    #[inline]
+    pub(crate) fn is_plain(&self) -> bool {
+        self.captures().iter().all(|value| !value.as_raw().is_heap())
+    }
+
     /// Where the captures stand, for the interpreter.
     #[inline(always)]
     pub(crate) fn captures_ptr(&self) -> *mut Raw {

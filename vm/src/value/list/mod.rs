@@ -361,12 +361,13 @@ impl ListObject {
         self.row.reverse();
     }
 
-    /// Puts the elements in an order of their positions, each of which occurs once.
+    /// An empty list, packed as this one, with room for as many.
     ///
     /// # Errors
-    /// One of kind `memory` when there is no room for it.
-    pub(crate) fn arrange(&mut self, order: &[usize]) -> Result<(), Owned> {
-        self.row.arrange(order).map_err(no_memory)
+    /// One of kind `memory` when there is no room for them.
+    pub(crate) fn empty_like(&self) -> Result<Self, Owned> {
+        let row = Row::with_capacity(self.packing(), self.len()).map_err(no_memory)?;
+        Ok(Self { row })
     }
 
     /// The ints, to be changed in place, where all elements are ints.

@@ -332,26 +332,6 @@ impl Row {
         });
     }
 
-    /// The elements in an order of their positions, each of which occurs once.
-    pub(super) fn arrange(&mut self, order: &[usize]) -> Result<(), NoMemory> {
-        debug_assert_eq!(order.len(), self.len);
-        let mut arranged = Self::with_capacity(self.packing, self.len)?;
-        with_width!(self.packing, T => {
-            // SAFETY: `len` elements are there, and room for as many in the other; elements move
-            // bytewise.
-            unsafe {
-                let from = std::slice::from_raw_parts(self.start::<T>(), self.len);
-                let to = arranged.start::<T>();
-                for (i, &at) in order.iter().enumerate() {
-                    to.add(i).write(from[at]);
-                }
-            }
-        });
-        arranged.len = self.len;
-        *self = arranged;
-        Ok(())
-    }
-
     /// Writes a part of a row of the same packing behind the last element, where there is room.
     pub(super) unsafe fn append(&mut self, start: *const u8, count: usize) {
         debug_assert!(self.capacity - self.len >= count);
