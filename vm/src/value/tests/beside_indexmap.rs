@@ -6,8 +6,6 @@
 //! removed, `IndexMap` moves its last entry there (`swap_remove`): its way to keep the order takes the
 //! time of all that stand behind.
 
-#![expect(clippy::print_stdout, reason = "it prints what was measured")]
-
 use std::hint::black_box;
 use std::rc::Rc;
 use std::time::Instant;
