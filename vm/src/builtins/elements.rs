@@ -71,9 +71,8 @@ pub(super) fn sorted(call: &mut Call<'_>) -> NativeResult {
         return give(items);
     }
     let keys = Owned::from(items.clone());
-    sort::ordered(call, keys, direction, move |_, order| {
-        items.arrange(&order)?;
-        give(items)
+    sort::ordered(call, keys, direction, |call, order| {
+        sort::arrange(call, Owned::from(items), order)
     })
 }
 

@@ -6,7 +6,7 @@ use super::arguments::{
 };
 use super::compare::{Search, is_there, number, search, unique};
 use super::elements::{as_list, chunks, enumerate, flatten, maximum, minimum, sum, zip};
-use super::sort::{self, Direction};
+use super::sort::{self, Direction, Order};
 use super::texts::join;
 use crate::native::{Call, NativeResult, Next};
 use crate::value::{Item, Kind, ListObject, Owned, error, position, room};
@@ -80,6 +80,7 @@ methods! {
 
 fn push(call: &mut Call<'_>) -> NativeResult {
     let value = call.take(0);
+    this_list(call).admit(&value)?;
     this_list_mut(call).push(value);
     Next::nil()
 }
@@ -129,6 +130,7 @@ fn insert(call: &mut Call<'_>) -> NativeResult {
     let len = this_list(call).len();
     let at = place(i, len).ok_or_else(|| out_of_range(i, len))?;
     let value = call.take(1);
+    this_list(call).admit(&value)?;
     let list = this_list_mut(call);
     if at == len {
         list.push(value);
@@ -180,6 +182,7 @@ fn extend(call: &mut Call<'_>) -> NativeResult {
     } else {
         // One by one: `append` first moves what is there over elements that were taken off the
         // front, which a queue would pay for every time.
+        values.iter().try_for_each(|value| list.admit(&value))?;
         values.iter().for_each(|value| list.push(value.to_owned()));
     }
     Next::nil()
@@ -205,19 +208,6 @@ fn truncate(call: &mut Call<'_>) -> NativeResult {
     }
     call.charge(off / 8);
     Next::nil()
-}
-
-/// Runs `change` on the receiver, in place when this is its last use, and gives it.
-fn changed(
-    call: &mut Call<'_>,
-    change: impl FnOnce(&mut ListObject) -> Result<(), Owned>,
-) -> NativeResult {
-    let mut receiver = call.take_receiver();
-    let Some(list) = receiver.list_mut() else {
-        unreachable!("methods of lists are called on lists")
-    };
-    change(list)?;
-    give(receiver)
 }
 
 fn sorted(call: &mut Call<'_>) -> NativeResult {
@@ -251,16 +241,20 @@ fn sorted_by_keys(call: &mut Call<'_>) -> NativeResult {
 }
 
 /// The receiver in an order of its positions.
-fn arranged(call: &mut Call<'_>, order: Vec<usize>) -> NativeResult {
-    changed(call, |list| list.arrange(&order))
+fn arranged(call: &mut Call<'_>, order: Order) -> NativeResult {
+    let receiver = call.take_receiver();
+    sort::arrange(call, receiver, order)
 }
 
 fn reverse(call: &mut Call<'_>) -> NativeResult {
     call.charge(this_list(call).len() / 16);
-    changed(call, |list| {
-        list.reverse();
-        Ok(())
-    })
+    // In place when this is its last use.
+    let mut receiver = call.take_receiver();
+    match receiver.list_mut() {
+        Some(list) => list.reverse(),
+        None => unreachable!("methods of lists are called on lists"),
+    }
+    give(receiver)
 }
 
 fn get(call: &mut Call<'_>) -> NativeResult {

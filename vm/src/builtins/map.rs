@@ -5,7 +5,7 @@ use super::arguments::{
     vector,
 };
 use super::compare::{Search, number, search};
-use super::sort::{self, Direction};
+use super::sort::{self, Direction, Order};
 use crate::native::{Call, NativeResult, Next};
 use crate::value::{Item, Kind, ListObject, MapObject, Owned, View, cut_literal, error, room};
 
@@ -154,7 +154,7 @@ fn pairs(list: &ListObject, map: &MapObject) -> Result<Vec<(Owned, Owned)>, Owne
 
 fn reverse(call: &mut Call<'_>) -> NativeResult {
     let last = this_map(call).len();
-    arranged(call, (0..last).rev().collect())
+    arranged(call, Order::Positions((0..last).rev().collect()))
 }
 
 fn sorted(call: &mut Call<'_>) -> NativeResult {
@@ -163,13 +163,13 @@ fn sorted(call: &mut Call<'_>) -> NativeResult {
 }
 
 /// A map of the entries in an order of their positions.
-fn arranged(call: &mut Call<'_>, order: Vec<usize>) -> NativeResult {
+fn arranged(call: &mut Call<'_>, order: Order) -> NativeResult {
     let this = this_map(call);
     let len = this.len();
     room(len.saturating_mul(OBJECT))?;
     let entries: Vec<_> = this.iter().collect();
     let mut out = MapObject::with_capacity(len);
-    for at in order {
+    for at in order.positions() {
         let (key, value) = entries[at];
         out.insert(key.clone(), value.clone())?;
     }

@@ -8,7 +8,7 @@
 //! floats that are the same as floats: those are sorted by comparing, in one go.
 
 use super::arguments::{element, list_of};
-use super::sort::{AT_ONCE, By, Columns, Direction, Ranked, merged, sort_by_all};
+use super::sort::{AT_ONCE, By, Columns, Direction, Order, Ranked, merged, sort_by_all};
 use crate::native::{Call, NativeResult, Next};
 use crate::value::{ListObject, Owned};
 
@@ -30,7 +30,7 @@ pub(super) fn ordered<F>(
     then: F,
 ) -> NativeResult
 where
-    F: FnOnce(&mut Call<'_>, Vec<usize>) -> NativeResult + 'static,
+    F: FnOnce(&mut Call<'_>, Order) -> NativeResult + 'static,
 {
     look(call, keys, direction, None, 0, then)
 }
@@ -45,7 +45,7 @@ fn look<F>(
     then: F,
 ) -> NativeResult
 where
-    F: FnOnce(&mut Call<'_>, Vec<usize>) -> NativeResult + 'static,
+    F: FnOnce(&mut Call<'_>, Order) -> NativeResult + 'static,
 {
     let list = list_of(&keys);
     let end = list.len().min(at + STEP);
@@ -67,7 +67,7 @@ where
 /// Goes on with a ranking, to its end.
 fn go_on<F>(call: &mut Call<'_>, keys: Owned, mut ranking: Ranking, then: F) -> NativeResult
 where
-    F: FnOnce(&mut Call<'_>, Vec<usize>) -> NativeResult + 'static,
+    F: FnOnce(&mut Call<'_>, Order) -> NativeResult + 'static,
 {
     call.charge(STEP / 4);
     if ranking.step(list_of(&keys)) {
@@ -134,8 +134,8 @@ impl Ranking {
     }
 
     /// The positions in order, when all steps are done.
-    pub(super) fn order(self) -> Vec<usize> {
-        self.ranked.into_iter().map(|(_, at)| at).collect()
+    pub(super) fn order(self) -> Order {
+        Order::Ranked(self.ranked)
     }
 
     /// Does a step; false when all is done.

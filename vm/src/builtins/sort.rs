@@ -14,10 +14,10 @@
 use std::cmp::{Ordering, Reverse};
 use std::ops::Range;
 
-use super::arguments::{element, list_of};
+use super::arguments::{element, give, list_of};
 use super::compare::{Question, Work, after, run};
 use super::ranking;
-use crate::native::{Call, NativeResult};
+use crate::native::{Call, NativeResult, Next};
 use crate::value::{Item, ListObject, Owned, Packing, View, compare, room, try_less};
 
 /// Upwards or downwards. NaN is last in both.
@@ -271,15 +271,74 @@ pub(super) fn sort_by_all(values: &ListObject, ranked: &mut [Ranked], direction:
     });
 }
 
+/// Positions of values, in the order in which these are to stand.
+pub(super) enum Order {
+    Positions(Vec<usize>),
+    Ranked(Vec<Ranked>),
+}
+
+impl Order {
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::Positions(positions) => positions.len(),
+            Self::Ranked(ranked) => ranked.len(),
+        }
+    }
+
+    /// Where the value stands that is to be at `i`.
+    fn at(&self, i: usize) -> usize {
+        match self {
+            Self::Positions(positions) => positions[i],
+            Self::Ranked(ranked) => ranked[i].1,
+        }
+    }
+
+    /// All of them.
+    pub(super) fn positions(&self) -> impl Iterator<Item = usize> + '_ {
+        (0..self.len()).map(|i| self.at(i))
+    }
+}
+
+/// So many elements are moved in a step.
+const MOVED: usize = 1 << 13;
+
+/// Gives a list with its elements in this order.
+pub(super) fn arrange(call: &mut Call<'_>, list: Owned, order: Order) -> NativeResult {
+    let elements = list_of(&list);
+    room(elements.element_bytes())?;
+    let arranged = elements.empty_like()?;
+    move_on(call, list, order, arranged)
+}
+
+/// Puts the elements that come next where they belong, some in each step.
+fn move_on(
+    call: &mut Call<'_>,
+    mut list: Owned,
+    order: Order,
+    mut arranged: ListObject,
+) -> NativeResult {
+    let start = arranged.len();
+    let end = order.len().min(start + MOVED);
+    match list.own_list_mut() {
+        Some(own) => (start..end).for_each(|i| arranged.push(own.lend(order.at(i)))),
+        None => {
+            let list = list_of(&list);
+            (start..end).for_each(|i| arranged.push(element(list, order.at(i)).to_owned()));
+        }
+    }
+    call.charge((end - start) / 4);
+    if end < order.len() {
+        return Ok(Next::Later(Box::new(move |call| move_on(call, list, order, arranged))));
+    }
+    give(arranged)
+}
+
 /// The positions of values in their sorted order; `None` when an own `<` must be asked.
-pub(super) fn order_of(
-    keys: &ListObject,
-    direction: Direction,
-) -> Result<Option<Vec<usize>>, Owned> {
+pub(super) fn order_of(keys: &ListObject, direction: Direction) -> Result<Option<Order>, Owned> {
     if let Some(columns) = Columns::of(keys, 0..keys.len()) {
         let mut ranked: Vec<Ranked> = (0..keys.len()).map(|at| (0, at)).collect();
         columns.sort(keys, &mut ranked, 0, direction);
-        return Ok(Some(ranked.into_iter().map(|(_, at)| at).collect()));
+        return Ok(Some(Order::Ranked(ranked)));
     }
     let mut merge = Merge::new(keys)?;
     while let Some((i, j)) = merge.next() {
@@ -288,7 +347,7 @@ pub(super) fn order_of(
             None => return Ok(None),
         }
     }
-    Ok(Some(merge.from))
+    Ok(Some(Order::Positions(merge.from)))
 }
 
 /// Gives `then` the positions of the elements of the list `keys` in their sorted order.
@@ -296,7 +355,7 @@ pub(super) fn ordered(
     call: &mut Call<'_>,
     keys: Owned,
     direction: Direction,
-    then: impl FnOnce(&mut Call<'_>, Vec<usize>) -> NativeResult + 'static,
+    then: impl FnOnce(&mut Call<'_>, Order) -> NativeResult + 'static,
 ) -> NativeResult {
     let list = list_of(&keys);
     room(list.len().saturating_mul(2 * size_of::<Ranked>()))?;
@@ -318,7 +377,7 @@ pub(super) fn merged(
     call: &mut Call<'_>,
     keys: Owned,
     direction: Direction,
-    then: impl FnOnce(&mut Call<'_>, Vec<usize>) -> NativeResult + 'static,
+    then: impl FnOnce(&mut Call<'_>, Order) -> NativeResult + 'static,
 ) -> NativeResult {
     let merge = Merge::new(list_of(&keys))?;
     run(call, Sorting { keys, merge, direction, then })
@@ -333,7 +392,7 @@ struct Sorting<F> {
     then: F,
 }
 
-impl<F: FnOnce(&mut Call<'_>, Vec<usize>) -> NativeResult + 'static> Work for Sorting<F> {
+impl<F: FnOnce(&mut Call<'_>, Order) -> NativeResult + 'static> Work for Sorting<F> {
     fn next(&mut self) -> Option<Question<'_>> {
         let (i, j) = self.merge.next()?;
         let keys = list_of(&self.keys);
@@ -346,7 +405,7 @@ impl<F: FnOnce(&mut Call<'_>, Vec<usize>) -> NativeResult + 'static> Work for So
 
     fn finish(self, call: &mut Call<'_>) -> NativeResult {
         drop(self.keys);
-        (self.then)(call, self.merge.from)
+        (self.then)(call, Order::Positions(self.merge.from))
     }
 }
 

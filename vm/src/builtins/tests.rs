@@ -304,7 +304,7 @@ fn what_would_pass_a_limit_is_an_error() {
 fn sort(values: &mut ListObject, direction: Direction) -> Result<(), Owned> {
     if !quick(values, direction) {
         let order = order_of(values, direction)?.unwrap();
-        values.arrange(&order)?;
+        *values = order.positions().filter_map(|at| values.get(at)).collect();
     }
     Ok(())
 }
@@ -370,7 +370,7 @@ fn sorting_is_stable_and_right() {
             assert_eq!(format!("{sorted:?}"), format!("{expected:?}"));
             let keys = ListObject::from(values.clone());
             let order = order_of(&keys, direction).unwrap().unwrap();
-            let by_keys: Vec<Owned> = order.iter().map(|&i| values[i].clone()).collect();
+            let by_keys: Vec<Owned> = order.positions().map(|i| values[i].clone()).collect();
             assert_eq!(format!("{by_keys:?}"), format!("{expected:?}"));
         }
     }
@@ -405,7 +405,7 @@ fn ranking_in_steps_is_sorting() {
             assert!(
                 steps >= 7 || values.get(0).unwrap().as_list().is_some_and(|list| list.is_empty())
             );
-            assert!(ranking.order() == expected);
+            assert!(ranking.order().positions().eq(expected));
         }
     }
 }

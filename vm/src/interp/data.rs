@@ -117,7 +117,9 @@ pub(super) fn new_list(m: &mut Machine<'_>) -> Step {
 pub(super) fn list_append(m: &mut Machine<'_>) -> Step {
     let word = m.word();
     let value = m.take(word.b);
-    m.place(word.a).list_mut().expect("a list is being built").push(value);
+    let list = m.place(word.a).list_mut().expect("a list is being built");
+    list.admit(&value)?;
+    list.push(value);
     m.next(1)
 }
 

@@ -321,11 +321,18 @@ fn a_large_buffer_is_given_back_in_parts() {
     const BYTES: usize = 20 * super::LARGE_BUFFER;
     let numbers = || Owned::list(vec![int(0); BYTES / 8]);
     let nothing = || Owned::list(vec![Owned::NIL; BYTES / 16]);
-    let makes: [&dyn Fn() -> Owned; 4] = [
+    // What was taken off the front is a part of the buffer, too.
+    let queue = |mut list: Owned| {
+        list.list_mut().unwrap().pop_first();
+        list
+    };
+    let makes: [&dyn Fn() -> Owned; 6] = [
         &|| Owned::string("x".repeat(BYTES)),
         &|| Owned::bytes(vec![0; BYTES]),
         &numbers,
         &nothing,
+        &|| queue(numbers()),
+        &|| queue(nothing()),
     ];
     for make in makes {
         let heap = Heap::new(SharedHeap::new(None), None);

@@ -150,6 +150,7 @@ pub(crate) fn index_set(container: &mut Owned, key: &Owned, value: Owned) -> Res
         let Some(at) = position(i, list.len()) else {
             return Err(out_of_range(i, list.len(), "list"));
         };
+        list.admit(&value)?;
         if let Some(list) = container.list_mut() {
             list.set(at, value);
         }
@@ -285,6 +286,8 @@ pub(crate) fn slot_mut<'a>(
             let Some(at) = position(i, list.len()) else {
                 return Err(out_of_range(i, list.len(), "list"));
             };
+            // A place holds whatever is put there.
+            list.admit(&Owned::NIL)?;
             if let Some(list) = container.list_mut() {
                 return Ok(list.place(at));
             }

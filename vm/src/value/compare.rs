@@ -3,6 +3,7 @@
 //! One value may occur in a graph so often that comparing every occurrence takes exponential
 //! time. So after [`PATIENCE`] containers the pairs that were begun are remembered: values have
 //! no circles, so a pair that comes again has been found equal, or the answer is `false` anyway.
+//! Long texts, bytes and packed lists are from the start, since one may stand a million times in a list.
 //! A pair of which each has one reference comes again only when the pair around it does. Cells,
 //! which may form circles, are compared by identity.
 //!
@@ -22,6 +23,9 @@ use crate::rc;
 
 /// How many pairs of containers are compared before pairs are remembered.
 pub(super) const PATIENCE: usize = 4096;
+
+/// Texts, bytes and packed lists of so many bytes are remembered at once.
+const LONG: usize = 4096;
 
 /// `a == b` but for types with an own `==`, whose fields are compared: for keys of maps, where
 /// there are none.
@@ -176,6 +180,17 @@ fn equal_packed(a: &ListObject, b: &ListObject) -> bool {
     }
 }
 
+/// Holds no other values, but takes its time to compare or to hash.
+pub(super) fn is_long(value: &Owned) -> bool {
+    let bytes = match value.view() {
+        View::List(list) if list.is_packed() => list.element_bytes(),
+        View::Bytes(bytes) => bytes.len(),
+        View::Str(text) => text.byte_len(),
+        _ => 0,
+    };
+    bytes >= LONG
+}
+
 /// `None` where the contents decide, or else `false`.
 fn undecided(contents_decide: bool) -> Option<bool> {
     if contents_decide { None } else { Some(false) }
@@ -327,6 +342,9 @@ impl<H: Hold> Walk<H> {
     /// Compares two values as far as that is possible without looking into them; else begins it.
     fn compare(&mut self, a: H, b: H) -> Begun<H> {
         let (left, right) = (a.get(), b.get());
+        if is_long(left) && !first_time(&mut self.known, left, right) {
+            return Begun::Equal;
+        }
         match equal_leaves(left, right) {
             Some(true) => return Begun::Equal,
             Some(false) => return Begun::Unequal,

@@ -7,9 +7,11 @@
 //! Multiply-and-fold over 64-bit words (the construction of wyhash), 32 bits kept.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::OnceLock;
 
+use super::compare::is_long;
 use super::number::exact_int;
 use super::text::{self, SHORT_MAX, short_bytes};
 use super::{Operator, Owned, View};
@@ -160,7 +162,8 @@ struct Frame<'a> {
 }
 
 /// How many containers are hashed before their hashes are remembered: one value that occurs in a
-/// graph over and over must not cost exponential time.
+/// graph over and over must not cost exponential time. (Those of long texts, bytes and packed lists
+/// are from the start.)
 const PATIENCE: usize = 4096;
 
 /// The hash of a container, without recursion; `None` when a record in it has its own `==`.
@@ -190,6 +193,10 @@ fn hash_deep(value: &Owned) -> Option<u64> {
             _ => None,
         };
         let hash = match child {
+            Some(child) if is_long(child) => match known.entry(child.as_raw().bits) {
+                Entry::Occupied(hash) => *hash.get(),
+                Entry::Vacant(place) => *place.insert(hash_leaf(child)?),
+            },
             Some(child) => match hash_leaf(child) {
                 Some(hash) => hash,
                 None => match known.get(&child.as_raw().bits) {

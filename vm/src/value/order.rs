@@ -7,7 +7,9 @@
 use std::cmp::Ordering;
 use std::collections::HashSet;
 
-use super::compare::{Comparison, PATIENCE, Verdict, first_time, own_operator, try_equals};
+use super::compare::{
+    Comparison, PATIENCE, Verdict, first_time, is_long, own_operator, try_equals,
+};
 use super::error::{Kind, error};
 use super::number::compare_int_float;
 use super::{ListObject, Operator, Owned, View};
@@ -93,17 +95,16 @@ fn relation_of_lists<'a>(mut a: &'a Owned, mut b: &'a Owned) -> Result<Relation,
             (Some(Some(Ordering::Equal)), ..) => {}
             (Some(answer), ..) => return Ok(Relation::Known(answer)),
             (None, View::List(list_a), View::List(list_b)) => {
-                match (list_a.values(), list_b.values()) {
-                    (Some(values_a), Some(values_b)) => {
-                        begun += 1;
-                        if begun <= PATIENCE || first_time(&mut known, a, b) {
-                            rests.push((values_a, values_b));
-                        }
+                begun += 1;
+                let patient = begun <= PATIENCE && !is_long(a);
+                if patient || first_time(&mut known, a, b) {
+                    match (list_a.values(), list_b.values()) {
+                        (Some(values_a), Some(values_b)) => rests.push((values_a, values_b)),
+                        _ => match compare_packed(list_a, list_b)? {
+                            Some(Ordering::Equal) => {}
+                            answer => return Ok(Relation::Known(answer)),
+                        },
                     }
-                    _ => match compare_packed(list_a, list_b)? {
-                        Some(Ordering::Equal) => {}
-                        answer => return Ok(Relation::Known(answer)),
-                    },
                 }
             }
             _ => match try_equals(a, b) {
@@ -124,7 +125,9 @@ fn relation_of_lists<'a>(mut a: &'a Owned, mut b: &'a Owned) -> Result<Relation,
 
 /// Two lists, one of which is packed: no element of that holds other values, or has an operator.
 fn compare_packed(a: &ListObject, b: &ListObject) -> Result<Option<Ordering>, Owned> {
+    let mut steps = rc::Steps::new();
     for (a, b) in a.iter().zip(b) {
+        steps.turn();
         match compare_leaves(&a, &b) {
             Some(Some(Ordering::Equal)) => {}
             Some(answer) => return Ok(answer),

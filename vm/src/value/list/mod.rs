@@ -23,7 +23,7 @@ mod row;
 use std::fmt;
 use std::ops::Range;
 
-use super::{Owned, Raw, tag};
+use super::{Owned, Raw, room, tag};
 use crate::rc::{self, Body};
 use items::Packed;
 pub(crate) use items::{Elements, Item, Items};
@@ -178,6 +178,21 @@ impl ListObject {
     fn fits(&self, value: &Owned) -> bool {
         let packing = self.packing();
         packing == Packing::Values || packing == Packing::of(value.as_raw())
+    }
+
+    /// Asks for the room that the list needs when such a value comes into it: whole values take up to
+    /// sixteen times what packed ones do.
+    ///
+    /// # Errors
+    /// One of kind `memory` when there is none.
+    #[inline]
+    pub(crate) fn admit(&self, value: &Owned) -> Result<(), Owned> {
+        if self.fits(value) || self.is_empty() { Ok(()) } else { self.room_unpacked() }
+    }
+
+    #[cold]
+    fn room_unpacked(&self) -> Result<(), Owned> {
+        room(self.len().saturating_mul(size_of::<Owned>()))
     }
 
     /// Packs the row so that it can hold such a value.
@@ -346,12 +361,13 @@ impl ListObject {
         self.row.reverse();
     }
 
-    /// Puts the elements in an order of their positions, each of which occurs once.
+    /// An empty list, packed as this one, with room for as many.
     ///
     /// # Errors
-    /// One of kind `memory` when there is no room for it.
-    pub(crate) fn arrange(&mut self, order: &[usize]) -> Result<(), Owned> {
-        self.row.arrange(order).map_err(no_memory)
+    /// One of kind `memory` when there is no room for them.
+    pub(crate) fn empty_like(&self) -> Result<Self, Owned> {
+        let row = Row::with_capacity(self.packing(), self.len()).map_err(no_memory)?;
+        Ok(Self { row })
     }
 
     /// The ints, to be changed in place, where all elements are ints.
@@ -391,7 +407,10 @@ impl ListObject {
             self.row = Row::new(more.packing());
         }
         if self.packing() != more.packing() {
-            self.unpack();
+            if self.is_packed() {
+                self.room_unpacked()?;
+                self.unpack();
+            }
             self.reserve(count)?;
             part.filter_map(|at| more.get(at)).for_each(|value| self.push(value));
             return Ok(());

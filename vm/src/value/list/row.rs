@@ -235,11 +235,17 @@ impl Row {
         self.resize(least.max(2 * self.capacity).max(4))
     }
 
-    /// Makes the buffer so many bytes shorter, where there is as much room behind the elements and a
+    /// Makes the buffer so many bytes shorter, where there is as much room besides the elements and a
     /// buffer is left.
     pub(super) fn give_back(&mut self, bytes: usize) -> bool {
-        let rest = self.capacity.checked_sub(bytes / self.packing.width());
-        let rest = rest.filter(|rest| *rest >= self.len.max(1) && self.skipped == 0);
+        let part = bytes / self.packing.width();
+        let whole = self.skipped as usize + self.capacity;
+        // Where elements would have to be moved for it, only when they are few.
+        let ready = self.skipped == 0 || self.len <= part;
+        let rest = whole.checked_sub(part).filter(|rest| ready && *rest >= self.len.max(1));
+        if rest.is_some() {
+            self.unskip();
+        }
         rest.is_some_and(|rest| self.resize(rest).is_ok())
     }
 
@@ -324,26 +330,6 @@ impl Row {
             // SAFETY: `len` elements are there.
             unsafe { std::slice::from_raw_parts_mut(self.start::<T>(), self.len) }.reverse();
         });
-    }
-
-    /// The elements in an order of their positions, each of which occurs once.
-    pub(super) fn arrange(&mut self, order: &[usize]) -> Result<(), NoMemory> {
-        debug_assert_eq!(order.len(), self.len);
-        let mut arranged = Self::with_capacity(self.packing, self.len)?;
-        with_width!(self.packing, T => {
-            // SAFETY: `len` elements are there, and room for as many in the other; elements move
-            // bytewise.
-            unsafe {
-                let from = std::slice::from_raw_parts(self.start::<T>(), self.len);
-                let to = arranged.start::<T>();
-                for (i, &at) in order.iter().enumerate() {
-                    to.add(i).write(from[at]);
-                }
-            }
-        });
-        arranged.len = self.len;
-        *self = arranged;
-        Ok(())
     }
 
     /// Writes a part of a row of the same packing behind the last element, where there is room.

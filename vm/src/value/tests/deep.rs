@@ -181,6 +181,34 @@ fn values_that_occur_over_and_over_take_no_exponential_time() {
 }
 
 #[test]
+fn what_is_long_is_gone_over_once_however_often_it_occurs() {
+    const TIMES: usize = 10_000;
+    let heap = Heap::new(SharedHeap::new(None), None);
+    let _entered = heap.enter();
+    let makes: [fn() -> Owned; 4] = [
+        || Owned::list(vec![int(7); TIMES]),
+        || Owned::list(vec![Owned::float(0.5); TIMES]),
+        || Owned::list(vec![Owned::bool(true); TIMES]),
+        || Owned::bytes(vec![7; TIMES]),
+    ];
+    for make in makes {
+        let many = || Owned::list(vec![make(); TIMES]);
+        let (xs, ys) = (many(), many());
+        let work = |of: &str, run: &dyn Fn() -> bool| {
+            heap.take_work();
+            assert!(run(), "{of}");
+            let work = heap.take_work() as usize;
+            assert!(work < 10 * TIMES, "{of}: {work}");
+        };
+        work("equals", &|| equals(&xs, &ys));
+        work("hash", &|| hash::hash_key(&xs) == hash::hash_key(&ys));
+        if xs.as_list().is_some_and(|list| list.get(0).is_some_and(|x| x.as_list().is_some())) {
+            work("compare", &|| compare(&xs, &ys).unwrap() == Some(std::cmp::Ordering::Equal));
+        }
+    }
+}
+
+#[test]
 fn random_graphs_compare_as_their_copies() {
     let mut random = Random(11);
     for _ in 0..if cfg!(miri) { 10 } else { 300 } {

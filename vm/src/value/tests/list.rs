@@ -90,10 +90,9 @@ fn change(random: &mut Random, list: &mut ListObject, model: &mut Vec<Owned>, ki
             list.set(at, lent);
         }
         17 if random.below(4) == 0 => {
-            let mut order: Vec<usize> = (0..model.len()).collect();
-            order.sort_by_key(|at| at * 7919 % 31);
-            list.arrange(&order).unwrap();
-            *model = order.iter().map(|&at| model[at].clone()).collect();
+            let mut copy = list.empty_like().unwrap();
+            (0..list.len()).for_each(|at| copy.push(list.lend(at)));
+            *list = copy;
         }
         _ => {
             list.set(at, new.clone());

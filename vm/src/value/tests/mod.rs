@@ -1,6 +1,8 @@
 //! Tests of values: by kind, and of what works across kinds.
 
 mod access;
+#[cfg(lisle_measure)]
+mod beside_indexmap;
 mod bytes;
 mod cell;
 mod deep;
