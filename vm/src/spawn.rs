@@ -100,10 +100,10 @@ pub(crate) fn spawn(
     }
     let scope =
         if options.background { None } else { scope::current(waits.thread, waits.state).cloned() };
-    let options = ThreadOptions { scope, handle: true, ..options };
-    let thread = ThreadRef::new(waits.thread.vm(), options, callee, arguments)
+    let options = ThreadOptions { scope, ..options };
+    let (thread, handle) = ThreadRef::with_handle(waits.thread.vm(), options, callee, arguments)
         .map_err(|refused| error(Kind::Io, explain(&refused)))?;
-    let handle = Owned::thread(ThreadHandle(thread.clone()));
+    let handle = Owned::thread(ThreadHandle(handle));
     work(SPAWN_WORK);
     start(waits.context, thread);
     Ok(handle)

@@ -860,17 +860,23 @@ fn execute<const PROFILED: bool>(m: &mut Machine<'_>) -> Outcome {
                                     push_frame!(function, proto, new, 1 + METHOD_WORDS);
                                 }
                             } else if let Some(native) = known.as_native()
-                                && let Some(shortcut) = (*native).shortcut
-                                && !dies
-                                && (is_var || !(*native).mutating)
                                 && (*native).takes_exactly(word.c.into())
                             {
-                                let args: *mut Owned = reg!(word.a).add(LINK / SLOT + 1).cast();
-                                let args = std::slice::from_raw_parts_mut(args, word.c.into());
-                                if let Some(value) = shortcut(&mut *root.cast(), args) {
-                                    store(reg!(word.a), value.into_raw());
-                                    fuel -= 1;
-                                    pc = pc.add(1 + METHOD_WORDS);
+                                if let Some(shortcut) = (*native).shortcut
+                                    && !dies
+                                    && (is_var || !(*native).mutating)
+                                {
+                                    let args: *mut Owned = reg!(word.a).add(LINK / SLOT + 1).cast();
+                                    let args = std::slice::from_raw_parts_mut(args, word.c.into());
+                                    if let Some(value) = shortcut(&mut *root.cast(), args) {
+                                        store(reg!(word.a), value.into_raw());
+                                        fuel -= 1;
+                                        pc = pc.add(1 + METHOD_WORDS);
+                                        continue;
+                                    }
+                                }
+                                if !(*native).mutating {
+                                    outside!(quick::call_known(m, &*native));
                                     continue;
                                 }
                             }

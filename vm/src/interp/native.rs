@@ -77,7 +77,7 @@ pub(super) fn run(
 }
 
 /// As [`run`], for a native that has not begun and is no [`Receiver::Kept`]'s: the short way where it
-/// gives its result at once.
+/// gives its result at once, or parks.
 #[inline]
 pub(super) fn run_new(
     m: &mut Machine<'_>,
@@ -90,6 +90,10 @@ pub(super) fn run_new(
     if let Ok(Next::Return(value)) = result {
         drop_arguments(m, first, count);
         return finish(m, value);
+    }
+    if let Ok(Next::Park) = result {
+        m.state().stopped = Stopped::Native(Slots::new(first, count));
+        return Err(Exit::Stop(Outcome::Parked));
     }
     conclude(m, native, receiver, (first, count), result)
 }

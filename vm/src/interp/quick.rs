@@ -58,12 +58,7 @@ pub(super) fn call_method(m: &mut Machine<'_>) -> Option<Outcome> {
             {
                 return None;
             }
-            let receiver = found;
-            let step = match shortcut_of_dying(m, native, receiver) {
-                Some(value) => native::finish_new(m, value),
-                None => run(m, native, receiver, 1),
-            };
-            return slow::settle(m, step);
+            return call_found(m, native, found);
         }
         if let Some(proto) = script_of(m, &receiver)
             && enter_script(m, proto, &receiver)
@@ -112,6 +107,25 @@ fn native_of<'a>(m: &mut Machine<'a>, reached: &Reached<'_>) -> Option<(&'a Nati
     Some((native, receiver))
 }
 
+/// The same, with the native that is remembered for what the receiver's register holds: it takes the
+/// arguments as they are, and changes nothing.
+pub(super) fn call_known(m: &mut Machine<'_>, native: &NativeDef) -> Option<Outcome> {
+    if native.loan.is_some() || !has_room(m, 1) {
+        return call_method(m);
+    }
+    let at = m.reg(m.extension(1).a).cast();
+    let dies = m.word().flags & KILL_B != 0;
+    call_found(m, native, if dies { Receiver::Last(at) } else { Receiver::Ref(at) })
+}
+
+fn call_found(m: &mut Machine<'_>, native: &NativeDef, receiver: Receiver) -> Option<Outcome> {
+    let step = match shortcut_of_dying(m, native, receiver) {
+        Some(value) => native::finish_new(m, value),
+        None => run(m, native, receiver, 1),
+    };
+    slow::settle(m, step)
+}
+
 /// The result of a native's short way where its receiver dies: the loop, which drops nothing, has not
 /// tried that.
 fn shortcut_of_dying(m: &Machine<'_>, native: &NativeDef, receiver: Receiver) -> Option<Owned> {
@@ -155,9 +169,13 @@ pub(super) fn call_native(m: &mut Machine<'_>) -> Option<Outcome> {
 
 /// Can the native be called as it is, with its arguments from so many slots behind the link on?
 fn takes(m: &Machine<'_>, native: &NativeDef, skip: usize) -> bool {
+    native.takes_exactly(m.word().c.into()) && has_room(m, skip)
+}
+
+/// Is there room behind the arguments?
+fn has_room(m: &Machine<'_>, skip: usize) -> bool {
     let (word, count) = (m.word(), usize::from(m.word().c));
-    let end = m.base.wrapping_add(usize::from(word.a) + LINK + (skip + count + 1) * SLOT);
-    native.takes_exactly(count) && end <= m.limit
+    m.base.wrapping_add(usize::from(word.a) + LINK + (skip + count + 1) * SLOT) <= m.limit
 }
 
 fn run(m: &mut Machine<'_>, native: &NativeDef, receiver: Receiver, skip: usize) -> Step {

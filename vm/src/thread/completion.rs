@@ -33,7 +33,7 @@ pub enum End {
 
 /// A thread's end, and those who wait for it.
 pub struct Completion {
-    /// How many handles of the thread there are. Any LWP, atomic.
+    /// How many handles of the thread there are, until it has ended well. Any LWP, atomic.
     handles: AtomicU32,
     /// It has ended, and did not fail: there is nothing to notice. Written once, under the lock.
     well: AtomicBool,
@@ -240,15 +240,14 @@ impl Completion {
     /// Counts a handle that goes. Gives the failure that is to be reported now, if there is one.
     #[must_use]
     pub fn drop_handle(&self) -> Option<Shared> {
+        // Relaxed: as in `end`, after which nobody counts where all is well.
+        if self.well.load(Ordering::Relaxed) {
+            return None;
+        }
         // Relaxed: the lock orders this with the end. If that comes later it sees that there is no
         // handle, else this sees the end; `noticed` lets one of the two report it.
         let last = self.handles.fetch_sub(1, Ordering::Relaxed) == 1;
-        // Relaxed: as in `end`.
-        if last && !self.well.load(Ordering::Relaxed) {
-            self.state.lock().take_unnoticed()
-        } else {
-            None
-        }
+        if last { self.state.lock().take_unnoticed() } else { None }
     }
 
     fn no_handle(&self) -> bool {

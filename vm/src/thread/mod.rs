@@ -143,8 +143,6 @@ impl Eq for ThreadRef {}
 pub struct ThreadOptions {
     /// Its name; `thread N` when there is none.
     pub name: Option<Arc<str>>,
-    /// Whoever makes it has a handle of it, which is to be dropped once.
-    pub handle: bool,
     /// It does not keep the program alive, and belongs to no scope.
     pub background: bool,
     /// It has an LWP of its own, whatever the VM's model.
@@ -251,6 +249,31 @@ impl ThreadRef {
         callee: &mut Owned,
         arguments: &mut [Owned],
     ) -> Result<Self, BindError> {
+        let record = Self::make(vm, options, 0, callee, arguments)?;
+        Ok(Self(record))
+    }
+
+    /// The same, and a reference for the handle that whoever makes it has of it, which is to be dropped
+    /// once.
+    pub fn with_handle(
+        vm: &Arc<VmShared>,
+        options: ThreadOptions,
+        callee: &mut Owned,
+        arguments: &mut [Owned],
+    ) -> Result<(Self, Self), BindError> {
+        let record = Self::make(vm, options, 1, callee, arguments)?;
+        Ok((Self(record), Self(record)))
+    }
+
+    /// A record with the registry's reference, one more, and one for each of so many handles.
+    #[inline]
+    fn make(
+        vm: &Arc<VmShared>,
+        options: ThreadOptions,
+        handles: u32,
+        callee: &mut Owned,
+        arguments: &mut [Owned],
+    ) -> Result<NonNull<UserThread>, BindError> {
         let bound = options.bound || vm.options.model == Model::OneToOne;
         let bound_to = if bound { Some(vm.scheduler().bind()?.into_lwp()) } else { None };
         let bound_to = bound_to.map(|lwp| u32::try_from(lwp).expect("LWPs are fewer than 2^32"));
@@ -259,11 +282,10 @@ impl ThreadRef {
         let rare = options.name.map(|name| OnceLock::from(Rare::new(Some(name))));
         let memory_limit = options.memory_limit.or(vm.options.thread_memory_limit);
         let vm = vm.clone();
-        let block = pool::allocate(RECORD).cast();
+        let block: NonNull<UserThread> = pool::allocate(RECORD).cast();
         // Made where it stands: it is too large to be moved about.
         let record = UserThread {
-            // The caller's and the registry's.
-            references: AtomicUsize::new(2),
+            references: AtomicUsize::new(2 + handles as usize),
             id,
             seat: AtomicU32::new(0),
             background: options.background,
@@ -272,7 +294,7 @@ impl ThreadRef {
             park: ParkWord::new(),
             wait: Wait::new(),
             flags: AtomicU8::new(0),
-            done: Completion::new(u32::from(options.handle)),
+            done: Completion::new(handles),
             rare: rare.unwrap_or_default(),
             scope: options.scope,
             // SAFETY: the record keeps the VM, and lets go of it after its state.
@@ -283,10 +305,11 @@ impl ThreadRef {
         };
         // SAFETY: fresh memory of the record's layout.
         unsafe { block.write(record) };
-        let thread = Self(block);
+        // SAFETY: just written; the caller's reference keeps it.
+        let thread = unsafe { block.as_ref() };
         thread.vm.registry.insert(Self(block));
         thread.vm.thread_started(thread.background);
-        Ok(thread)
+        Ok(block)
     }
 
     /// The address of its record: tells threads apart.
