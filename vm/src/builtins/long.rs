@@ -61,7 +61,7 @@ fn repeat(call: &mut Call<'_>) -> NativeResult {
 /// How long a text becomes when it is repeated so many times.
 pub(crate) fn repeated_length(text: &Owned, n: i64) -> usize {
     let times = usize::try_from(n).unwrap_or(0);
-    text.as_str().map_or(0, str::len).saturating_mul(times)
+    length(text).saturating_mul(times)
 }
 
 /// A text so many times.
@@ -85,10 +85,14 @@ pub(super) fn joined(call: &mut Call<'_>, values: Vec<Owned>, separator: Owned) 
 }
 
 /// How long the text of these values becomes, at least. (The same long text may be in it many times.)
-pub(super) fn joined_length(values: &[Owned], separator: &str) -> usize {
-    let bytes = |value: &Owned| value.as_str().map_or(0, str::len);
+pub(crate) fn joined_length(values: &[Owned], separator: &str) -> usize {
     let separators = separator.len().saturating_mul(values.len().saturating_sub(1));
-    values.iter().map(bytes).fold(separators, usize::saturating_add)
+    values.iter().map(length).fold(separators, usize::saturating_add)
+}
+
+/// The bytes of a text; 0 of anything else.
+pub(crate) fn length(value: &Owned) -> usize {
+    value.as_str().map_or(0, str::len)
 }
 
 /// The texts of the pieces, one behind the other: so many bytes at least, and these are many.

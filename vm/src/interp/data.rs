@@ -181,8 +181,7 @@ pub(super) fn concat(m: &mut Machine<'_>) -> Step {
         let parts = m.take_all(word.b, count);
         return join(m, parts, 0);
     }
-    let bytes = |part: &Owned| part.as_str().map_or(0, str::len);
-    if parts.iter().map(bytes).fold(0, usize::saturating_add) >= LONG {
+    if long::joined_length(parts, "") >= LONG {
         let parts = m.take_all(word.b, count);
         return operators::ask(m, long::concatenation(), parts, Asked::Value);
     }

@@ -184,8 +184,7 @@ fn long_text(op: Op, left: &Owned, right: &Owned) -> Option<(Owned, Vec<Owned>)>
     let text = |value: &Owned| tag::is_string(value.tag());
     match operator_of(op)? {
         Operator::Add if text(left) && text(right) => {
-            let bytes = |value: &Owned| value.as_str().map_or(0, str::len);
-            let is_long = bytes(left).saturating_add(bytes(right)) >= LONG;
+            let is_long = long::length(left).saturating_add(long::length(right)) >= LONG;
             is_long.then(|| (long::concatenation(), vec![left.clone(), right.clone()]))
         }
         Operator::Mul => {
