@@ -57,7 +57,7 @@ pub struct Loan {
     /// Puts it back after a success; or gives it back, and nothing has happened.
     pub put_back: fn(&Owned, &mut Cx<'_>, Owned) -> Result<(), Owned>,
     /// What the long way goes on with when the function has ended.
-    pub resume: fn() -> ResumePlace,
+    pub resume: ResumeLent,
 }
 
 /// A native of the host: a closure.
@@ -81,6 +81,9 @@ pub type Resume = Box<dyn FnOnce(&mut Call<'_>, Result<Owned, Owned>) -> NativeR
 /// As [`Resume`], for a [`Next::CallPlace`]: the last argument is what became of the place, also when
 /// the function has thrown.
 pub type ResumePlace = Box<dyn FnOnce(&mut Call<'_>, Result<Owned, Owned>, Owned) -> NativeResult>;
+
+/// The same for a [`Loan`].
+pub type ResumeLent = fn(&mut Call<'_>, Result<Owned, Owned>, Owned) -> NativeResult;
 
 /// The code of a native.
 pub enum NativeRun {

@@ -63,6 +63,10 @@ fn take_resume(then: &mut Then) -> Option<Resume> {
             let back = back.take();
             Some(Box::new(move |call, outcome| resume(call, outcome, back)))
         }
+        After::Lent(resume) => {
+            let back = back.take();
+            Some(Box::new(move |call, outcome| resume(call, outcome, back)))
+        }
         After::Instruction(_) => None,
     }
 }

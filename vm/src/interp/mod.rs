@@ -947,6 +947,13 @@ fn execute<const PROFILED: bool>(m: &mut Machine<'_>) -> Outcome {
                 code::RetPlaces => {
                     let handed = &mut (*m.state).handed;
                     if let Some(last) = handed.last()
+                        && !last.plain
+                        && last.pc.is_null()
+                    {
+                        outside!(quick::return_called(m));
+                        continue;
+                    }
+                    if let Some(last) = handed.last()
                         && last.plain
                     {
                         let (at, value) = (last.pc, load(reg!((*pc).a)));

@@ -124,7 +124,7 @@ pub(super) fn lend(
     let Some(value) = (loan.take)(unsafe { &*receiver }, m.thread) else { return false };
     m.fuel -= 1;
     let function = m.take_at(argument);
-    let then = After::NativePlace((loan.resume)());
+    let then = After::Lent(loan.resume);
     let called = Called { then, args: 1, place: true, back: Owned::NIL };
     let (place, then) = (m.save(), Then::Called(called));
     push_call(
@@ -138,31 +138,50 @@ pub(super) fn lend(
     true
 }
 
-/// A function that a native called with a place has returned: the place is back, and what
-/// [`lend`] took goes where it came from; else the native goes on.
+/// The function that [`lend`] has called returns, by the instruction at hand: what was lent goes where
+/// it came from, and the method has its result, if that can be done at once. Else nothing has happened.
+pub(super) fn returns_lent(m: &mut Machine<'_>) -> bool {
+    let word = m.word();
+    let Some(pending) = m.state().pending.last() else { return false };
+    let Then::Called(Called { then: After::Lent(_), .. }) = pending.then else { return false };
+    // SAFETY: what refers to the native lives as long as the VM.
+    let loan = unsafe { &*pending.native }.loan.as_ref();
+    let put_back = loan.expect("its receiver has lent something").put_back;
+    let (place, called) = (pending.place, pending.called());
+    let frame = m.save();
+    // The place is the function's only parameter.
+    let (lent, result) = (m.take(0), m.take(word.a));
+    m.restore(place);
+    let (call, first) = (m.word(), m.extension(1));
+    let receiver: *const Owned = m.reg(first.a).cast();
+    // SAFETY: the register keeps the receiver, and nobody else touches it meanwhile.
+    if let Err(lent) = put_back(unsafe { &*receiver }, m.context(), lent) {
+        m.restore(frame);
+        m.put(0, lent);
+        m.put(word.a, result);
+        return false;
+    }
+    let state = m.state();
+    let (pending, handed) = (state.pending.len() - 1, state.handed.len() - 1);
+    // SAFETY: neither owns anything: see `lend` and `places::note_called`.
+    unsafe { state.pending.set_len(pending) };
+    // SAFETY: as above.
+    unsafe { state.handed.set_len(handed) };
+    let function = state.stack.start().wrapping_add(called + ENTRY_CALLEE);
+    drop(m.take_at(function));
+    if call.flags & KILL_B != 0 {
+        drop(m.take(first.a));
+    }
+    m.put(call.a, result);
+    m.pc = m.pc.wrapping_add(1 + METHOD_WORDS);
+    true
+}
+
+/// A function that a native called with a place has returned: the place is back, and the native goes on.
 pub(super) fn returned(m: &mut Machine<'_>, value: Owned) -> Step {
-    let mut pending = m.state().pending.pop().expect("a native called the function");
+    let pending = m.state().pending.pop().expect("a native called the function");
     let callee = m.state().stack.start().wrapping_add(pending.called() + ENTRY_CALLEE);
     drop(m.take_at(callee));
-    // SAFETY: what refers to the native is in a register of the caller or lives as long as the VM;
-    // there is none where an instruction called the function.
-    if let Some(loan) = unsafe { pending.native.as_ref() }.and_then(|native| native.loan.as_ref())
-        && let Then::Called(called) = &mut pending.then
-        && pending.receiver.is_none()
-    {
-        m.restore(pending.place);
-        let (op, first) = (m.word().op, m.extension(1));
-        if op == code::CallMethod && first.flags == 0 {
-            let receiver: *const Owned = m.reg(first.a).cast();
-            // SAFETY: the register keeps the receiver, and nobody else touches it meanwhile.
-            let receiver = unsafe { &*receiver };
-            match (loan.put_back)(receiver, m.context(), called.back.take()) {
-                // The argument, the function, has gone.
-                Ok(()) => return finish(m, value),
-                Err(back) => called.back = back,
-            }
-        }
-    }
     resume(m, pending, Ok(value))
 }
 
@@ -232,6 +251,7 @@ pub(super) fn resume(m: &mut Machine<'_>, pending: Pending, outcome: Result<Owne
     let result = with_call(m, receiver, first, count, |call| match then {
         After::Native(resume) => resume(call, outcome),
         After::NativePlace(resume) => resume(call, outcome, back),
+        After::Lent(resume) => resume(call, outcome, back),
         After::Instruction(_) => unreachable!("that was an instruction"),
     });
     conclude(m, native, receiver, (first, count), result)

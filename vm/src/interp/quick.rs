@@ -118,6 +118,12 @@ pub(super) fn call_known(m: &mut Machine<'_>, native: &NativeDef) -> Option<Outc
     call_found(m, native, if dies { Receiver::Last(at) } else { Receiver::Ref(at) })
 }
 
+/// `RET_PLACES` of a function that a native or an operator has called. Gives an outcome when the slice
+/// ends.
+pub(super) fn return_called(m: &mut Machine<'_>) -> Option<Outcome> {
+    if native::returns_lent(m) { slow::settle(m, Ok(())) } else { slow::step(m) }
+}
+
 fn call_found(m: &mut Machine<'_>, native: &NativeDef, receiver: Receiver) -> Option<Outcome> {
     let step = match shortcut_of_dying(m, native, receiver) {
         Some(value) => native::finish_new(m, value),

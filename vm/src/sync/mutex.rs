@@ -275,7 +275,7 @@ fn lost(by: &ThreadRef) -> Box<str> {
 /// Its methods.
 pub(crate) static METHODS: MethodTable = MethodTable::lending(ROWS, "with", LOAN);
 
-const LOAN: Loan = Loan { take: lend, put_back: has_back, resume: || Box::new(used) };
+const LOAN: Loan = Loan { take: lend, put_back: has_back, resume: used };
 
 const ROWS: &[MethodDef] = &[
     MethodDef {

@@ -54,7 +54,7 @@ use crate::{
     atomics::{AtomicU8, AtomicU32, AtomicUsize, Ordering, fence},
     interp::Asked,
     model::Model,
-    native::{Finish, Later, NativeDef, Resume, ResumePlace},
+    native::{Finish, Later, NativeDef, Resume, ResumeLent, ResumePlace},
     rc::{Heap, pool},
     sched::{BindError, ParkWord},
     value::{Owned, Raw, Shared, TraceEntry},
@@ -503,6 +503,9 @@ pub(crate) enum After {
     Native(Resume),
     /// A native that handed a place over.
     NativePlace(ResumePlace),
+    /// A native whose receiver has lent the place ([`Loan`](crate::native::Loan)), in a plain method
+    /// call.
+    Lent(ResumeLent),
     /// The instruction.
     Instruction(Box<Asked>),
 }
