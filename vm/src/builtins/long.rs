@@ -71,17 +71,14 @@ pub(super) fn repeated(call: &mut Call<'_>, text: Owned, times: usize) -> Native
     let many = (UNIT / unit.len().max(1)).clamp(1, times.max(1));
     let rest = Owned::string(unit.repeat(times % many));
     let whole = if many == 1 { text } else { Owned::string(unit.repeat(many)) };
-    build(call, bytes, std::iter::repeat_n(whole, times / many).chain([rest]))
+    let pieces = std::iter::repeat_n(whole, times / many).chain([rest]);
+    build(call, bytes, pieces, Owned::str(""))
 }
 
 /// The texts of values that have no `str` of their own, with a separator between them.
 pub(super) fn joined(call: &mut Call<'_>, values: Vec<Owned>, separator: Owned) -> NativeResult {
     let bytes = joined_length(&values, separator.as_str().unwrap_or_default());
-    let pieces = values.into_iter().enumerate().flat_map(move |(i, value)| {
-        let before = (i > 0).then(|| separator.clone());
-        before.into_iter().chain([value])
-    });
-    build(call, bytes, pieces)
+    build(call, bytes, values.into_iter(), separator)
 }
 
 /// How long the text of these values becomes, at least. (The same long text may be in it many times.)
@@ -100,18 +97,23 @@ fn build(
     call: &mut Call<'_>,
     bytes: usize,
     pieces: impl Iterator<Item = Owned> + 'static,
+    separator: Owned,
 ) -> NativeResult {
     room(bytes)?;
     let text = roomy(bytes.max(LONG)).ok_or_else(|| no_room(bytes))?;
-    go_on(call, Building { text, pieces, piece: None })
+    go_on(call, Building { text, pieces, separator, begun: false, open: Vec::new() })
 }
 
 /// A text that is being made.
 struct Building<I> {
     text: Owned,
     pieces: I,
-    /// What is being copied, and how many of its bytes have been.
-    piece: Option<(Owned, usize)>,
+    separator: Owned,
+    /// There has been a piece: from now on, a separator stands before each.
+    begun: bool,
+    /// What has been taken for a step that had no room for it, the first last, and how many bytes of it
+    /// are written.
+    open: Vec<(Owned, usize)>,
 }
 
 fn go_on<I>(call: &mut Call<'_>, mut building: Building<I>) -> NativeResult
@@ -120,37 +122,66 @@ where
 {
     // For the most part it is the kernel's, which finds fresh memory.
     call.charge(STEP / 16);
-    if building.step()? {
+    let mut run = String::with_capacity(UNIT);
+    let goes_on = building.step(&mut run)?;
+    append(&mut building.text, &run);
+    if goes_on {
         return Ok(Next::Later(Box::new(|call| go_on(call, building))));
     }
     give(building.text)
 }
 
 impl<I: Iterator<Item = Owned>> Building<I> {
-    /// Writes as much as a step may; false when all is written.
-    fn step(&mut self) -> Result<bool, Owned> {
+    /// Writes as much as a step may, of which the last is left in `run`; false when all is written.
+    fn step(&mut self, run: &mut String) -> Result<bool, Owned> {
         let mut left = STEP;
-        while left > 0 {
-            let Some((piece, at)) = self.piece.take().or_else(|| Some((self.pieces.next()?, 0)))
-            else {
-                return Ok(false);
-            };
-            let Some(text) = piece.as_str() else {
-                let text = try_display(&piece)?;
-                append(&mut self.text, &text);
-                left = left.saturating_sub(text.len().max(1));
-                continue;
-            };
-            let part = &text[at..];
-            // At least a character, of which none has more than four bytes.
-            let part = &part[..part.floor_char_boundary(left.max(4))];
-            append(&mut self.text, part);
-            let at = at + part.len();
-            left = left.saturating_sub(part.len().max(1));
-            if at < text.len() {
-                self.piece = Some((piece, at));
+        loop {
+            while let Some((piece, at)) = self.open.pop() {
+                let text = &piece.as_str().unwrap_or_default()[at..];
+                // At least a character, of which none has more than four bytes.
+                let part = &text[..text.floor_char_boundary(left.max(4))];
+                put(&mut self.text, run, part);
+                let (written, is_whole) = (part.len(), part.len() == text.len());
+                left = left.saturating_sub(written);
+                if !is_whole {
+                    self.open.push((piece, at + written));
+                    return Ok(true);
+                }
             }
+            if left == 0 {
+                return Ok(true);
+            }
+            let Some(mut piece) = self.pieces.next() else { return Ok(false) };
+            if piece.as_str().is_none() {
+                piece = Owned::string(try_display(&piece)?);
+            }
+            let separator =
+                if self.begun { self.separator.as_str().unwrap_or_default() } else { "" };
+            let text = piece.as_str().unwrap_or_default();
+            let bytes = separator.len() + text.len();
+            if bytes <= left {
+                put(&mut self.text, run, separator);
+                put(&mut self.text, run, text);
+                left -= bytes.max(1);
+            } else {
+                let before = self.begun.then(|| (self.separator.clone(), 0));
+                self.open.extend([(piece, 0)].into_iter().chain(before));
+            }
+            self.begun = true;
         }
-        Ok(true)
     }
+}
+
+/// Appends a part of a text. Short ones are gathered in a run first, which costs less than to append
+/// each.
+fn put(text: &mut Owned, run: &mut String, part: &str) {
+    if run.len() + part.len() > UNIT {
+        append(text, run);
+        run.clear();
+        if part.len() > UNIT {
+            append(text, part);
+            return;
+        }
+    }
+    run.push_str(part);
 }

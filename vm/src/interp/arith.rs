@@ -80,6 +80,9 @@ pub(super) fn immediate(m: &mut Machine<'_>, operation: Operation) -> Step {
 pub(super) fn with_constant(m: &mut Machine<'_>, operation: Operation) -> Step {
     let word = m.word();
     if word.flags & SWAPPED != 0 {
+        if let Some(asked) = operators::swapped(m) {
+            return asked;
+        }
         let value = operation(m.constant_value(word.c as usize), m.get(word.b))?;
         return finish(m, word, value);
     }

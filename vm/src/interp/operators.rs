@@ -179,6 +179,14 @@ pub(super) fn binary(
     Some(ask(m, function, args, Asked::Value))
 }
 
+/// `a = constant op b`, where that is a long text. (No number defines an operator.)
+pub(super) fn swapped(m: &mut Machine<'_>) -> Option<Step> {
+    let word = m.word();
+    let left = m.constant_value(word.c.into());
+    let (function, args) = long_text(Op::from_code(word.op)?, left, m.get(word.b))?;
+    Some(ask(m, function, args, Asked::Value))
+}
+
 /// What makes the text that an operator gives, and of what, where that is long.
 fn long_text(op: Op, left: &Owned, right: &Owned) -> Option<(Owned, Vec<Owned>)> {
     let text = |value: &Owned| tag::is_string(value.tag());
