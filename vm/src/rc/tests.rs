@@ -197,6 +197,24 @@ fn limits_set_a_flag() {
     assert_eq!((vm.total(), vm.bytes()), (0, 0));
 }
 
+/// In how many slices a value is dropped; `watch` has each of the later ones free what it may.
+fn slices_to_free(
+    make: &dyn Fn() -> Owned,
+    mut watch: impl FnMut(&dyn Fn() -> bool) -> bool,
+) -> i64 {
+    let slice = Slice::begin();
+    drop(make());
+    drop(slice);
+    let mut slices = 1;
+    loop {
+        let _slice = Slice::begin();
+        slices += 1;
+        if watch(&|| free_dead(1000)) {
+            return slices;
+        }
+    }
+}
+
 #[test]
 fn a_slice_frees_so_much_at_once() {
     const N: i64 = 100_000;
@@ -213,20 +231,12 @@ fn a_slice_frees_so_much_at_once() {
         let vm = SharedHeap::new(None);
         let heap = Heap::new(vm.clone(), None);
         let entered = heap.enter();
-        let slice = Slice::begin();
-        drop(make());
-        drop(slice);
-        let mut slices = 1;
-        loop {
-            let _slice = Slice::begin();
+        let slices = slices_to_free(make, |free| {
             let left = live_objects();
-            let done = free_dead(1000);
+            let done = free();
             assert!(left - live_objects() <= 1100);
-            slices += 1;
-            if done {
-                break;
-            }
-        }
+            done
+        });
         assert!(slices > N / 1500, "{slices}");
         assert_eq!((live_objects(), heap.bytes()), (before, 0));
         // Who ends in between frees the rest.
@@ -337,20 +347,12 @@ fn a_large_buffer_is_given_back_in_parts() {
     for make in makes {
         let heap = Heap::new(SharedHeap::new(None), None);
         let _entered = heap.enter();
-        let slice = Slice::begin();
-        drop(make());
-        drop(slice);
-        let mut slices = 1;
-        loop {
-            let _slice = Slice::begin();
+        let slices = slices_to_free(make, |free| {
             let left = heap.bytes();
-            let done = free_dead(1000);
+            let done = free();
             assert!(left - heap.bytes() < 2 * super::LARGE_BUFFER as u64);
-            slices += 1;
-            if done {
-                break;
-            }
-        }
+            done
+        });
         assert!(slices > 18, "{slices}");
         assert_eq!(heap.bytes(), 0);
     }
