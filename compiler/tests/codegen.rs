@@ -149,6 +149,19 @@ fn a_method_of_another_variable_costs_no_copy() {
 }
 
 #[test]
+fn elements_that_are_only_looked_at_are_lent() {
+    let lends = |body: &str| {
+        let text = format!("fn f(xs) {{ var n = 0; for x in xs {{ {body} }}; n }}");
+        listing(&text).lines().any(|line| line.contains("iter_next") && line.contains("/40"))
+    };
+    assert!(lends("n += x.len()"));
+    assert!(lends("if x > n { return x }"));
+    assert!(lends("defer { n += x.len() }; if x[0] == n { throw n }"));
+    assert!(!lends("n = x"));
+    assert!(!lends("spawn { x.len() }"));
+}
+
+#[test]
 fn what_a_handler_reads_is_kept() {
     let text = "fn g(x) { x }\nfn f(a) { try { g(a) } catch { a } }\n";
     let ops = operations(&listing(text), "f");

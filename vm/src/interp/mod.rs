@@ -685,7 +685,7 @@ fn execute<const PROFILED: bool>(m: &mut Machine<'_>) -> Outcome {
                         }
                         if let Spot::Value(place) = spot {
                             let value = load(place);
-                            if rc::try_retain(value) {
+                            if (*pc).flags & BORROWED != 0 || rc::try_retain(value) {
                                 (*p.add(1)).bits = at + 1;
                                 store(to, value);
                                 next!();
