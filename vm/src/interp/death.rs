@@ -40,7 +40,7 @@ use crate::{
 pub(super) fn let_go(m: &mut Machine<'_>, error: &Owned) {
     let place = m.state().place;
     m.state().died = true;
-    while let Some(scope) = m.state().scopes.pop() {
+    while let Some(scope) = m.state().close_scope() {
         scope.give_up().spread(scope.level(), m.context());
     }
     // They stay in the list: their frames are found by it.

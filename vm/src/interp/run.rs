@@ -246,7 +246,7 @@ impl<'a> Machine<'a> {
 
     /// Gives the slice its fuel: no more than the thread has left.
     fn grant(&mut self, fuel: i64) {
-        let left = i64::try_from(self.state().fuel).unwrap_or(i64::MAX);
+        let left = i64::try_from(self.state().fuel()).unwrap_or(i64::MAX);
         self.granted = fuel.min(left);
         self.fuel = self.granted;
     }
@@ -258,8 +258,9 @@ impl<'a> Machine<'a> {
         self.granted = self.fuel;
         self.context().used(used);
         let state = self.state();
-        if state.fuel != UNLIMITED {
-            state.fuel = state.fuel.saturating_sub(used);
+        let fuel = state.fuel();
+        if fuel != UNLIMITED {
+            state.set_fuel(fuel.saturating_sub(used));
         }
     }
 
@@ -327,7 +328,7 @@ impl<'a> Machine<'a> {
             }
         }
         self.settle();
-        if self.state().fuel == 0 {
+        if self.state().fuel() == 0 {
             return self.out_of_fuel();
         }
         Err(Exit::Stop(Outcome::Yielded))
@@ -340,7 +341,7 @@ impl<'a> Machine<'a> {
             self.thread.set_flags(cancel::KILL);
             return Err(Exit::Stop(Outcome::Yielded));
         }
-        self.state().fuel = RESERVE;
+        self.state().set_fuel(RESERVE);
         Err(Exit::Throw(uncatchable(Kind::Fuel, "the fuel is used up")))
     }
 
@@ -398,7 +399,7 @@ pub(super) fn ended(m: &mut Machine<'_>, outcome: Result<Owned, Owned>) -> Outco
     let thread = m.thread;
     let state = m.state();
     state.place = Place::ENDED;
-    if let (Err(value), Some(thrown)) = (&outcome, state.thrown.take())
+    if let (Err(value), Some(thrown)) = (&outcome, state.take_thrown())
         && thrown.value.same(value.as_raw())
     {
         thread.set_thrown_at(thrown.trace);

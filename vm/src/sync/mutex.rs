@@ -354,7 +354,7 @@ fn acquire<R>(
         match mutex.lock.acquire(me, turn, now, &mut enter, || begin.begin()) {
             Acquired::Held(entered) => return Ok(Progress::Done(entered)),
             Acquired::Waiting(ticket) => {
-                waits.state.parked = ticket.map_or(Memo::Nothing, Memo::Ticket);
+                waits.state.parked = ticket.map_or(Memo::NOTHING, Memo::ticket);
                 mutex.contended.get_or_init(|| {
                     let contended = waits.thread.vm().contended.clone();
                     let lock: Weak<dyn Held> = Arc::<Lock<_, _>>::downgrade(&mutex.lock);
