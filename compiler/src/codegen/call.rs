@@ -317,7 +317,16 @@ impl<'a> Codegen<'a> {
         self.chain = None;
         // A receiver that is a variable is walked after the arguments, as the language has it.
         let mut slots = self.place_slots(args);
-        let base = self.func().alloc();
+        let is_on_top = self.func().top == top && slots.is_none();
+        let base = match dest {
+            // As in `call_of`, when nothing there is looked at.
+            Dest::Into(reg)
+                if reg + 1 == top && is_on_top && place.root != reg && place.steps.is_empty() =>
+            {
+                reg
+            }
+            _ => self.func().alloc(),
+        };
         self.func().alloc_n(FRAME);
         let layout = self.arguments(args, span, &mut slots);
         let method = self.func().string(name.name);
@@ -338,7 +347,7 @@ impl<'a> Codegen<'a> {
         if layout.spread {
             ins.word.flags = SPREAD;
         }
-        self.func().top = base + 1;
+        self.func().top = top.max(base + 1);
         self.result_of_call(base, dest);
         self.func().top = top;
     }

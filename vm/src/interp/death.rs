@@ -39,7 +39,7 @@ use crate::{
 /// Lets go of what others may wait for. `error` is what the thread ends with.
 pub(super) fn let_go(m: &mut Machine<'_>, error: &Owned) {
     let place = m.state().place;
-    m.state().died = true;
+    m.state().die();
     while let Some(scope) = m.state().close_scope() {
         scope.give_up().spread(scope.level(), m.context());
     }

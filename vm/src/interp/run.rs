@@ -16,7 +16,7 @@ use crate::{
     scope, spawn,
     thread::{
         Blocked, ENTRY_ARGS, ENTRY_CALLEE, ENTRY_RESULT, Pending, Place, Stack, Stopped, Then,
-        ThreadRef, ThreadState, UNLIMITED, cancel, record_trace,
+        ThreadRef, ThreadState, cancel, record_trace,
     },
     value::{ErrorObject, Kind, Owned, View, error, uncatchable},
 };
@@ -169,7 +169,7 @@ fn slice(
         return Outcome::Done;
     }
     m.restore(place);
-    let left = m.state().slice;
+    let left = m.state().slice.into();
     m.grant(if continues { left } else { SLICE });
     if thread.flags() & (REQUESTS | cancel::KILL) != 0 {
         m.look_soon();
@@ -206,7 +206,8 @@ fn slice(
     }
     m.shrink_stack();
     let place = m.save();
-    let left = m.fuel;
+    // One that is deep in debt ends soon all the same.
+    let left = m.fuel.clamp(i32::MIN.into(), i32::MAX.into()) as i32;
     let state = m.state();
     (state.place, state.slice) = (place, left);
     if thread.flags() & cancel::KILL != 0 && outcome == Outcome::Yielded {
@@ -257,11 +258,7 @@ impl<'a> Machine<'a> {
         let used = u64::try_from(self.granted.saturating_sub(self.fuel)).unwrap_or(0);
         self.granted = self.fuel;
         self.context().used(used);
-        let state = self.state();
-        let fuel = state.fuel();
-        if fuel != UNLIMITED {
-            state.set_fuel(fuel.saturating_sub(used));
-        }
+        self.state().use_fuel(used);
     }
 
     /// Gives back most of a large stack that is hardly used any more.
@@ -295,10 +292,8 @@ impl<'a> Machine<'a> {
     /// After a slow path: what was done to values costs fuel, and a limit may have been passed.
     #[inline]
     pub(super) fn account(&mut self) {
-        let heap = &self.state().heap;
-        let (work, exceeded) = (heap.take_work(), heap.exceeded());
-        self.fuel = self.fuel.saturating_sub(work.cast_signed());
-        if exceeded {
+        self.fuel = self.fuel.saturating_sub(Heap::take_work().cast_signed());
+        if Heap::exceeded() {
             self.look_soon();
         }
     }
@@ -313,7 +308,7 @@ impl<'a> Machine<'a> {
         if flags & cancel::KILL != 0 {
             return Err(Exit::Stop(Outcome::Yielded));
         }
-        if self.state().heap.take_exceeded() {
+        if Heap::take_exceeded() {
             return Err(error(Kind::Memory, "the memory limit is exceeded").into());
         }
         if flags & REQUESTS != 0
@@ -336,12 +331,11 @@ impl<'a> Machine<'a> {
 
     #[cold]
     fn out_of_fuel(&mut self) -> Step {
-        if std::mem::replace(&mut self.state().spent, true) {
+        if !self.state().spend(RESERVE) {
             // Its cleanup had its chance.
             self.thread.set_flags(cancel::KILL);
             return Err(Exit::Stop(Outcome::Yielded));
         }
-        self.state().set_fuel(RESERVE);
         Err(Exit::Throw(uncatchable(Kind::Fuel, "the fuel is used up")))
     }
 
@@ -414,7 +408,7 @@ pub(super) fn ended(m: &mut Machine<'_>, outcome: Result<Owned, Owned>) -> Outco
 /// cleanup is used up.
 fn kill(m: &mut Machine<'_>) -> Outcome {
     let mut thrown = scope::cancellation();
-    if m.state().spent {
+    if m.state().spent() {
         thrown = uncatchable(Kind::Fuel, "the fuel is used up, and what cleanup gets after that");
         let (thread, place) = (m.thread, m.state().place);
         record_trace(m.state(), place, || thread.name(), &mut thrown);

@@ -11,7 +11,8 @@
 //!
 //! # A new thread
 //!
-//! Its stack holds the callee in slot 0 and the arguments from slot 3 on (slot 1 gets the result,
+//! Its record and its first stack are one block: the stack stands behind the record, and stays there until
+//! it has to grow. Its stack holds the callee in slot 0 and the arguments from slot 3 on (slot 1 gets the result,
 //! slots 1 and 2 become the frame link); its place in the code is an instruction of the
 //! interpreter's own that makes the call, after which comes the one that ends the thread.
 
@@ -81,8 +82,19 @@ unsafe impl Sync for ThreadRef {}
 
 const RECORD: Layout = Layout::new::<UserThread>();
 // Threads are many: a record fills a class of the pool, and the next one is for a reason.
-const _: () = assert!(cfg!(any(loom, test)) || RECORD.size() <= 336);
-const _: () = assert!(cfg!(loom) || RECORD.size() <= pool::LARGEST);
+const _: () = assert!(cfg!(any(loom, test)) || RECORD.size() <= 280);
+
+/// How many slots of so many stand behind the record: all, if the pool has such blocks.
+fn room_for(slots: usize) -> u8 {
+    let fits = pool::LARGEST.saturating_sub(RECORD.size()) / size_of::<Raw>();
+    if slots <= fits { u8::try_from(slots).unwrap_or(0) } else { 0 }
+}
+
+/// A record with so many slots behind it.
+fn with_room(room: u8) -> Layout {
+    let size = RECORD.size() + usize::from(room) * size_of::<Raw>();
+    Layout::from_size_align(size, RECORD.align()).expect("a block is small")
+}
 
 impl std::ops::Deref for ThreadRef {
     type Target = UserThread;
@@ -121,9 +133,11 @@ unsafe fn free(record: NonNull<UserThread>) {
     // Acquire: partner of the releases of all other references.
     fence(Ordering::Acquire);
     // SAFETY: the caller's promise.
+    let layout = with_room(unsafe { record.as_ref() }.room);
+    // SAFETY: as above.
     unsafe { record.drop_in_place() };
     // SAFETY: it came from the pool with this layout.
-    unsafe { pool::free(record.cast(), RECORD) };
+    unsafe { pool::free(record.cast(), layout) };
 }
 
 impl std::fmt::Debug for ThreadRef {
@@ -169,6 +183,8 @@ pub struct UserThread {
     seat: AtomicU32,
     /// [`BACKGROUND`], [`MAIN`], [`BOUND`]: what it was made as.
     made: u8,
+    /// How many slots stand behind the record: its first stack.
+    room: u8,
     /// The scheduler's word: parked, ready, woken early.
     pub(crate) park: ParkWord,
     /// What it waits for, and who has woken it.
@@ -285,7 +301,6 @@ impl ThreadRef {
     ) -> Result<NonNull<UserThread>, BindError> {
         let bound = options.bound || vm.options.model == Model::OneToOne;
         let bound_to = if bound { Some(vm.scheduler().bind()?.into_lwp()) } else { None };
-        let stack = entry_stack(callee, arguments);
         let id = vm.registry.next_id();
         let made = if options.background { BACKGROUND } else { 0 }
             | if options.main { MAIN } else { 0 }
@@ -296,13 +311,23 @@ impl ThreadRef {
         };
         let memory_limit = options.memory_limit.or(vm.options.thread_memory_limit);
         let vm = vm.clone();
-        let block: NonNull<UserThread> = pool::allocate(RECORD).cast();
+        let slots = ENTRY_ARGS + crate::interp::registers_of(callee).max(arguments.len());
+        let room = room_for(slots);
+        let block: NonNull<UserThread> = pool::allocate(with_room(room)).cast();
+        let stack = if room == 0 {
+            Stack::new(slots)
+        } else {
+            // SAFETY: so many slots stand there, and the record has them as long as its stack.
+            unsafe { Stack::within(block.add(1).cast(), slots) }
+        };
+        fill_entry(&stack, callee, arguments);
         // Made where it stands: it is too large to be moved about.
         let record = UserThread {
             references: AtomicUsize::new(2 + handles as usize),
             id,
             seat: AtomicU32::new(0),
             made,
+            room,
             park: ParkWord::new(),
             wait: Wait::new(),
             flags: AtomicU8::new(0),
@@ -609,7 +634,7 @@ impl Stopped {
 }
 
 /// The fuel of a thread that has no limit.
-pub(crate) const UNLIMITED: u64 = u64::MAX;
+const UNLIMITED: u64 = u64::MAX;
 
 /// What belongs to the running thread alone.
 pub struct ThreadState {
@@ -630,11 +655,7 @@ pub struct ThreadState {
     /// The number of arguments of the entry call.
     entry_args: u32,
     /// What is left of the slice that a blocking call has interrupted.
-    pub(crate) slice: i64,
-    /// Its fuel is used up, and what it has now is the reserve for its cleanup.
-    pub(crate) spent: bool,
-    /// It ends without unwinding, and its natives are told.
-    pub(crate) died: bool,
+    pub(crate) slice: i32,
     /// What most threads have not.
     more: Option<Box<More>>,
 }
@@ -643,6 +664,10 @@ pub struct ThreadState {
 struct More {
     /// What of its fuel is left; [`UNLIMITED`] stays.
     fuel: u64,
+    /// Its fuel is used up, and what it has now is the reserve for its cleanup.
+    spent: bool,
+    /// It ends without unwinding, and its natives are told.
+    died: bool,
     /// The scopes it has opened, the innermost last.
     scopes: ThinVec<Arc<Scope>>,
     /// The trace of the value on its way, when that is no Error and so cannot keep it itself.
@@ -651,14 +676,12 @@ struct More {
 
 impl Default for More {
     fn default() -> Self {
-        Self { fuel: UNLIMITED, scopes: ThinVec::new(), thrown: None }
+        Self { fuel: UNLIMITED, spent: false, died: false, scopes: ThinVec::new(), thrown: None }
     }
 }
 
-/// The stack of a new thread, with its callee and arguments, which are taken.
-fn entry_stack(callee: &mut Owned, arguments: &mut [Owned]) -> Stack {
-    let registers = crate::interp::registers_of(callee);
-    let stack = Stack::new(ENTRY_ARGS + registers.max(arguments.len()));
+/// Writes callee and arguments of a new thread, which are taken, to its stack.
+fn fill_entry(stack: &Stack, callee: &mut Owned, arguments: &mut [Owned]) {
     let write = |slot: usize, value: &mut Owned| {
         let value = Shared::new(value.take()).into_owned().into_raw();
         // SAFETY: the stack has room for the callee, the link, and all arguments.
@@ -668,7 +691,6 @@ fn entry_stack(callee: &mut Owned, arguments: &mut [Owned]) -> Stack {
     for (i, argument) in arguments.iter_mut().enumerate() {
         write(ENTRY_ARGS + i, argument);
     }
-    stack
 }
 
 /// The trace of a thrown value that is no Error.
@@ -704,8 +726,6 @@ impl ThreadState {
             stopped: Stopped::Before,
             entry_args: arguments as u32,
             slice: 0,
-            spent: false,
-            died: false,
             more: fuel.map(|fuel| Box::new(More { fuel, ..More::default() })),
         }
     }
@@ -716,9 +736,38 @@ impl ThreadState {
         self.more.as_ref().map_or(UNLIMITED, |more| more.fuel)
     }
 
-    /// It has so much fuel from now on.
-    pub fn set_fuel(&mut self, fuel: u64) {
-        self.more.get_or_insert_default().fuel = fuel;
+    /// Takes what was used off its fuel, when that is limited.
+    pub(crate) fn use_fuel(&mut self, used: u64) {
+        if let Some(more) = &mut self.more
+            && more.fuel != UNLIMITED
+        {
+            more.fuel = more.fuel.saturating_sub(used);
+        }
+    }
+
+    /// Its fuel is used up, and what it has now is the reserve for its cleanup.
+    pub(crate) fn spent(&self) -> bool {
+        self.more.as_ref().is_some_and(|more| more.spent)
+    }
+
+    /// Gives it this reserve; false when it had one already.
+    pub(crate) fn spend(&mut self, reserve: u64) -> bool {
+        let more = self.more.get_or_insert_default();
+        let first = !std::mem::replace(&mut more.spent, true);
+        if first {
+            more.fuel = reserve;
+        }
+        first
+    }
+
+    /// It ends without unwinding, and its natives are told.
+    pub(crate) fn died(&self) -> bool {
+        self.more.as_ref().is_some_and(|more| more.died)
+    }
+
+    /// From now on it ends so.
+    pub(crate) fn die(&mut self) {
+        self.more.get_or_insert_default().died = true;
     }
 
     /// The scopes it has opened, the innermost last.
