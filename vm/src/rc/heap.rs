@@ -106,17 +106,51 @@ fn to_limit(limit: Option<u64>) -> i64 {
 
 /// The account of one user thread. Owner-only: the LWP that runs the thread.
 pub(crate) struct Heap {
-    bytes: Cell<i64>,
-    /// What went to the VM, less what came from there, since that was told: less than [`UNTOLD`].
-    crossed: Cell<i16>,
-    exceeded: Cell<bool>,
-    /// It keeps the VM's side alive.
-    keeps: bool,
-    /// What was done to values since the interpreter last took it off the fuel.
-    work: Cell<u32>,
+    figures: Figures,
     /// What most threads have not.
     rare: OnceCell<Box<Rare>>,
     vm: NonNull<SharedHeap>,
+}
+
+/// What goes with a thread in and out of each slice: two words.
+struct Figures {
+    /// Bytes of its local objects.
+    bytes: Cell<i64>,
+    /// What was done to values since the interpreter last took it off the fuel.
+    work: Cell<u32>,
+    /// What went to the VM, less what came from there, since that was told: less than [`UNTOLD`].
+    crossed: Cell<i16>,
+    /// A limit was passed.
+    exceeded: Cell<bool>,
+    /// The heap keeps the VM's side alive.
+    keeps: Cell<bool>,
+}
+
+impl Figures {
+    const fn new() -> Self {
+        Self {
+            bytes: Cell::new(0),
+            work: Cell::new(0),
+            crossed: Cell::new(0),
+            exceeded: Cell::new(false),
+            keeps: Cell::new(false),
+        }
+    }
+
+    #[inline(always)]
+    fn set(&self, other: &Self) {
+        self.bytes.set(other.bytes.get());
+        self.work.set(other.work.get());
+        self.crossed.set(other.crossed.get());
+        self.exceeded.set(other.exceeded.get());
+        self.keeps.set(other.keeps.get());
+    }
+
+    #[inline(always)]
+    fn note_work(&self, units: usize) {
+        let units = u32::try_from(units).unwrap_or(u32::MAX);
+        self.work.set(self.work.get().saturating_add(units));
+    }
 }
 
 /// What the account of few threads has, so that the others are smaller.
@@ -156,8 +190,8 @@ impl Heap {
     /// An empty account of the VM; `None` is no limit.
     pub(crate) fn new(vm: Arc<SharedHeap>, limit: Option<u64>) -> Self {
         // SAFETY: its reference is the heap's from now on, which gives it back at its end.
-        let mut heap = unsafe { Self::within(&*Arc::into_raw(vm), limit) };
-        heap.keeps = true;
+        let heap = unsafe { Self::within(&*Arc::into_raw(vm), limit) };
+        heap.figures.keeps.set(true);
         heap
     }
 
@@ -167,50 +201,39 @@ impl Heap {
     /// `vm` outlives the heap.
     pub(crate) unsafe fn within(vm: &SharedHeap, limit: Option<u64>) -> Self {
         let rare = limit.map(|limit| OnceCell::from(Rare::new(to_limit(Some(limit)))));
-        Self {
-            bytes: Cell::new(0),
-            crossed: Cell::new(0),
-            exceeded: Cell::new(false),
-            keeps: false,
-            work: Cell::new(0),
-            rare: rare.unwrap_or_default(),
-            vm: NonNull::from(vm),
-        }
+        Self { figures: Figures::new(), rare: rare.unwrap_or_default(), vm: NonNull::from(vm) }
     }
 
     fn rare(&self) -> &Rare {
         self.rare.get_or_init(|| Rare::new(i64::MAX))
     }
 
+    fn limit(&self) -> i64 {
+        self.rare.get().map_or(i64::MAX, |rare| rare.limit)
+    }
+
     /// Takes its figures to the calling kernel thread, whose heap it is from now on.
+    #[inline]
     fn load(&self) {
-        let (bytes, limit) =
-            (self.bytes.get(), self.rare.get().map_or(i64::MAX, |rare| rare.limit));
-        let reserved = granules(bytes);
+        let reserved = granules(self.figures.bytes.get());
         LOCAL.with(|local| {
             local.heap.set(self);
-            local.bytes.set(bytes);
-            local.limit.set(limit);
+            local.figures.set(&self.figures);
             local.reserved.set(reserved);
-            local.watch.set(limit.min(reserved + GRANULE));
-            local.crossed.set(self.crossed.get().into());
-            local.exceeded.set(self.exceeded.get());
-            local.work.set(self.work.get().into());
+            local.watch.set(self.limit().min(reserved + GRANULE));
         });
     }
 
     /// Takes its figures back from the calling kernel thread, whose heap it is. What was announced and is
     /// no longer used is given back.
+    #[inline]
     fn store(&self) {
         LOCAL.with(|local| {
-            let bytes = local.bytes.get();
+            let bytes = local.figures.bytes.get();
             if granules(bytes) != local.reserved.get() {
                 self.reserve(local, bytes);
             }
-            self.bytes.set(bytes);
-            self.crossed.set(local.crossed.get() as i16);
-            self.exceeded.set(local.exceeded.get());
-            self.work.set(u32::try_from(local.work.get()).unwrap_or(u32::MAX));
+            self.figures.set(&local.figures);
         });
     }
 
@@ -224,6 +247,7 @@ impl Heap {
     ///
     /// # Safety
     /// The heap must live, and not move, until the guard is dropped.
+    #[inline]
     pub(crate) unsafe fn enter_raw<'a>(heap: *const Self) -> Entered<'a> {
         let outer = LOCAL.with(|local| local.heap.get());
         if !outer.is_null() {
@@ -251,8 +275,8 @@ impl Heap {
         Self::with(|heap| {
             heap.is_none_or(|heap| {
                 let more = i64::try_from(bytes).unwrap_or(i64::MAX);
-                let (now, limit) = LOCAL.with(|local| (local.bytes.get(), local.limit.get()));
-                now.saturating_add(more) <= limit && !heap.vm().over(more)
+                let now = LOCAL.with(|local| local.figures.bytes.get());
+                now.saturating_add(more) <= heap.limit() && !heap.vm().over(more)
             })
         })
     }
@@ -345,36 +369,39 @@ impl Heap {
     /// Bytes of the local objects of this thread.
     #[cfg(test)]
     pub fn bytes(&self) -> u64 {
-        let entered =
-            LOCAL.with(|local| std::ptr::eq(local.heap.get(), self).then(|| local.bytes.get()));
-        entered.unwrap_or(self.bytes.get()).max(0).cast_unsigned()
+        let entered = LOCAL
+            .with(|local| std::ptr::eq(local.heap.get(), self).then(|| local.figures.bytes.get()));
+        entered.unwrap_or(self.figures.bytes.get()).max(0).cast_unsigned()
     }
 
     /// True when a limit was passed, of one that is not entered.
     #[cfg(test)]
     pub fn was_exceeded(&self) -> bool {
-        self.exceeded.get()
+        self.figures.exceeded.get()
     }
 
     /// True when a limit of the current heap was passed and still is. Resets the flag.
     pub(crate) fn take_exceeded() -> bool {
         LOCAL.with(|local| {
-            local.exceeded.replace(false)
-                && (local.bytes.get() > local.limit.get()
-                    || Self::with(|heap| heap.is_some_and(|heap| heap.vm().over(0))))
+            local.figures.exceeded.replace(false)
+                && Self::with(|heap| {
+                    heap.is_some_and(|heap| {
+                        local.figures.bytes.get() > heap.limit() || heap.vm().over(0)
+                    })
+                })
         })
     }
 
     /// True when a limit of the current heap was passed: one load, for safepoints.
     #[inline(always)]
     pub(crate) fn exceeded() -> bool {
-        LOCAL.with(|local| local.exceeded.get())
+        LOCAL.with(|local| local.figures.exceeded.get())
     }
 
     /// The work that was noted on the current heap since the last call: to be paid in fuel.
     #[inline]
     pub(crate) fn take_work() -> u64 {
-        LOCAL.with(|local| local.work.replace(0))
+        LOCAL.with(|local| local.figures.work.replace(0)).into()
     }
 
     /// How many containers and strings were copied because someone else had them too.
@@ -392,10 +419,11 @@ impl Heap {
     #[inline]
     fn cross(&self, bytes: i64) {
         LOCAL.with(|local| {
-            let crossed = local.crossed.get() + bytes;
-            local.crossed.set(crossed);
-            if crossed.unsigned_abs() >= UNTOLD.unsigned_abs() {
-                self.tell_crossed(local);
+            let crossed = i64::from(local.figures.crossed.get()) + bytes;
+            if crossed.unsigned_abs() < UNTOLD.unsigned_abs() {
+                local.figures.crossed.set(crossed as i16);
+            } else {
+                self.tell_crossed(local, crossed);
             }
         });
     }
@@ -404,20 +432,22 @@ impl Heap {
     pub(crate) fn tell() {
         Self::with(|heap| {
             LOCAL.with(|local| {
+                let crossed = local.figures.crossed.get();
                 if let Some(heap) = heap
-                    && local.crossed.get() != 0
+                    && crossed != 0
                 {
-                    heap.tell_crossed(local);
+                    heap.tell_crossed(local, crossed.into());
                 }
             });
         });
     }
 
     #[cold]
-    fn tell_crossed(&self, local: &Local) {
-        self.vm().add(local.crossed.take());
+    fn tell_crossed(&self, local: &Local, crossed: i64) {
+        local.figures.crossed.set(0);
+        self.vm().add(crossed);
         if self.vm().over(0) {
-            local.exceeded.set(true);
+            local.figures.exceeded.set(true);
         }
     }
 
@@ -433,7 +463,7 @@ impl Heap {
         self.vm().add(wanted - local.reserved.get());
         local.reserved.set(wanted);
         // Past the limit every further charge comes here, and only here.
-        local.watch.set(local.limit.get().min(wanted + GRANULE));
+        local.watch.set(self.limit().min(wanted + GRANULE));
     }
 }
 
@@ -446,15 +476,15 @@ impl Drop for Heap {
             super::join_dead(dead);
             super::free_dead(usize::MAX);
         }
-        let bytes = self.bytes.get();
+        let bytes = self.figures.bytes.get();
         self.vm().note(bytes);
-        let left = i64::from(self.crossed.get()) + bytes - granules(bytes);
+        let left = i64::from(self.figures.crossed.get()) + bytes - granules(bytes);
         Self::with(|other| match other {
             Some(other) if other.vm == self.vm => other.cross(left),
             Some(_) | None if left != 0 => self.vm().add(left),
             Some(_) | None => {}
         });
-        if self.keeps {
+        if self.figures.keeps.get() {
             // SAFETY: it came from an `Arc`, whose reference is given back once, here.
             drop(unsafe { Arc::from_raw(self.vm.as_ptr()) });
         }
@@ -470,6 +500,7 @@ pub(crate) struct Entered<'a> {
 }
 
 impl Drop for Entered<'_> {
+    #[inline]
     fn drop(&mut self) {
         if !self.outer.is_null() {
             // They were on this account.
@@ -528,14 +559,10 @@ pub(super) struct Local {
     /// The heap that was entered last, whose figures these are; null when there is none, and then they
     /// mean nothing.
     heap: Cell<*const Heap>,
-    bytes: Cell<i64>,
+    figures: Figures,
     /// Where `charge` must look closer: the limit, or the next granule.
     watch: Cell<i64>,
-    limit: Cell<i64>,
     reserved: Cell<i64>,
-    crossed: Cell<i64>,
-    exceeded: Cell<bool>,
-    work: Cell<u64>,
     /// Dead objects waiting to be freed: see `rc`.
     pub(super) pending: Cell<*mut Header>,
     /// Somebody further up the native stack is freeing what is pending.
@@ -550,24 +577,18 @@ impl Local {
     /// No heap is entered.
     fn clear(&self) {
         self.heap.set(std::ptr::null());
-        self.bytes.set(0);
+        self.figures.set(&Figures::new());
         self.watch.set(i64::MAX);
-        self.exceeded.set(false);
-        self.work.set(0);
     }
 
     /// The bytes of the current heap have grown to `now`, past the watch.
     #[cold]
     fn passed(&self, now: i64) {
         Heap::with(|heap| {
-            if now > self.limit.get() {
-                self.exceeded.set(true);
-            }
-            if let Some(heap) = heap {
-                heap.reserve(self, now);
-                if heap.vm().over(0) {
-                    self.exceeded.set(true);
-                }
+            let Some(heap) = heap else { return };
+            heap.reserve(self, now);
+            if now > heap.limit() || heap.vm().over(0) {
+                self.figures.exceeded.set(true);
             }
         });
     }
@@ -577,13 +598,9 @@ thread_local! {
     pub(super) static LOCAL: Local = const {
         Local {
             heap: Cell::new(std::ptr::null()),
-            bytes: Cell::new(0),
+            figures: Figures::new(),
             watch: Cell::new(i64::MAX),
-            limit: Cell::new(i64::MAX),
             reserved: Cell::new(0),
-            crossed: Cell::new(0),
-            exceeded: Cell::new(false),
-            work: Cell::new(0),
             pending: Cell::new(std::ptr::null_mut()),
             draining: Cell::new(false),
             at_once: Cell::new(usize::MAX),
@@ -597,8 +614,8 @@ thread_local! {
 #[inline]
 pub(crate) fn charge(bytes: usize) {
     LOCAL.with(|local| {
-        let now = local.bytes.get() + bytes.cast_signed() as i64;
-        local.bytes.set(now);
+        let now = local.figures.bytes.get() + bytes.cast_signed() as i64;
+        local.figures.bytes.set(now);
         if now > local.watch.get() {
             local.passed(now);
         }
@@ -608,7 +625,10 @@ pub(crate) fn charge(bytes: usize) {
 /// Takes bytes off the current heap.
 #[inline]
 pub(crate) fn credit(bytes: usize) {
-    LOCAL.with(|local| local.bytes.set(local.bytes.get() - bytes.cast_signed() as i64));
+    LOCAL.with(|local| {
+        let figures = &local.figures;
+        figures.bytes.set(figures.bytes.get() - bytes.cast_signed() as i64);
+    });
 }
 
 /// Moves bytes from the current heap to its VM.
@@ -659,7 +679,7 @@ const BYTES_PER_UNIT: usize = 64;
 /// Notes work, in units of fuel: about a turn of a short loop each.
 #[inline]
 pub(crate) fn work(units: usize) {
-    LOCAL.with(|local| local.work.set(local.work.get().saturating_add(units as u64)));
+    LOCAL.with(|local| local.figures.note_work(units));
 }
 
 /// Notes the work of going over so many bytes in one sweep.
@@ -699,7 +719,7 @@ impl Drop for Steps {
 #[inline]
 pub(super) fn freed(bytes: usize) {
     credit(bytes);
-    LOCAL.with(|local| local.work.set(local.work.get().saturating_add(1)));
+    LOCAL.with(|local| local.figures.note_work(1));
     count_live(-1);
 }
 
