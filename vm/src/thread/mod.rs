@@ -552,11 +552,11 @@ pub(crate) struct Handed {
     /// The instruction whose places they are; null when a native or an operator has them.
     pub(crate) pc: *const Word,
     /// How many parameters stand before the arguments of the instruction.
-    pub(crate) hidden: usize,
+    pub(crate) hidden: u8,
     /// The receiver is one of the places; true when it is what a cell at its end stands for.
     pub(crate) receiver: Option<bool>,
     /// The cells that are in use meanwhile.
-    pub(crate) cells: Vec<InUse>,
+    pub(crate) cells: ThinVec<InUse>,
     /// The instruction says [`PLAIN`](crate::link::PLAIN), so all places are registers: the loop may
     /// give them back.
     pub(crate) plain: bool,
