@@ -343,7 +343,7 @@ impl<'a> Codegen<'a> {
         if layout.spread {
             ins.word.flags = SPREAD;
         }
-        self.func().top = base + 1;
+        self.func().top = top.max(base + 1);
         self.result_of_call(base, dest);
         self.func().top = top;
     }
