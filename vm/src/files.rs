@@ -182,7 +182,7 @@ fn import(call: &mut Call<'_>) -> NativeResult {
                 return Err(error(Kind::Import, text));
             }
             Asked::Waiting(ticket) => {
-                waits.state.parked = Memo::Ticket(ticket);
+                waits.state.parked = Memo::ticket(ticket);
                 return Ok(Next::Park);
             }
             Asked::Noticed => waits.look()?,

@@ -90,7 +90,7 @@ fn told<'s>(thread: &ThreadRef, state: &'s ThreadState, shield: u32) -> Option<T
     if flags & cancel::DELIVERED != 0 {
         lowest = lowest.max(1);
     }
-    for scope in &state.scopes {
+    for scope in state.scopes() {
         if scope.unwinding() {
             // On the way out to this one only cleanup opens scopes that can still fail by themselves.
             lowest = lowest.max(scope.level().saturating_add(1));
@@ -117,7 +117,7 @@ fn deadlock(thread: &ThreadRef) -> Owned {
 pub(crate) fn enter(waits: &mut Waits<'_, '_>) -> Result<(), Owned> {
     may_nest(waits)?;
     let level = level_of(waits.state.shield);
-    waits.state.scopes.push(Scope::new(waits.thread.clone(), level).into());
+    waits.state.open_scope(Scope::new(waits.thread.clone(), level).into());
     Ok(())
 }
 
@@ -126,7 +126,7 @@ const MOST_OPEN: usize = 5_000;
 
 /// Whoever looks for a request looks through all open scopes: there is an end to nesting them.
 fn may_nest(waits: &Waits<'_, '_>) -> Result<(), Owned> {
-    if waits.state.scopes.len() < MOST_OPEN {
+    if waits.state.scopes().len() < MOST_OPEN {
         return Ok(());
     }
     let text = format!("more than {MOST_OPEN} scopes and time limits are open in one thread");
@@ -219,7 +219,7 @@ pub(crate) fn abort(
 
 /// The scope that a thread spawned here belongs to.
 pub(crate) fn current<'s>(thread: &'s ThreadRef, state: &'s ThreadState) -> Option<&'s Arc<Scope>> {
-    state.scopes.iter().rev().find(|scope| !scope.is_deadline()).or(thread.scope.as_ref())
+    state.scopes().iter().rev().find(|scope| !scope.is_deadline()).or(thread.scope.as_ref())
 }
 
 /// Asks the other threads of the innermost scope to stop, which is no failure.
@@ -245,7 +245,7 @@ pub(crate) fn is_uncatchable(thrown: &Owned) -> bool {
 }
 
 fn innermost(state: &ThreadState) -> &Arc<Scope> {
-    state.scopes.last().expect("the compiler opens a scope before it closes it")
+    state.scopes().last().expect("the compiler opens a scope before it closes it")
 }
 
 /// A request may have come while the owner waits for the children: then they stop, and the wait
@@ -278,11 +278,11 @@ fn close(waits: &mut Waits<'_, '_>, scope: &Scope) -> Vec<Shared> {
 
 /// The innermost scope is left.
 fn forget(waits: &mut Waits<'_, '_>) {
-    waits.state.scopes.pop();
+    waits.state.close_scope();
     // The flag stands for all scopes of the thread. Cleared first: a failure that comes in between
     // is seen by the look, or sets it again.
     waits.thread.clear_flags(cancel::SCOPE);
-    if waits.state.scopes.iter().any(|scope| scope.failing()) {
+    if waits.state.scopes().iter().any(|scope| scope.failing()) {
         waits.thread.set_flags(cancel::SCOPE);
     }
 }
@@ -302,7 +302,7 @@ pub(crate) fn with_deadline(
     }
     may_nest(waits)?;
     let scope = Arc::new(Scope::deadline(waits.thread.clone(), level_of(waits.state.shield)));
-    waits.state.scopes.push(scope.clone());
+    waits.state.open_scope(scope.clone());
     let number = waits.thread.vm().program.number();
     let token = waits.thread.done.add_deadline(number, scope.clone());
     let at = waits.context.now() + span;

@@ -420,6 +420,6 @@ fn channel(arm: &Arm) -> &ChannelHandle {
     channel_of(&arm.subject).unwrap_or_else(|_| unreachable!("the arm was checked on entry"))
 }
 
-fn arm_number(i: usize) -> u32 {
-    u32::try_from(i).expect("a select has fewer than 2^32 arms")
+fn arm_number(i: usize) -> u16 {
+    u16::try_from(i).expect("a select has fewer than 2^16 arms")
 }

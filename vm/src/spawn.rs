@@ -21,6 +21,8 @@
 //!
 //! The counts come last, so a host that sees them at zero sees everything before.
 
+use thin_vec::ThinVec;
+
 use crate::{
     error::reason,
     interp::refuse_places,
@@ -180,7 +182,7 @@ fn finish_without_value(context: &mut Cx<'_>, thread: &ThreadRef, end: End) {
     let (failure, more) = match &end {
         End::Value(_) => unreachable!("it has no value"),
         End::Failed(error) => (Some(error.clone()), Vec::new()),
-        End::Cancelled(errors) => (None, errors.clone()),
+        End::Cancelled(errors) => (None, errors.to_vec()),
     };
     // Steps 1 and 2.
     let ended = thread.done.end(end, thread.scope.is_some());
@@ -241,7 +243,7 @@ fn failed(thread: &ThreadRef, mut thrown: Owned) -> End {
                 && error.kind() == Kind::Deadlock.name()
                 && !thread.vm().program.bears_deadlock(thread.id()) =>
         {
-            return End::Cancelled(Vec::new());
+            return End::Cancelled(ThinVec::new());
         }
         // Who joins the thread may catch what the thread itself could not.
         Some(error) if error.uncatchable => {

@@ -1,6 +1,6 @@
 //! Expressions: literals, names, collections, strings, lambdas, and the dispatch to the rest.
 
-use super::func::{CAPTURE_BASE, Capture, CaptureFrom, Control, Local, LocalKind, Reg};
+use super::func::{CAPTURE_BASE, Capture, Control, Local, LocalKind, Reg};
 use super::names::Resolved;
 use super::place::root_name;
 use super::{Code, Codegen, Dest, Item};
@@ -384,13 +384,7 @@ impl<'a> Codegen<'a> {
             self.error(Code::TooLarge, span, "this file has too many functions");
             return;
         };
-        let values: Vec<Reg> = captures
-            .iter()
-            .filter_map(|c| match c.from {
-                CaptureFrom::Register(reg) => Some(reg),
-                CaptureFrom::Itself | CaptureFrom::Module(_) => None,
-            })
-            .collect();
+        let values: Vec<Reg> = captures.iter().filter_map(Capture::held).collect();
         if values.is_empty() {
             let k = self.func().constant(Constant::Function(index));
             self.func().push_wide(Op::LoadConst, dest, k);

@@ -5,6 +5,9 @@
 //! own between parameters and locals, but only once the whole body has been seen; until then they are
 //! numbered from [`CAPTURE_BASE`] on. What these registers hold is borrowed: from the closure, or from
 //! the module.
+//!
+//! The body of a `spawn` is no closure: whoever starts the thread gives it the captured values as
+//! arguments. They are its parameters, and its own.
 
 use std::rc::Rc;
 
@@ -75,6 +78,16 @@ pub(super) struct Capture<'a> {
     pub(super) from: CaptureFrom,
 }
 
+impl Capture<'_> {
+    /// The register that holds it in the enclosing function: what has none is found anew.
+    pub(super) fn held(&self) -> Option<Reg> {
+        match self.from {
+            CaptureFrom::Register(reg) => Some(reg),
+            CaptureFrom::Itself | CaptureFrom::Module(_) => None,
+        }
+    }
+}
+
 /// What `break`, `continue`, `return` pass on their way out.
 #[derive(Clone, Debug)]
 pub(super) enum Control<'a> {
@@ -128,6 +141,8 @@ pub(super) struct Func<'a> {
     pub(super) locals: Vec<Local<'a>>,
     pub(super) controls: Vec<Control<'a>>,
     pub(super) captures: Vec<Capture<'a>>,
+    /// It is called with what it has captured, so it needs no closure.
+    pub(super) is_given: bool,
     pub(super) region: Option<u32>,
     /// How many defers around here run inside one another.
     pub(super) defer_depth: u32,
@@ -395,24 +410,43 @@ impl<'a> Func<'a> {
         }
     }
 
-    /// Finishes the draft: captured values get their registers, and are fetched first. Gives how many
-    /// of them a closure holds.
+    /// Finishes the draft: captured values get their registers, and those that are not given are fetched
+    /// first. Gives how many of them a closure holds.
     pub(super) fn finish(&mut self) -> u16 {
+        let first = self.parameters.len() as u16;
         let shift = self.captures.len() as u16;
+        if self.is_given {
+            let given = self.captures.iter().filter(|capture| capture.held().is_some());
+            self.parameters.extend(given.map(|capture| Parameter {
+                name: capture.name.into(),
+                optional: false,
+                rest: false,
+                mutable: false,
+            }));
+        }
         let parameters = self.parameters.len() as u16;
         let draft = &mut self.draft;
         draft.registers = self.most + shift;
         draft.parameters = parameters;
         draft.places = places_of(&self.parameters);
-        draft.borrowed.extend(parameters..parameters + shift);
+        draft.borrowed.extend(parameters..first + shift);
         if shift == 0 {
             draft.place_labels(0);
             return 0;
         }
+        // The given ones are parameters, the others come behind.
+        let (mut given, mut fetched) = (first, parameters);
+        let mut register = |capture: &Capture<'_>| {
+            let is_given = self.is_given && capture.held().is_some();
+            let next = if is_given { &mut given } else { &mut fetched };
+            *next += 1;
+            *next - 1
+        };
+        let registers: Vec<Reg> = self.captures.iter().map(&mut register).collect();
         let map = |r: Reg| {
             if r >= CAPTURE_BASE {
-                parameters + (r - CAPTURE_BASE)
-            } else if r >= parameters {
+                registers[usize::from(r - CAPTURE_BASE)]
+            } else if r >= first {
                 r + shift
             } else {
                 r
@@ -428,9 +462,10 @@ impl<'a> Func<'a> {
             loan.walk = map(loan.walk);
         }
         let mut slot = 0;
-        let fetches = self.captures.iter().zip(parameters..).filter_map(|(capture, register)| {
+        let fetches = self.captures.iter().zip(&registers).filter_map(|(capture, &register)| {
             let (op, from) = match capture.from {
                 CaptureFrom::Itself => (Op::GetSelfFn, 0),
+                CaptureFrom::Register(_) if self.is_given => return None,
                 CaptureFrom::Register(_) => {
                     slot += 1;
                     (Op::GetCapture, slot - 1)

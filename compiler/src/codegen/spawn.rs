@@ -1,7 +1,7 @@
 //! `spawn`: what runs in the new thread, and what is evaluated before.
 
 use super::call::{Layout, is_plain};
-use super::func::Reg;
+use super::func::{Capture, Reg};
 use super::{Code, Codegen, Dest};
 use crate::Signature;
 use crate::ast::{Arg, ArgKind, Expr, ExprKind, Ident};
@@ -24,11 +24,19 @@ impl<'a> Codegen<'a> {
                 let index = self.reserve_function();
                 self.begin_function("spawn", what.span);
                 self.function_body(block);
+                self.func().is_given = true;
                 let captures = self.end_function(index);
                 let top = self.func().top;
                 let callee = self.func().alloc();
-                self.closure(index, &captures, callee);
-                self.spawn_call(callee, &[], dest);
+                self.closure(index, &[], callee);
+                let frame = self.func().alloc_n(FRAME);
+                let mut count = 0;
+                for value in captures.iter().filter_map(Capture::held) {
+                    let argument = self.func().alloc();
+                    self.func().push(Op::Copy, argument, value, 0);
+                    count += 1;
+                }
+                self.start_thread(frame, callee, count, dest);
                 self.func().top = top;
             }
             ExprKind::Call { callee, args } => {
@@ -116,7 +124,12 @@ impl<'a> Codegen<'a> {
         for arg in args {
             self.temp(arg.value);
         }
-        self.func().push(Op::Spawn, frame, callee, args.len() as u16);
+        self.start_thread(frame, callee, args.len() as u16, dest);
+    }
+
+    /// Starts a thread that calls `callee` with `count` arguments, which stand in the frame.
+    fn start_thread(&mut self, frame: Reg, callee: Reg, count: u16, dest: Dest) {
+        self.func().push(Op::Spawn, frame, callee, count);
         self.produce(dest, |c, dest| {
             c.func().push(Op::Copy, dest, frame, 0);
         });
@@ -134,10 +147,7 @@ impl<'a> Codegen<'a> {
         self.func().push(Op::Copy, first, head, 0);
         let layout = self.arguments(args, span, &mut None);
         self.forwarder(index, method, args, &layout);
-        self.func().push(Op::Spawn, frame, runner, layout.count + 1);
-        self.produce(dest, |c, dest| {
-            c.func().push(Op::Copy, dest, frame, 0);
-        });
+        self.start_thread(frame, runner, layout.count + 1, dest);
     }
 
     /// The function that makes the call: its parameters are the callee or receiver, and the argument

@@ -188,7 +188,7 @@ pub(crate) fn receive(
             Receiving::Item(value) => return Ok(Progress::Done(Some(value.into_owned()))),
             Receiving::Closed => return Ok(Progress::Done(None)),
             Receiving::Waiting(ticket) => {
-                waits.state.parked = Memo::Ticket(ticket);
+                waits.state.parked = Memo::ticket(ticket);
                 if let Some(ticks) = handle.ticks() {
                     waits.timer_at(ticks.next());
                 }
@@ -226,7 +226,7 @@ pub(crate) fn send(
             Sending::Done => return Ok(Progress::Done(())),
             Sending::Closed(_) => return Err(closed()),
             Sending::Waiting(ticket) => {
-                waits.state.parked = Memo::Ticket(ticket);
+                waits.state.parked = Memo::ticket(ticket);
                 return Ok(Progress::Park);
             }
             Sending::Noticed(back) => item = back,

@@ -162,7 +162,7 @@ pub(crate) fn join(
         match thread.done.join(|| begin.begin()) {
             Joining::Ended(end) => return outcome(thread, end).map(Progress::Done),
             Joining::Waiting(ticket) => {
-                waits.state.parked = ticket.map_or(Memo::Nothing, Memo::Ticket);
+                waits.state.parked = ticket.map_or(Memo::NOTHING, Memo::ticket);
                 return Ok(Progress::Park);
             }
             Joining::Noticed => waits.look()?,
@@ -227,7 +227,7 @@ fn sleep(call: &mut Call<'_>) -> NativeResult {
 
 fn yield_now(call: &mut Call<'_>) -> NativeResult {
     let mut waits = Waits::of(call);
-    let had_turn = matches!(std::mem::take(&mut waits.state.parked), Memo::Yielded);
+    let had_turn = std::mem::take(&mut waits.state.parked).has_yielded();
     // Before the others run and after: a request lands here whenever it comes.
     if waits.thread.flags() != 0 {
         waits.look()?;
@@ -235,7 +235,7 @@ fn yield_now(call: &mut Call<'_>) -> NativeResult {
     if had_turn {
         return Next::nil();
     }
-    waits.state.parked = Memo::Yielded;
+    waits.state.parked = Memo::YIELDED;
     Ok(Next::Yield)
 }
 

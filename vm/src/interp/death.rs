@@ -39,8 +39,8 @@ use crate::{
 /// Lets go of what others may wait for. `error` is what the thread ends with.
 pub(super) fn let_go(m: &mut Machine<'_>, error: &Owned) {
     let place = m.state().place;
-    m.state().died = true;
-    while let Some(scope) = m.state().scopes.pop() {
+    m.state().die();
+    while let Some(scope) = m.state().close_scope() {
         scope.give_up().spread(scope.level(), m.context());
     }
     // They stay in the list: their frames are found by it.

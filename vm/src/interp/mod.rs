@@ -68,13 +68,14 @@ pub(crate) use run::{entry, is_running, registers_of};
 pub(crate) use unwind::abandon;
 
 use crate::{
-    link::{Cell, CodeWord, DIRECT, LINK, PLAIN, Proto, SLOT, Word},
+    link::{Cell, CodeWord, DIRECT, KnownMethod, LINK, PLAIN, Proto, SLOT, Word},
     rc,
     sched::Outcome,
+    symbols::Symbol,
     thread::{Handed, Place},
     value::{
-        Closure, ListObject, Owned, Raw,
-        tag::{ABSENT, FALSE, FLOAT, FUNCTION, HEAP, INT, LIST, NIL, TRUE},
+        Closure, ListObject, Owned, Raw, RecordObject,
+        tag::{ABSENT, FALSE, FLOAT, FUNCTION, HEAP, INT, LIST, NIL, RECORD, TRUE},
     },
 };
 use lisle_compiler::bytecode::{
@@ -83,6 +84,7 @@ use lisle_compiler::bytecode::{
 };
 use machine::Machine;
 use slots::{Spot, change, field_slot, own_element, part, step_at, walked};
+use thin_vec::ThinVec;
 
 /// Runs a thread until its slice ends. `PROFILED`: it looks before each instruction whether a sample
 /// is due; this loop is compiled twice, so that the other one pays nothing.
@@ -296,7 +298,7 @@ fn execute<const PROFILED: bool>(m: &mut Machine<'_>) -> Outcome {
             let handed = &mut state.handed;
             let room = handed.len() < handed.capacity();
             if room {
-                let (base, hidden, receiver, cells) = (at, $hidden, $receiver, Vec::new());
+                let (base, hidden, receiver, cells) = (at, $hidden, $receiver, ThinVec::new());
                 let entry = Handed { base, pc, hidden, receiver, cells, plain: true };
                 handed.as_mut_ptr().add(handed.len()).write(entry);
                 handed.set_len(handed.len() + 1);
@@ -761,6 +763,8 @@ fn execute<const PROFILED: bool>(m: &mut Machine<'_>) -> Outcome {
                             }
                         }
                     }
+                    outside!(slow::done(m, access::get_index));
+                    continue;
                 }
                 code::SetIndex => {
                     let (p, q) = (reg!((*pc).a), reg!((*pc).b));
@@ -773,6 +777,8 @@ fn execute<const PROFILED: bool>(m: &mut Machine<'_>) -> Outcome {
                             next!();
                         }
                     }
+                    outside!(slow::done(m, access::set_index));
+                    continue;
                 }
 
                 // Common, and nothing that could be done here.
@@ -782,6 +788,10 @@ fn execute<const PROFILED: bool>(m: &mut Machine<'_>) -> Outcome {
                 }
                 code::NewList => {
                     outside!(slow::done(m, data::new_list));
+                    continue;
+                }
+                code::Concat => {
+                    outside!(slow::done(m, data::concat));
                     continue;
                 }
                 code::ListAppend => {
@@ -833,7 +843,9 @@ fn execute<const PROFILED: bool>(m: &mut Machine<'_>) -> Outcome {
                         let cache = &*pc.add(2).cast::<CodeWord>();
                         if first.flags == 0
                             && (*root).tag >= HEAP
-                            && let Some(known) = cache.method(rc::class_of(*root))
+                            && let Some(known) = cache
+                                .method(rc::class_of(*root))
+                                .or_else(|| own_method(*root, *pc.add(METHOD_WORDS)))
                         {
                             let dies = word.flags & KILL_B != 0;
                             let is_var = first.op == Receiver::Var as u8;
@@ -995,7 +1007,6 @@ fn execute<const PROFILED: bool>(m: &mut Machine<'_>) -> Outcome {
                 code::MapExtend => outside::<{ code::MapExtend }>(),
                 code::MapInsert => outside::<{ code::MapInsert }>(),
                 code::NewRange => outside::<{ code::NewRange }>(),
-                code::Concat => outside::<{ code::Concat }>(),
                 code::Format => outside::<{ code::Format }>(),
                 code::GetFieldOpt => outside::<{ code::GetFieldOpt }>(),
                 code::Slice => outside::<{ code::Slice }>(),
@@ -1089,6 +1100,19 @@ fn taken() {
 fn outside<const CODE: u8>() {
     // SAFETY: a comment.
     unsafe { asm!("/* {} */", const CODE, options(nomem, nostack, preserves_flags)) };
+}
+
+/// The method of a record's own type that the last word of a method call names.
+#[inline(always)]
+unsafe fn own_method(receiver: Raw, name: Word) -> Option<KnownMethod> {
+    if receiver.tag != RECORD {
+        return None;
+    }
+    // SAFETY: it is a record.
+    let info = unsafe { rc::body::<RecordObject>(receiver) }.info();
+    let method = info.method_at_once(Symbol(name.wide_u32()))?;
+    // SAFETY: functions of types are immortal.
+    method.takes_self.then(|| KnownMethod::script(unsafe { proto_of_closure(method.function) }))
 }
 
 /// Are these the tags of two numbers?

@@ -216,9 +216,9 @@ pub(super) fn deliver(m: &mut Machine<'_>) {
 
 /// The others have had their turn for which the thread stopped, and nothing is asked of it.
 fn has_yielded(m: &mut Machine<'_>) -> bool {
-    let had_turn = matches!(m.state().parked, Memo::Yielded) && m.thread.flags() == 0;
+    let had_turn = m.state().parked.has_yielded() && m.thread.flags() == 0;
     if had_turn {
-        m.state().parked = Memo::Nothing;
+        m.state().parked = Memo::NOTHING;
     }
     had_turn
 }

@@ -32,6 +32,7 @@ use lisle_compiler::bytecode::{
     self, MAX_PLACES, METHOD_WORDS,
     op::{KILL_B, READ_ROOT},
 };
+use thin_vec::{ThinVec, thin_vec};
 
 use super::access::{plain_step, raw_step, walk, walk_mut};
 use super::call::{
@@ -64,14 +65,14 @@ pub(super) struct Operands<'a> {
     /// That of a `mut self` method.
     pub(super) receiver: Option<Operand<'a>>,
     /// The parameters before the first argument.
-    pub(super) hidden: usize,
+    pub(super) hidden: u8,
     /// The words of the others.
     words: &'a [CodeWord],
 }
 
 impl<'a> Operands<'a> {
     /// Those of the call instruction at hand.
-    pub(super) fn of(m: &Machine<'a>, receiver: Option<Operand<'a>>, hidden: usize) -> Self {
+    pub(super) fn of(m: &Machine<'a>, receiver: Option<Operand<'a>>, hidden: u8) -> Self {
         let (start, count) = match m.word().op {
             code::CallPlaces => (3, m.extension(2).b),
             _ => {
@@ -96,7 +97,7 @@ impl<'a> Operands<'a> {
             words = rest;
             let kind =
                 bytecode::Receiver::from_code(root.op).expect("verified code has known roots");
-            let param = self.hidden + usize::from(root.c);
+            let param = usize::from(self.hidden) + usize::from(root.c);
             Some(Operand { kind, root: root.b, steps, param, enters: false })
         });
         self.receiver.into_iter().chain(arguments)
@@ -264,10 +265,10 @@ fn move_out(
     m: &mut Machine<'_>,
     given: Given<'_>,
     operands: Operands<'_>,
-) -> Result<Vec<InUse>, Owned> {
+) -> Result<ThinVec<InUse>, Owned> {
     if let (Some(receiver), []) = (operands.receiver, operands.words) {
         let reached = reach(m, receiver, None)?;
-        let mut cells = Vec::new();
+        let mut cells = ThinVec::new();
         mark(m, &mut cells, 0, &reached)?;
         // SAFETY: the place was reached just now.
         let value = unsafe { (*reached.end).take() };
@@ -288,7 +289,7 @@ fn move_out(
         }
         ways.push((reached, way));
     }
-    let mut cells = Vec::new();
+    let mut cells = ThinVec::new();
     for (i, (reached, _)) in ways.iter().enumerate() {
         if let Err(error) = mark(m, &mut cells, i, reached) {
             free(&cells);
@@ -306,7 +307,7 @@ fn move_out(
 /// Marks the cell on the way to a place as in use.
 fn mark(
     m: &Machine<'_>,
-    cells: &mut Vec<InUse>,
+    cells: &mut ThinVec<InUse>,
     place: usize,
     reached: &Reached,
 ) -> Result<(), Owned> {
@@ -602,7 +603,7 @@ pub(super) fn start_called(m: &mut Machine<'_>, callee: Raw, given: Given<'_>) -
 /// with its first argument a place.
 pub(super) fn note_called(m: &mut Machine<'_>) {
     let (base, pc) = (m.save().base, std::ptr::null());
-    let (hidden, receiver, cells) = (0, None, Vec::new());
+    let (hidden, receiver, cells) = (0, None, ThinVec::new());
     m.state().handed.push(Handed { base, pc, hidden, receiver, cells, plain: false });
 }
 
@@ -639,7 +640,7 @@ pub(super) fn place_take(m: &mut Machine<'_>) -> Step {
         let line = line(m);
         begin_use(&cell, line)?;
         let (base, pc) = (m.save().base, m.pc);
-        let cells = vec![InUse { place: 0, cell, from }];
+        let cells = thin_vec![InUse { place: 0, cell, from }];
         let (hidden, receiver) = (0, None);
         m.state().handed.push(Handed { base, pc, hidden, receiver, cells, plain: false });
     }

@@ -7,6 +7,7 @@
 #![expect(unsafe_code, reason = "the receiver is reached without counting")]
 
 use lisle_compiler::bytecode::{METHOD_WORDS, Receiver::Var, op::KILL_B};
+use thin_vec::ThinVec;
 
 use super::call::{self, Given, enter};
 use super::machine::{Machine, Step};
@@ -231,7 +232,7 @@ fn enter_script(m: &mut Machine<'_>, proto: &Proto, reached: &Reached<'_>) -> bo
             let pc = m.pc;
             enter(m, proto.function, given);
             let base = m.save().base;
-            let (receiver, cells, plain) = (Some(false), Vec::new(), reached.path.is_empty());
+            let (receiver, cells, plain) = (Some(false), ThinVec::new(), reached.path.is_empty());
             m.state().handed.push(Handed { base, pc, hidden: 1, receiver, cells, plain });
         }
         _ => return false,

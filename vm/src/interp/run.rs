@@ -16,7 +16,7 @@ use crate::{
     scope, spawn,
     thread::{
         Blocked, ENTRY_ARGS, ENTRY_CALLEE, ENTRY_RESULT, Pending, Place, Stack, Stopped, Then,
-        ThreadRef, ThreadState, UNLIMITED, cancel, record_trace,
+        ThreadRef, ThreadState, cancel, record_trace,
     },
     value::{ErrorObject, Kind, Owned, View, error, uncatchable},
 };
@@ -169,7 +169,7 @@ fn slice(
         return Outcome::Done;
     }
     m.restore(place);
-    let left = m.state().slice;
+    let left = m.state().slice.into();
     m.grant(if continues { left } else { SLICE });
     if thread.flags() & (REQUESTS | cancel::KILL) != 0 {
         m.look_soon();
@@ -206,7 +206,8 @@ fn slice(
     }
     m.shrink_stack();
     let place = m.save();
-    let left = m.fuel;
+    // One that is deep in debt ends soon all the same.
+    let left = m.fuel.clamp(i32::MIN.into(), i32::MAX.into()) as i32;
     let state = m.state();
     (state.place, state.slice) = (place, left);
     if thread.flags() & cancel::KILL != 0 && outcome == Outcome::Yielded {
@@ -246,7 +247,7 @@ impl<'a> Machine<'a> {
 
     /// Gives the slice its fuel: no more than the thread has left.
     fn grant(&mut self, fuel: i64) {
-        let left = i64::try_from(self.state().fuel).unwrap_or(i64::MAX);
+        let left = i64::try_from(self.state().fuel()).unwrap_or(i64::MAX);
         self.granted = fuel.min(left);
         self.fuel = self.granted;
     }
@@ -257,10 +258,7 @@ impl<'a> Machine<'a> {
         let used = u64::try_from(self.granted.saturating_sub(self.fuel)).unwrap_or(0);
         self.granted = self.fuel;
         self.context().used(used);
-        let state = self.state();
-        if state.fuel != UNLIMITED {
-            state.fuel = state.fuel.saturating_sub(used);
-        }
+        self.state().use_fuel(used);
     }
 
     /// Gives back most of a large stack that is hardly used any more.
@@ -294,10 +292,8 @@ impl<'a> Machine<'a> {
     /// After a slow path: what was done to values costs fuel, and a limit may have been passed.
     #[inline]
     pub(super) fn account(&mut self) {
-        let heap = &self.state().heap;
-        let (work, exceeded) = (heap.take_work(), heap.exceeded());
-        self.fuel = self.fuel.saturating_sub(work.cast_signed());
-        if exceeded {
+        self.fuel = self.fuel.saturating_sub(Heap::take_work().cast_signed());
+        if Heap::exceeded() {
             self.look_soon();
         }
     }
@@ -312,7 +308,7 @@ impl<'a> Machine<'a> {
         if flags & cancel::KILL != 0 {
             return Err(Exit::Stop(Outcome::Yielded));
         }
-        if self.state().heap.take_exceeded() {
+        if Heap::take_exceeded() {
             return Err(error(Kind::Memory, "the memory limit is exceeded").into());
         }
         if flags & REQUESTS != 0
@@ -327,7 +323,7 @@ impl<'a> Machine<'a> {
             }
         }
         self.settle();
-        if self.state().fuel == 0 {
+        if self.state().fuel() == 0 {
             return self.out_of_fuel();
         }
         Err(Exit::Stop(Outcome::Yielded))
@@ -335,12 +331,11 @@ impl<'a> Machine<'a> {
 
     #[cold]
     fn out_of_fuel(&mut self) -> Step {
-        if std::mem::replace(&mut self.state().spent, true) {
+        if !self.state().spend(RESERVE) {
             // Its cleanup had its chance.
             self.thread.set_flags(cancel::KILL);
             return Err(Exit::Stop(Outcome::Yielded));
         }
-        self.state().fuel = RESERVE;
         Err(Exit::Throw(uncatchable(Kind::Fuel, "the fuel is used up")))
     }
 
@@ -398,7 +393,7 @@ pub(super) fn ended(m: &mut Machine<'_>, outcome: Result<Owned, Owned>) -> Outco
     let thread = m.thread;
     let state = m.state();
     state.place = Place::ENDED;
-    if let (Err(value), Some(thrown)) = (&outcome, state.thrown.take())
+    if let (Err(value), Some(thrown)) = (&outcome, state.take_thrown())
         && thrown.value.same(value.as_raw())
     {
         thread.set_thrown_at(thrown.trace);
@@ -413,7 +408,7 @@ pub(super) fn ended(m: &mut Machine<'_>, outcome: Result<Owned, Owned>) -> Outco
 /// cleanup is used up.
 fn kill(m: &mut Machine<'_>) -> Outcome {
     let mut thrown = scope::cancellation();
-    if m.state().spent {
+    if m.state().spent() {
         thrown = uncatchable(Kind::Fuel, "the fuel is used up, and what cleanup gets after that");
         let (thread, place) = (m.thread, m.state().place);
         record_trace(m.state(), place, || thread.name(), &mut thrown);

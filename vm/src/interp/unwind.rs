@@ -134,7 +134,7 @@ pub(crate) fn abandon(state: &mut ThreadState) {
     drop(pending);
     drop(handed);
     state.parked = Default::default();
-    for scope in std::mem::take(&mut state.scopes) {
+    while let Some(scope) = state.close_scope() {
         drop(scope.give_up());
     }
     drop(entered);

@@ -2,19 +2,22 @@
 //! shared objects to the VM.
 //!
 //! Every user thread has a [`Heap`] in its record. The interpreter *enters* it at the start of a
-//! slice; a thread-local pointer of the LWP then leads every allocation, growth and release to
-//! it. A host thread enters a heap of its own while it makes or drops values; without one nothing
-//! is accounted.
+//! slice: its figures are taken to the kernel thread's [`Local`], where every allocation, growth and
+//! release finds them, and back at the end. A host thread enters a heap of its own while it makes or
+//! drops values; without one nothing is accounted.
 //!
 //! # Invariants
 //!
+//! - The figures of a heap are in `Local` while it is the one that was entered last, and in itself
+//!   otherwise. So a thread that does not run has room for few.
 //! - The bytes of all heaps of a VM and of its [`SharedHeap`] sum up to the bytes of its live
 //!   objects: crossing moves an object's bytes, a heap that ends leaves the rest to the VM.
 //! - What crosses is told to the VM's total by the [`UNTOLD`], and when the heap ends; one that ends
 //!   while another of the VM is entered leaves that to it. So threads that come and go write little
 //!   to the one word that all LWPs write to.
 //! - `reserved` is what this heap has announced to the VM's total, always a multiple of
-//!   [`GRANULE`] and never above its bytes at the time it was set: small threads cost no atomic.
+//!   [`GRANULE`] and never above its bytes at the time it was set: small threads cost no atomic. In a
+//!   heap that is not entered it is all whole granules of its bytes, and stands nowhere.
 //! - Going past a limit never fails by itself. It sets a flag, which the interpreter turns into a
 //!   `memory` error at the next safepoint; whoever makes something big asks [`Heap::room`] first.
 //!
@@ -25,7 +28,7 @@
 //! the interpreter takes it off the thread's fuel at the end of the instruction. So a slice in which
 //! much is done to few values ends as soon as one in which little is done to many.
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::marker::PhantomData;
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -103,20 +106,56 @@ fn to_limit(limit: Option<u64>) -> i64 {
 
 /// The account of one user thread. Owner-only: the LWP that runs the thread.
 pub(crate) struct Heap {
+    figures: Figures,
+    /// What most threads have not.
+    rare: OnceCell<Box<Rare>>,
+    vm: NonNull<SharedHeap>,
+}
+
+/// What goes with a thread in and out of each slice: two words.
+struct Figures {
+    /// Bytes of its local objects.
     bytes: Cell<i64>,
-    /// Where `charge` must look closer: the limit, or the next granule.
-    watch: Cell<i64>,
-    limit: Cell<i64>,
-    reserved: Cell<i64>,
-    /// What went to the VM, less what came from there, since that was told.
-    crossed: Cell<i64>,
-    exceeded: Cell<bool>,
-    /// Its cells are a session's, which outlive it.
-    lent: Cell<bool>,
-    /// It keeps the VM's side alive.
-    keeps: bool,
     /// What was done to values since the interpreter last took it off the fuel.
-    work: Cell<u64>,
+    work: Cell<u32>,
+    /// What went to the VM, less what came from there, since that was told: less than [`UNTOLD`].
+    crossed: Cell<i16>,
+    /// A limit was passed.
+    exceeded: Cell<bool>,
+    /// The heap keeps the VM's side alive.
+    keeps: Cell<bool>,
+}
+
+impl Figures {
+    const fn new() -> Self {
+        Self {
+            bytes: Cell::new(0),
+            work: Cell::new(0),
+            crossed: Cell::new(0),
+            exceeded: Cell::new(false),
+            keeps: Cell::new(false),
+        }
+    }
+
+    #[inline(always)]
+    fn set(&self, other: &Self) {
+        self.bytes.set(other.bytes.get());
+        self.work.set(other.work.get());
+        self.crossed.set(other.crossed.get());
+        self.exceeded.set(other.exceeded.get());
+        self.keeps.set(other.keeps.get());
+    }
+
+    #[inline(always)]
+    fn note_work(&self, units: usize) {
+        let units = u32::try_from(units).unwrap_or(u32::MAX);
+        self.work.set(self.work.get().saturating_add(units));
+    }
+}
+
+/// What the account of few threads has, so that the others are smaller.
+struct Rare {
+    limit: i64,
     copies: Cell<u32>,
     #[cfg(test)]
     copied_bytes: Cell<u64>,
@@ -124,15 +163,35 @@ pub(crate) struct Heap {
     dead: Cell<*mut Header>,
     /// The cells that the thread may touch; none before it has made one.
     cells: Cell<Option<Arc<CellDomain>>>,
-    vm: NonNull<SharedHeap>,
+    /// Its cells are a session's, which outlive it.
+    lent: Cell<bool>,
+}
+
+impl Rare {
+    fn new(limit: i64) -> Box<Self> {
+        Box::new(Self {
+            limit,
+            copies: Cell::new(0),
+            #[cfg(test)]
+            copied_bytes: Cell::new(0),
+            dead: Cell::new(std::ptr::null_mut()),
+            cells: Cell::default(),
+            lent: Cell::new(false),
+        })
+    }
+}
+
+/// The whole granules of so many bytes.
+fn granules(bytes: i64) -> i64 {
+    bytes.max(0) & !(GRANULE - 1)
 }
 
 impl Heap {
     /// An empty account of the VM; `None` is no limit.
     pub(crate) fn new(vm: Arc<SharedHeap>, limit: Option<u64>) -> Self {
         // SAFETY: its reference is the heap's from now on, which gives it back at its end.
-        let mut heap = unsafe { Self::within(&*Arc::into_raw(vm), limit) };
-        heap.keeps = true;
+        let heap = unsafe { Self::within(&*Arc::into_raw(vm), limit) };
+        heap.figures.keeps.set(true);
         heap
     }
 
@@ -141,24 +200,41 @@ impl Heap {
     /// # Safety
     /// `vm` outlives the heap.
     pub(crate) unsafe fn within(vm: &SharedHeap, limit: Option<u64>) -> Self {
-        let limit = to_limit(limit);
-        Self {
-            bytes: Cell::new(0),
-            watch: Cell::new(limit.min(GRANULE)),
-            limit: Cell::new(limit),
-            reserved: Cell::new(0),
-            crossed: Cell::new(0),
-            exceeded: Cell::new(false),
-            lent: Cell::new(false),
-            keeps: false,
-            work: Cell::new(0),
-            copies: Cell::new(0),
-            #[cfg(test)]
-            copied_bytes: Cell::new(0),
-            dead: Cell::new(std::ptr::null_mut()),
-            cells: Cell::default(),
-            vm: NonNull::from(vm),
-        }
+        let rare = limit.map(|limit| OnceCell::from(Rare::new(to_limit(Some(limit)))));
+        Self { figures: Figures::new(), rare: rare.unwrap_or_default(), vm: NonNull::from(vm) }
+    }
+
+    fn rare(&self) -> &Rare {
+        self.rare.get_or_init(|| Rare::new(i64::MAX))
+    }
+
+    fn limit(&self) -> i64 {
+        self.rare.get().map_or(i64::MAX, |rare| rare.limit)
+    }
+
+    /// Takes its figures to the calling kernel thread, whose heap it is from now on.
+    #[inline]
+    fn load(&self) {
+        let reserved = granules(self.figures.bytes.get());
+        LOCAL.with(|local| {
+            local.heap.set(self);
+            local.figures.set(&self.figures);
+            local.reserved.set(reserved);
+            local.watch.set(self.limit().min(reserved + GRANULE));
+        });
+    }
+
+    /// Takes its figures back from the calling kernel thread, whose heap it is. What was announced and is
+    /// no longer used is given back.
+    #[inline]
+    fn store(&self) {
+        LOCAL.with(|local| {
+            let bytes = local.figures.bytes.get();
+            if granules(bytes) != local.reserved.get() {
+                self.reserve(local, bytes);
+            }
+            self.figures.set(&local.figures);
+        });
     }
 
     /// Makes this the heap of the calling kernel thread until the guard is dropped.
@@ -171,13 +247,17 @@ impl Heap {
     ///
     /// # Safety
     /// The heap must live, and not move, until the guard is dropped.
+    #[inline]
     pub(crate) unsafe fn enter_raw<'a>(heap: *const Self) -> Entered<'a> {
         let outer = LOCAL.with(|local| local.heap.get());
         if !outer.is_null() {
             // They are on its account.
             super::free_dead(usize::MAX);
+            // SAFETY: its guard is there, so it lives.
+            unsafe { (*outer).store() };
         }
-        LOCAL.with(|local| local.heap.set(heap));
+        // SAFETY: the caller's promise.
+        unsafe { (*heap).load() };
         Entered { outer, marker: PhantomData }
     }
 
@@ -195,7 +275,8 @@ impl Heap {
         Self::with(|heap| {
             heap.is_none_or(|heap| {
                 let more = i64::try_from(bytes).unwrap_or(i64::MAX);
-                heap.bytes.get().saturating_add(more) <= heap.limit.get() && !heap.vm().over(more)
+                let now = LOCAL.with(|local| local.figures.bytes.get());
+                now.saturating_add(more) <= heap.limit() && !heap.vm().over(more)
             })
         })
     }
@@ -221,8 +302,9 @@ impl Heap {
 
     /// The cells of the thread, made with its first one.
     pub(crate) fn domain(&self) -> Arc<CellDomain> {
-        let domain = self.cells.take().unwrap_or_else(CellDomain::new);
-        self.cells.set(Some(domain.clone()));
+        let cells = &self.rare().cells;
+        let domain = cells.take().unwrap_or_else(CellDomain::new);
+        cells.set(Some(domain.clone()));
         domain
     }
 
@@ -236,16 +318,17 @@ impl Heap {
 
     #[inline]
     fn look_at_cells<R>(&self, look: impl FnOnce(Option<&Arc<CellDomain>>) -> R) -> R {
-        // SAFETY: nothing is written to the cell while `look`, one of the few above, looks at it.
-        look(unsafe { &*self.cells.as_ptr() }.as_ref())
+        // SAFETY: nothing is written to the cell while `look`, one of the few here, looks at it.
+        look(self.rare.get().and_then(|rare| unsafe { &*rare.cells.as_ptr() }.as_ref()))
     }
 
     /// Gives the thread a session's cells until [`Heap::end_cells`], before it has any, unless
     /// another one has them still.
     pub(crate) fn lend_cells(&self, domain: &Arc<CellDomain>) {
         if domain.lend() {
-            self.cells.set(Some(domain.clone()));
-            self.lent.set(true);
+            let rare = self.rare();
+            rare.cells.set(Some(domain.clone()));
+            rare.lent.set(true);
         }
     }
 
@@ -253,26 +336,27 @@ impl Heap {
     pub(crate) fn end_cells(&self) {
         // They stay its own while they are emptied.
         let Some(domain) = self.look_at_cells(|domain| domain.cloned()) else { return };
-        if !self.lent.get() || domain.give_back() {
+        let rare = self.rare();
+        if !rare.lent.get() || domain.give_back() {
             let _entered = self.enter();
             domain.drain();
         }
-        self.lent.set(false);
-        self.cells.take();
+        rare.lent.set(false);
+        rare.cells.take();
     }
 
     /// The end of a session for its cells.
     pub(crate) fn end_session(vm: &Arc<SharedHeap>, domain: &Arc<CellDomain>) {
         if domain.end() {
             let heap = Self::new(vm.clone(), None);
-            heap.cells.set(Some(domain.clone()));
+            heap.rare().cells.set(Some(domain.clone()));
             // Its drop ends them.
         }
     }
 
     /// True when the thread has a session's cells, which go on without it.
     pub(crate) fn cells_are_lent(&self) -> bool {
-        self.lent.get()
+        self.rare.get().is_some_and(|rare| rare.lent.get())
     }
 
     /// The VM's side.
@@ -285,119 +369,122 @@ impl Heap {
     /// Bytes of the local objects of this thread.
     #[cfg(test)]
     pub fn bytes(&self) -> u64 {
-        self.bytes.get().max(0).cast_unsigned()
+        let entered = LOCAL
+            .with(|local| std::ptr::eq(local.heap.get(), self).then(|| local.figures.bytes.get()));
+        entered.unwrap_or(self.figures.bytes.get()).max(0).cast_unsigned()
     }
 
-    /// True when a limit was passed and still is. Resets the flag.
-    pub(crate) fn take_exceeded(&self) -> bool {
-        self.exceeded.replace(false) && (self.bytes.get() > self.limit.get() || self.vm().over(0))
+    /// True when a limit was passed, of one that is not entered.
+    #[cfg(test)]
+    pub fn was_exceeded(&self) -> bool {
+        self.figures.exceeded.get()
     }
 
-    /// True when a limit was passed: one load, for safepoints.
+    /// True when a limit of the current heap was passed and still is. Resets the flag.
+    pub(crate) fn take_exceeded() -> bool {
+        LOCAL.with(|local| {
+            local.figures.exceeded.replace(false)
+                && Self::with(|heap| {
+                    heap.is_some_and(|heap| {
+                        local.figures.bytes.get() > heap.limit() || heap.vm().over(0)
+                    })
+                })
+        })
+    }
+
+    /// True when a limit of the current heap was passed: one load, for safepoints.
     #[inline(always)]
-    pub(crate) fn exceeded(&self) -> bool {
-        self.exceeded.get()
+    pub(crate) fn exceeded() -> bool {
+        LOCAL.with(|local| local.figures.exceeded.get())
     }
 
-    /// The work that was noted since the last call: to be paid in fuel.
+    /// The work that was noted on the current heap since the last call: to be paid in fuel.
     #[inline]
-    pub(crate) fn take_work(&self) -> u64 {
-        self.work.replace(0)
+    pub(crate) fn take_work() -> u64 {
+        LOCAL.with(|local| local.figures.work.replace(0)).into()
     }
 
     /// How many containers and strings were copied because someone else had them too.
     pub fn copies(&self) -> u64 {
-        self.copies.get().into()
+        self.rare.get().map_or(0, |rare| rare.copies.get().into())
     }
 
     /// The bytes of those copies.
     #[cfg(test)]
     pub fn copied_bytes(&self) -> u64 {
-        self.copied_bytes.get()
+        self.rare().copied_bytes.get()
     }
 
-    #[inline(always)]
-    fn charge(&self, bytes: i64) {
-        let now = self.bytes.get() + bytes;
-        self.bytes.set(now);
-        if now > self.watch.get() {
-            self.passed(now);
-        }
-    }
-
-    #[cold]
-    fn passed(&self, now: i64) {
-        if now > self.limit.get() {
-            self.exceeded.set(true);
-        }
-        self.reserve(now);
-        if self.vm().over(0) {
-            self.exceeded.set(true);
-        }
-    }
-
-    /// Notes that so many bytes went to the VM.
+    /// Notes that so many bytes went to the VM from the current heap, which this is.
     #[inline]
     fn cross(&self, bytes: i64) {
-        let crossed = self.crossed.get() + bytes;
-        self.crossed.set(crossed);
-        if crossed.unsigned_abs() >= UNTOLD.unsigned_abs() {
-            self.tell_crossed();
-        }
+        LOCAL.with(|local| {
+            let crossed = i64::from(local.figures.crossed.get()) + bytes;
+            if crossed.unsigned_abs() < UNTOLD.unsigned_abs() {
+                local.figures.crossed.set(crossed as i16);
+            } else {
+                self.tell_crossed(local, crossed);
+            }
+        });
     }
 
     /// Tells the VM what the current heap has not told yet: when its thread ends, and before somebody asks.
     pub(crate) fn tell() {
         Self::with(|heap| {
-            if let Some(heap) = heap
-                && heap.crossed.get() != 0
-            {
-                heap.tell_crossed();
-            }
+            LOCAL.with(|local| {
+                let crossed = local.figures.crossed.get();
+                if let Some(heap) = heap
+                    && crossed != 0
+                {
+                    heap.tell_crossed(local, crossed.into());
+                }
+            });
         });
     }
 
     #[cold]
-    fn tell_crossed(&self) {
-        self.vm().add(self.crossed.take());
+    fn tell_crossed(&self, local: &Local, crossed: i64) {
+        local.figures.crossed.set(0);
+        self.vm().add(crossed);
         if self.vm().over(0) {
-            self.exceeded.set(true);
+            local.figures.exceeded.set(true);
         }
+    }
+
+    /// What the slice before has left to be freed.
+    fn take_dead(&self) -> *mut Header {
+        let none = std::ptr::null_mut();
+        self.rare.get().map_or(none, |rare| rare.dead.replace(none))
     }
 
     /// Announces the whole granules of `now` bytes to the VM.
-    fn reserve(&self, now: i64) {
-        let wanted = now.max(0) / GRANULE * GRANULE;
-        self.vm().add(wanted - self.reserved.get());
-        self.reserved.set(wanted);
+    fn reserve(&self, local: &Local, now: i64) {
+        let wanted = granules(now);
+        self.vm().add(wanted - local.reserved.get());
+        local.reserved.set(wanted);
         // Past the limit every further charge comes here, and only here.
-        self.watch.set(self.limit.get().min(wanted + GRANULE));
-    }
-
-    /// Gives back what was announced and is no longer used. The end of a slice does it.
-    fn settle(&self) {
-        if self.bytes.get() < self.reserved.get() {
-            self.reserve(self.bytes.get());
-        }
+        local.watch.set(self.limit().min(wanted + GRANULE));
     }
 }
 
 impl Drop for Heap {
     fn drop(&mut self) {
         self.end_cells();
-        if !self.dead.get().is_null() {
+        let dead = self.take_dead();
+        if !dead.is_null() {
             let _entered = self.enter();
-            super::join_dead(self.dead.replace(std::ptr::null_mut()));
+            super::join_dead(dead);
             super::free_dead(usize::MAX);
         }
-        self.vm().note(self.bytes.get());
-        let left = self.crossed.get() + self.bytes.get() - self.reserved.get();
+        let bytes = self.figures.bytes.get();
+        self.vm().note(bytes);
+        let left = i64::from(self.figures.crossed.get()) + bytes - granules(bytes);
         Self::with(|other| match other {
             Some(other) if other.vm == self.vm => other.cross(left),
             Some(_) | None if left != 0 => self.vm().add(left),
             Some(_) | None => {}
         });
-        if self.keeps {
+        if self.figures.keeps.get() {
             // SAFETY: it came from an `Arc`, whose reference is given back once, here.
             drop(unsafe { Arc::from_raw(self.vm.as_ptr()) });
         }
@@ -413,17 +500,18 @@ pub(crate) struct Entered<'a> {
 }
 
 impl Drop for Entered<'_> {
+    #[inline]
     fn drop(&mut self) {
         if !self.outer.is_null() {
             // They were on this account.
             super::free_dead(usize::MAX);
         }
-        Heap::with(|heap| {
-            if let Some(heap) = heap {
-                heap.settle();
-            }
-        });
-        LOCAL.with(|local| local.heap.set(self.outer));
+        Heap::with(|heap| heap.expect("it was entered, and nobody has left it").store());
+        // SAFETY: its guard ends later, so it lives.
+        match unsafe { self.outer.as_ref() } {
+            Some(outer) => outer.load(),
+            None => LOCAL.with(Local::clear),
+        }
     }
 }
 
@@ -442,7 +530,7 @@ impl Slice {
     pub(crate) fn begin() -> Self {
         Heap::with(|heap| {
             if let Some(heap) = heap {
-                super::join_dead(heap.dead.replace(std::ptr::null_mut()));
+                super::join_dead(heap.take_dead());
             }
         });
         LOCAL.with(|local| local.at_once.set(AT_ONCE));
@@ -454,9 +542,12 @@ impl Drop for Slice {
     fn drop(&mut self) {
         LOCAL.with(|local| local.at_once.set(usize::MAX));
         Heap::with(|heap| match heap {
-            Some(heap) => LOCAL.with(|local| {
-                heap.dead.set(local.pending.replace(std::ptr::null_mut()));
-            }),
+            Some(heap) => {
+                let dead = LOCAL.with(|local| local.pending.replace(std::ptr::null_mut()));
+                if !dead.is_null() {
+                    heap.rare().dead.set(dead);
+                }
+            }
             None => unreachable!("the guard of the heap ends later"),
         });
     }
@@ -465,7 +556,13 @@ impl Drop for Slice {
 /// What counting needs of the kernel thread it runs on. No destructor, so that an access is one
 /// address computation and works until the very end of the thread.
 pub(super) struct Local {
+    /// The heap that was entered last, whose figures these are; null when there is none, and then they
+    /// mean nothing.
     heap: Cell<*const Heap>,
+    figures: Figures,
+    /// Where `charge` must look closer: the limit, or the next granule.
+    watch: Cell<i64>,
+    reserved: Cell<i64>,
     /// Dead objects waiting to be freed: see `rc`.
     pub(super) pending: Cell<*mut Header>,
     /// Somebody further up the native stack is freeing what is pending.
@@ -476,10 +573,34 @@ pub(super) struct Local {
     live: Cell<i64>,
 }
 
+impl Local {
+    /// No heap is entered.
+    fn clear(&self) {
+        self.heap.set(std::ptr::null());
+        self.figures.set(&Figures::new());
+        self.watch.set(i64::MAX);
+    }
+
+    /// The bytes of the current heap have grown to `now`, past the watch.
+    #[cold]
+    fn passed(&self, now: i64) {
+        Heap::with(|heap| {
+            let Some(heap) = heap else { return };
+            heap.reserve(self, now);
+            if now > heap.limit() || heap.vm().over(0) {
+                self.figures.exceeded.set(true);
+            }
+        });
+    }
+}
+
 thread_local! {
     pub(super) static LOCAL: Local = const {
         Local {
             heap: Cell::new(std::ptr::null()),
+            figures: Figures::new(),
+            watch: Cell::new(i64::MAX),
+            reserved: Cell::new(0),
             pending: Cell::new(std::ptr::null_mut()),
             draining: Cell::new(false),
             at_once: Cell::new(usize::MAX),
@@ -492,9 +613,11 @@ thread_local! {
 /// Charges bytes to the current heap.
 #[inline]
 pub(crate) fn charge(bytes: usize) {
-    Heap::with(|heap| {
-        if let Some(heap) = heap {
-            heap.charge(bytes.cast_signed() as i64);
+    LOCAL.with(|local| {
+        let now = local.figures.bytes.get() + bytes.cast_signed() as i64;
+        local.figures.bytes.set(now);
+        if now > local.watch.get() {
+            local.passed(now);
         }
     });
 }
@@ -502,10 +625,9 @@ pub(crate) fn charge(bytes: usize) {
 /// Takes bytes off the current heap.
 #[inline]
 pub(crate) fn credit(bytes: usize) {
-    Heap::with(|heap| {
-        if let Some(heap) = heap {
-            heap.bytes.set(heap.bytes.get() - bytes.cast_signed() as i64);
-        }
+    LOCAL.with(|local| {
+        let figures = &local.figures;
+        figures.bytes.set(figures.bytes.get() - bytes.cast_signed() as i64);
     });
 }
 
@@ -515,8 +637,8 @@ pub(super) fn to_vm(bytes: usize) {
         if let Some(heap) = heap
             && bytes != 0
         {
+            credit(bytes);
             let bytes = bytes.cast_signed() as i64;
-            heap.bytes.set(heap.bytes.get() - bytes);
             heap.vm().note(bytes);
             heap.cross(bytes);
         }
@@ -527,10 +649,10 @@ pub(super) fn to_vm(bytes: usize) {
 pub(super) fn from_vm(bytes: usize) {
     Heap::with(|heap| {
         if let Some(heap) = heap {
-            let bytes = bytes.cast_signed() as i64;
-            heap.vm().note(-bytes);
-            heap.cross(-bytes);
-            heap.charge(bytes);
+            let crossed = bytes.cast_signed() as i64;
+            heap.vm().note(-crossed);
+            heap.cross(-crossed);
+            charge(bytes);
         }
     });
 }
@@ -539,9 +661,10 @@ pub(super) fn from_vm(bytes: usize) {
 pub(super) fn copied(bytes: usize) {
     Heap::with(|heap| {
         if let Some(heap) = heap {
-            heap.copies.set(heap.copies.get().saturating_add(1));
+            let rare = heap.rare();
+            rare.copies.set(rare.copies.get().saturating_add(1));
             #[cfg(test)]
-            heap.copied_bytes.set(heap.copied_bytes.get() + bytes as u64);
+            rare.copied_bytes.set(rare.copied_bytes.get() + bytes as u64);
         }
     });
     work_on(bytes);
@@ -556,11 +679,7 @@ const BYTES_PER_UNIT: usize = 64;
 /// Notes work, in units of fuel: about a turn of a short loop each.
 #[inline]
 pub(crate) fn work(units: usize) {
-    Heap::with(|heap| {
-        if let Some(heap) = heap {
-            heap.work.set(heap.work.get().saturating_add(units as u64));
-        }
-    });
+    LOCAL.with(|local| local.figures.note_work(units));
 }
 
 /// Notes the work of going over so many bytes in one sweep.
@@ -599,12 +718,8 @@ impl Drop for Steps {
 /// Takes the bytes of a dead object off the current heap, and notes the work of freeing it.
 #[inline]
 pub(super) fn freed(bytes: usize) {
-    Heap::with(|heap| {
-        if let Some(heap) = heap {
-            heap.bytes.set(heap.bytes.get() - bytes.cast_signed() as i64);
-            heap.work.set(heap.work.get() + 1);
-        }
-    });
+    credit(bytes);
+    LOCAL.with(|local| local.figures.note_work(1));
     count_live(-1);
 }
 

@@ -127,7 +127,7 @@ fn wait(call: &mut Call<'_>) -> NativeResult {
                 return Next::nil();
             }
             Came::Waiting(ticket) => {
-                waits.state.parked = Memo::Ticket(ticket);
+                waits.state.parked = Memo::ticket(ticket);
                 return Ok(Next::Park);
             }
             Came::Noticed => waits.look()?,

@@ -354,7 +354,7 @@ fn acquire<R>(
         match mutex.lock.acquire(me, turn, now, &mut enter, || begin.begin()) {
             Acquired::Held(entered) => return Ok(Progress::Done(entered)),
             Acquired::Waiting(ticket) => {
-                waits.state.parked = ticket.map_or(Memo::Nothing, Memo::Ticket);
+                waits.state.parked = ticket.map_or(Memo::NOTHING, Memo::ticket);
                 mutex.contended.get_or_init(|| {
                     let contended = waits.thread.vm().contended.clone();
                     let lock: Weak<dyn Held> = Arc::<Lock<_, _>>::downgrade(&mutex.lock);
@@ -472,7 +472,7 @@ fn updated(call: &mut Call<'_>, outcome: Result<Owned, Owned>) -> NativeResult {
     let (mut waits, receiver, _) = Waits::split(call);
     let mutex: &MutexHandle = of(receiver)?;
     let new = outcome.and_then(Shared::crossing);
-    let died = waits.state.died.then(|| died(waits.thread));
+    let died = waits.state.died().then(|| died(waits.thread));
     let old = release(&mut waits, mutex, |content| {
         let old = new.as_ref().ok().map(|new| content.set(new.clone()));
         if died.is_some() {
@@ -530,7 +530,7 @@ fn used(call: &mut Call<'_>, outcome: Result<Owned, Owned>, back: Owned) -> Nati
         Err(error) => (Shared::new(Owned::NIL), Some(error)),
     };
     let thread = waits.thread;
-    let spoilt = match (waits.state.died, &failed) {
+    let spoilt = match (waits.state.died(), &failed) {
         (true, _) => Some(died(thread)),
         (false, Some(_)) => Some(lost(thread)),
         (false, None) => None,

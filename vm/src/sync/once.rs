@@ -161,7 +161,7 @@ fn get(call: &mut Call<'_>) -> NativeResult {
                 return Err(error(Kind::Deadlock, text));
             }
             Asked::Waiting(ticket) => {
-                waits.state.parked = Memo::Ticket(ticket);
+                waits.state.parked = Memo::ticket(ticket);
                 return Ok(Next::Park);
             }
             Asked::Noticed => waits.look()?,

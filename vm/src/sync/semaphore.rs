@@ -154,7 +154,7 @@ fn take(waits: &mut Waits<'_, '_>, semaphore: &SemaphoreHandle) -> Result<Progre
         match semaphore.permits.acquire(|| begin.begin()) {
             Asked::Given => return Ok(Progress::Done(())),
             Asked::Waiting(ticket) => {
-                waits.state.parked = Memo::Ticket(ticket);
+                waits.state.parked = Memo::ticket(ticket);
                 return Ok(Progress::Park);
             }
             Asked::Noticed => waits.look()?,

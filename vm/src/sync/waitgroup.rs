@@ -189,7 +189,7 @@ fn wait(call: &mut Call<'_>) -> NativeResult {
         match handle.group.wait(|| begin.begin()) {
             Waiting::Zero => return Next::nil(),
             Waiting::In(ticket) => {
-                waits.state.parked = Memo::Ticket(ticket);
+                waits.state.parked = Memo::ticket(ticket);
                 return Ok(Next::Park);
             }
             Waiting::Noticed => waits.look()?,

@@ -14,6 +14,8 @@
 
 use std::fmt;
 
+use thin_vec::ThinVec;
+
 use super::{Scope, ThreadRef, Ticket, WaitQueue, WaitToken, family::DEADLINE};
 use crate::{
     atomics::{Arc, AtomicBool, AtomicU32, Condvar, Mutex, Ordering},
@@ -28,7 +30,7 @@ pub enum End {
     /// It threw this, and nobody caught it.
     Failed(Shared),
     /// It was asked to stop, and did; what its cleanup threw meanwhile.
-    Cancelled(Vec<Shared>),
+    Cancelled(ThinVec<Shared>),
 }
 
 /// A thread's end, and those who wait for it.
@@ -44,20 +46,57 @@ pub struct Completion {
 #[derive(Default)]
 struct State {
     outcome: Outcome,
-    /// A failure has been thrown somewhere else, or reported.
-    noticed: bool,
     /// Its place in its scope.
     place: Option<Ticket>,
     /// What most threads have not.
     rare: Option<Box<Rare>>,
 }
 
-/// Most threads are joined by one other, if any: that one has no ticket.
+/// Most threads are joined by one other, if any: that one has no ticket. One level of variants, since
+/// every thread has room for it.
 enum Outcome {
     /// It has not ended.
     Open(Option<WaitToken>),
-    /// It has.
-    Ended(End),
+    /// [`End::Value`].
+    Value(Shared),
+    /// [`End::Failed`], and whether that has been thrown somewhere else, or reported.
+    Failed(Shared, bool),
+    /// [`End::Cancelled`].
+    Cancelled(ThinVec<Shared>),
+}
+
+// See `UserThread`.
+const _: () = assert!(cfg!(loom) || size_of::<Outcome>() == 24);
+
+impl Outcome {
+    fn of(end: End, noticed: bool) -> Self {
+        match end {
+            End::Value(value) => Self::Value(value),
+            End::Failed(error) => Self::Failed(error, noticed),
+            End::Cancelled(more) => Self::Cancelled(more),
+        }
+    }
+
+    fn end(&self) -> Option<End> {
+        match self {
+            Self::Open(_) => None,
+            Self::Value(value) => Some(End::Value(value.clone())),
+            Self::Failed(error, _) => Some(End::Failed(error.clone())),
+            Self::Cancelled(more) => Some(End::Cancelled(more.clone())),
+        }
+    }
+
+    fn has_ended(&self) -> bool {
+        !matches!(self, Self::Open(_))
+    }
+
+    /// The end, if it has come, whose failure counts as noticed now.
+    fn notice(&mut self) -> Option<End> {
+        if let Self::Failed(_, noticed) = self {
+            *noticed = true;
+        }
+        self.end()
+    }
 }
 
 #[derive(Default, Debug)]
@@ -131,14 +170,14 @@ impl Completion {
         let failed = matches!(end, End::Failed(_));
         // Relaxed: it says nothing but itself, and who misses it looks under the lock.
         self.well.store(!failed, Ordering::Relaxed);
-        let open = std::mem::replace(&mut state.outcome, Outcome::Ended(end));
         // Its deadlines go with it, when the lock is free.
         let rest = state.rare.take();
         let host = rest.as_ref().and_then(|rare| rare.host.as_ref());
         // The host looks when it wakes up; a thread that joins has a handle, and looks then too.
-        state.noticed |= in_scope || host.is_some();
-        let unnoticed = failed && !state.noticed && self.no_handle();
-        state.noticed |= unnoticed;
+        let noticed = in_scope || host.is_some();
+        let unnoticed = failed && !noticed && self.no_handle();
+        let outcome = Outcome::of(end, noticed || unnoticed);
+        let open = std::mem::replace(&mut state.outcome, outcome);
         let place = state.place;
         drop(state);
         if let Some(host) = host {
@@ -151,8 +190,7 @@ impl Completion {
     /// The end, if it has come; else the caller enters the list. `begin` begins its wait.
     pub fn join(&self, begin: impl FnOnce() -> Option<WaitToken>) -> Joining {
         let mut state = self.state.lock();
-        if let Some(end) = state.end().cloned() {
-            state.noticed = true;
+        if let Some(end) = state.outcome.notice() {
             return Joining::Ended(end);
         }
         match begin() {
@@ -167,16 +205,16 @@ impl Completion {
         if !self.well.load(Ordering::Relaxed) {
             return None;
         }
-        match self.state.lock().end() {
-            Some(End::Value(value)) => Some(value.clone()),
-            Some(End::Failed(_) | End::Cancelled(_)) | None => None,
+        match &self.state.lock().outcome {
+            Outcome::Value(value) => Some(value.clone()),
+            Outcome::Failed(..) | Outcome::Cancelled(_) | Outcome::Open(_) => None,
         }
     }
 
     /// Enters a wait that has begun; gives by what it leaves.
     pub fn enlist(&self, token: &WaitToken) -> Result<Option<Ticket>, Over> {
         let mut state = self.state.lock();
-        if state.end().is_some() {
+        if state.outcome.has_ended() {
             return Err(Over);
         }
         Ok(state.enlist(token.clone()))
@@ -191,13 +229,12 @@ impl Completion {
     /// True when the thread has ended, and its end holds no object. For who has the record to itself.
     pub fn is_plain(&mut self) -> bool {
         let state = self.state.get_mut();
-        matches!(&state.outcome, Outcome::Ended(End::Value(value)) if value.is_plain())
-            && state.rare.is_none()
+        matches!(&state.outcome, Outcome::Value(value) if value.is_plain()) && state.rare.is_none()
     }
 
     /// Has the thread ended?
     pub fn ended(&self) -> bool {
-        self.state.lock().end().is_some()
+        self.state.lock().outcome.has_ended()
     }
 
     /// The thread runs under a deadline from here on; gives the token for its timer. The number is
@@ -263,15 +300,14 @@ impl Completion {
 
     /// Has it failed without anybody's notice?
     pub fn unnoticed(&self) -> bool {
-        let state = self.state.lock();
-        !state.noticed && matches!(state.end(), Some(End::Failed(_)))
+        matches!(self.state.lock().outcome, Outcome::Failed(_, false))
     }
 
     /// What it threw, if it has failed. For people: this is no notice.
     pub fn failure(&self) -> Option<Shared> {
-        match self.state.lock().end() {
-            Some(End::Failed(failure)) => Some(failure.clone()),
-            Some(End::Value(_) | End::Cancelled(_)) | None => None,
+        match &self.state.lock().outcome {
+            Outcome::Failed(failure, _) => Some(failure.clone()),
+            Outcome::Value(_) | Outcome::Cancelled(_) | Outcome::Open(_) => None,
         }
     }
 
@@ -280,8 +316,7 @@ impl Completion {
     pub fn wait_host(&self, give_up: impl Fn() -> bool) -> Option<End> {
         let mut state = self.state.lock();
         loop {
-            if let Some(end) = state.end().cloned() {
-                state.noticed = true;
+            if let Some(end) = state.outcome.notice() {
                 return Some(end);
             }
             if give_up() {
@@ -303,25 +338,20 @@ impl Completion {
 }
 
 impl State {
-    fn end(&self) -> Option<&End> {
-        match &self.outcome {
-            Outcome::Ended(end) => Some(end),
-            Outcome::Open(_) => None,
-        }
-    }
-
     fn rare(&mut self) -> &mut Rare {
         self.rare.get_or_insert_default()
     }
 
     fn take_unnoticed(&mut self) -> Option<Shared> {
-        match self.end() {
-            Some(End::Failed(error)) if !self.noticed => {
-                let error = error.clone();
-                self.noticed = true;
-                Some(error)
+        match &mut self.outcome {
+            Outcome::Failed(error, noticed @ false) => {
+                *noticed = true;
+                Some(error.clone())
             }
-            Some(_) | None => None,
+            Outcome::Failed(_, true)
+            | Outcome::Value(_)
+            | Outcome::Cancelled(_)
+            | Outcome::Open(_) => None,
         }
     }
 
@@ -341,7 +371,7 @@ impl State {
         match (ticket, &mut self.outcome) {
             (Some(ticket), _) => self.rare.as_mut()?.joiners.remove(ticket),
             (None, Outcome::Open(first)) => first.take_if(|token| token.thread() == thread),
-            (None, Outcome::Ended(_)) => None,
+            (None, Outcome::Value(_) | Outcome::Failed(..) | Outcome::Cancelled(_)) => None,
         }
     }
 }

@@ -11,7 +11,8 @@
 //!
 //! # A new thread
 //!
-//! Its stack holds the callee in slot 0 and the arguments from slot 3 on (slot 1 gets the result,
+//! Its record and its first stack are one block: the stack stands behind the record, and stays there until
+//! it has to grow. Its stack holds the callee in slot 0 and the arguments from slot 3 on (slot 1 gets the result,
 //! slots 1 and 2 become the frame link); its place in the code is an instruction of the
 //! interpreter's own that makes the call, after which comes the one that ends the thread.
 
@@ -20,6 +21,7 @@
 mod calling;
 pub(crate) mod completion;
 pub(crate) mod family;
+mod memo;
 pub(crate) mod program;
 mod registry;
 mod stack;
@@ -37,17 +39,18 @@ use std::{
 pub(crate) use calling::{Calling, InCall};
 pub use completion::{Completion, End, Joining};
 pub use family::{Ripple, Scope, Start, Wake, level_of};
+pub use memo::Memo;
 pub use program::Program;
 pub(crate) use registry::Registry;
 pub(crate) use stack::Stack;
 pub(crate) use trace::{Edge, Frames, caller, record_trace};
 pub use wait::{
-    Delivery, EVERY_LEVEL, Generation, Interrupt, Memo, Noticed, Wait, WaitReason, WaitToken,
-    Waiting,
+    Delivery, EVERY_LEVEL, Generation, Interrupt, Noticed, Wait, WaitReason, WaitToken, Waiting,
 };
 pub use waitq::{Ticket, WaitQueue};
 
 use lisle_compiler::bytecode::Word;
+use once_cell::race::OnceBox;
 use thin_vec::ThinVec;
 
 use crate::{
@@ -79,8 +82,19 @@ unsafe impl Sync for ThreadRef {}
 
 const RECORD: Layout = Layout::new::<UserThread>();
 // Threads are many: a record fills a class of the pool, and the next one is for a reason.
-const _: () = assert!(cfg!(any(loom, test)) || RECORD.size() <= 392);
-const _: () = assert!(cfg!(loom) || RECORD.size() <= pool::LARGEST);
+const _: () = assert!(cfg!(any(loom, test)) || RECORD.size() <= 280);
+
+/// How many slots of so many stand behind the record: all, if the pool has such blocks.
+fn room_for(slots: usize) -> u8 {
+    let fits = pool::LARGEST.saturating_sub(RECORD.size()) / size_of::<Raw>();
+    if slots <= fits { u8::try_from(slots).unwrap_or(0) } else { 0 }
+}
+
+/// A record with so many slots behind it.
+fn with_room(room: u8) -> Layout {
+    let size = RECORD.size() + usize::from(room) * size_of::<Raw>();
+    Layout::from_size_align(size, RECORD.align()).expect("a block is small")
+}
 
 impl std::ops::Deref for ThreadRef {
     type Target = UserThread;
@@ -119,9 +133,11 @@ unsafe fn free(record: NonNull<UserThread>) {
     // Acquire: partner of the releases of all other references.
     fence(Ordering::Acquire);
     // SAFETY: the caller's promise.
+    let layout = with_room(unsafe { record.as_ref() }.room);
+    // SAFETY: as above.
     unsafe { record.drop_in_place() };
     // SAFETY: it came from the pool with this layout.
-    unsafe { pool::free(record.cast(), RECORD) };
+    unsafe { pool::free(record.cast(), layout) };
 }
 
 impl std::fmt::Debug for ThreadRef {
@@ -165,10 +181,10 @@ pub struct UserThread {
     id: u64,
     /// Where the registry has it. Written once, before anybody else knows the thread.
     seat: AtomicU32,
-    background: bool,
-    main: bool,
-    /// The LWP that alone runs it, if it has one of its own.
-    bound_to: Option<u32>,
+    /// [`BACKGROUND`], [`MAIN`], [`BOUND`]: what it was made as.
+    made: u8,
+    /// How many slots stand behind the record: its first stack.
+    room: u8,
     /// The scheduler's word: parked, ready, woken early.
     pub(crate) park: ParkWord,
     /// What it waits for, and who has woken it.
@@ -178,7 +194,7 @@ pub struct UserThread {
     /// Its result and who waits for it.
     pub(crate) done: Completion,
     /// What most threads have not. Made by whoever has the thread in hand.
-    rare: OnceLock<Box<Rare>>,
+    rare: OnceBox<Rare>,
     /// The scope it was spawned in.
     pub(crate) scope: Option<Arc<Scope>>,
     /// Owner-only: whoever runs the thread.
@@ -187,10 +203,19 @@ pub struct UserThread {
     vm: Arc<VmShared>,
 }
 
+/// It does not keep the program alive.
+const BACKGROUND: u8 = 1;
+/// It is a program's main thread.
+const MAIN: u8 = 2;
+/// It has an LWP of its own.
+const BOUND: u8 = 4;
+
 /// What few threads have, so that the others are smaller.
 #[derive(Debug)]
 struct Rare {
     name: Option<Arc<str>>,
+    /// The LWP that alone runs it, if it has one of its own.
+    bound_to: Option<usize>,
     /// The blocking call it makes.
     calling: Calling,
     /// Where the value was thrown that ended it, when that is no Error and so cannot say it.
@@ -198,8 +223,8 @@ struct Rare {
 }
 
 impl Rare {
-    fn new(name: Option<Arc<str>>) -> Box<Self> {
-        Box::new(Self { name, calling: Calling::new(), thrown_at: OnceLock::new() })
+    fn new(name: Option<Arc<str>>, bound_to: Option<usize>) -> Box<Self> {
+        Box::new(Self { name, bound_to, calling: Calling::new(), thrown_at: OnceLock::new() })
     }
 }
 
@@ -276,26 +301,38 @@ impl ThreadRef {
     ) -> Result<NonNull<UserThread>, BindError> {
         let bound = options.bound || vm.options.model == Model::OneToOne;
         let bound_to = if bound { Some(vm.scheduler().bind()?.into_lwp()) } else { None };
-        let bound_to = bound_to.map(|lwp| u32::try_from(lwp).expect("LWPs are fewer than 2^32"));
-        let stack = entry_stack(callee, arguments);
         let id = vm.registry.next_id();
-        let rare = options.name.map(|name| OnceLock::from(Rare::new(Some(name))));
+        let made = if options.background { BACKGROUND } else { 0 }
+            | if options.main { MAIN } else { 0 }
+            | if bound { BOUND } else { 0 };
+        let rare = match (options.name, bound_to) {
+            (None, None) => OnceBox::new(),
+            (name, bound_to) => OnceBox::with_value(Rare::new(name, bound_to)),
+        };
         let memory_limit = options.memory_limit.or(vm.options.thread_memory_limit);
         let vm = vm.clone();
-        let block: NonNull<UserThread> = pool::allocate(RECORD).cast();
+        let slots = ENTRY_ARGS + crate::interp::registers_of(callee).max(arguments.len());
+        let room = room_for(slots);
+        let block: NonNull<UserThread> = pool::allocate(with_room(room)).cast();
+        let stack = if room == 0 {
+            Stack::new(slots)
+        } else {
+            // SAFETY: so many slots stand there, and the record has them as long as its stack.
+            unsafe { Stack::within(block.add(1).cast(), slots) }
+        };
+        fill_entry(&stack, callee, arguments);
         // Made where it stands: it is too large to be moved about.
         let record = UserThread {
             references: AtomicUsize::new(2 + handles as usize),
             id,
             seat: AtomicU32::new(0),
-            background: options.background,
-            main: options.main,
-            bound_to,
+            made,
+            room,
             park: ParkWord::new(),
             wait: Wait::new(),
             flags: AtomicU8::new(0),
             done: Completion::new(handles),
-            rare: rare.unwrap_or_default(),
+            rare,
             scope: options.scope,
             // SAFETY: the record keeps the VM, and lets go of it after its state.
             state: UnsafeCell::new(unsafe {
@@ -308,7 +345,7 @@ impl ThreadRef {
         // SAFETY: just written; the caller's reference keeps it.
         let thread = unsafe { block.as_ref() };
         thread.vm.registry.insert(Self(block));
-        thread.vm.thread_started(thread.background);
+        thread.vm.thread_started(options.background);
         Ok(block)
     }
 
@@ -345,17 +382,17 @@ impl UserThread {
 
     /// True when it does not keep the program alive.
     pub fn background(&self) -> bool {
-        self.background
+        self.made & BACKGROUND != 0
     }
 
     /// The LWP that alone runs it, when it has one of its own.
     pub fn bound_to(&self) -> Option<usize> {
-        self.bound_to.map(|lwp| lwp as usize)
+        if self.made & BOUND != 0 { self.rare.get()?.bound_to } else { None }
     }
 
     /// True for a program's main thread.
     pub fn main(&self) -> bool {
-        self.main
+        self.made & MAIN != 0
     }
 
     /// Its VM.
@@ -370,7 +407,7 @@ impl UserThread {
 
     /// It asks for a blocking call of this name. Whoever has the thread in hand.
     pub(crate) fn ask_call(&self, name: &Arc<str>) {
-        self.rare.get_or_init(|| Rare::new(None)).calling.ask(name);
+        self.rare.get_or_init(|| Rare::new(None, None)).calling.ask(name);
     }
 
     /// Where the value was thrown that ended it, when that is no Error.
@@ -381,7 +418,7 @@ impl UserThread {
     /// It ends with a value that is no Error and was thrown here. Whoever has the thread in hand.
     pub(crate) fn set_thrown_at(&self, trace: Vec<TraceEntry>) {
         // Set once: a thread ends once.
-        let _ = self.rare.get_or_init(|| Rare::new(None)).thrown_at.set(trace.into());
+        let _ = self.rare.get_or_init(|| Rare::new(None, None)).thrown_at.set(trace.into());
     }
 
     /// The flags that others have set: [`cancel`].
@@ -518,11 +555,11 @@ pub(crate) struct Handed {
     /// The instruction whose places they are; null when a native or an operator has them.
     pub(crate) pc: *const Word,
     /// How many parameters stand before the arguments of the instruction.
-    pub(crate) hidden: usize,
+    pub(crate) hidden: u8,
     /// The receiver is one of the places; true when it is what a cell at its end stands for.
     pub(crate) receiver: Option<bool>,
     /// The cells that are in use meanwhile.
-    pub(crate) cells: Vec<InUse>,
+    pub(crate) cells: ThinVec<InUse>,
     /// The instruction says [`PLAIN`](crate::link::PLAIN), so all places are registers: the loop may
     /// give them back.
     pub(crate) plain: bool,
@@ -600,7 +637,7 @@ impl Stopped {
 }
 
 /// The fuel of a thread that has no limit.
-pub(crate) const UNLIMITED: u64 = u64::MAX;
+const UNLIMITED: u64 = u64::MAX;
 
 /// What belongs to the running thread alone.
 pub struct ThreadState {
@@ -612,8 +649,6 @@ pub struct ThreadState {
     pub(crate) pending: ThinVec<Pending>,
     /// The frames that give places back, the innermost last.
     pub(crate) handed: ThinVec<Handed>,
-    /// What of its fuel is left; [`UNLIMITED`] stays.
-    pub fuel: u64,
     /// How many cleanup handlers run, one inside the other: cancellation is held back meanwhile.
     pub shield: u32,
     /// What an operation remembers while the thread is parked in it.
@@ -623,21 +658,33 @@ pub struct ThreadState {
     /// The number of arguments of the entry call.
     entry_args: u32,
     /// What is left of the slice that a blocking call has interrupted.
-    pub(crate) slice: i64,
-    /// Its fuel is used up, and what it has now is the reserve for its cleanup.
-    pub(crate) spent: bool,
-    /// It ends without unwinding, and its natives are told.
-    pub(crate) died: bool,
-    /// The scopes it has opened, the innermost last.
-    pub scopes: ThinVec<Arc<Scope>>,
-    /// The trace of the value on its way, when that is no Error and so cannot keep it itself.
-    pub(crate) thrown: Option<Box<Thrown>>,
+    pub(crate) slice: i32,
+    /// What most threads have not.
+    more: Option<Box<More>>,
 }
 
-/// The stack of a new thread, with its callee and arguments, which are taken.
-fn entry_stack(callee: &mut Owned, arguments: &mut [Owned]) -> Stack {
-    let registers = crate::interp::registers_of(callee);
-    let stack = Stack::new(ENTRY_ARGS + registers.max(arguments.len()));
+/// What few threads have while they run: see [`ThreadState`].
+struct More {
+    /// What of its fuel is left; [`UNLIMITED`] stays.
+    fuel: u64,
+    /// Its fuel is used up, and what it has now is the reserve for its cleanup.
+    spent: bool,
+    /// It ends without unwinding, and its natives are told.
+    died: bool,
+    /// The scopes it has opened, the innermost last.
+    scopes: ThinVec<Arc<Scope>>,
+    /// The trace of the value on its way, when that is no Error and so cannot keep it itself.
+    thrown: Option<Box<Thrown>>,
+}
+
+impl Default for More {
+    fn default() -> Self {
+        Self { fuel: UNLIMITED, spent: false, died: false, scopes: ThinVec::new(), thrown: None }
+    }
+}
+
+/// Writes callee and arguments of a new thread, which are taken, to its stack.
+fn fill_entry(stack: &Stack, callee: &mut Owned, arguments: &mut [Owned]) {
     let write = |slot: usize, value: &mut Owned| {
         let value = Shared::new(value.take()).into_owned().into_raw();
         // SAFETY: the stack has room for the callee, the link, and all arguments.
@@ -647,7 +694,6 @@ fn entry_stack(callee: &mut Owned, arguments: &mut [Owned]) -> Stack {
     for (i, argument) in arguments.iter_mut().enumerate() {
         write(ENTRY_ARGS + i, argument);
     }
-    stack
 }
 
 /// The trace of a thrown value that is no Error.
@@ -678,17 +724,83 @@ impl ThreadState {
             place: Place { pc: crate::interp::entry(), base: 0, constants: std::ptr::null() },
             pending: ThinVec::new(),
             handed: ThinVec::new(),
-            fuel: fuel.unwrap_or(UNLIMITED),
             shield: 0,
             parked: Memo::default(),
             stopped: Stopped::Before,
             entry_args: arguments as u32,
             slice: 0,
-            spent: false,
-            died: false,
-            scopes: ThinVec::new(),
-            thrown: None,
+            more: fuel.map(|fuel| Box::new(More { fuel, ..More::default() })),
         }
+    }
+
+    /// What of its fuel is left; [`UNLIMITED`] stays.
+    #[inline]
+    pub fn fuel(&self) -> u64 {
+        self.more.as_ref().map_or(UNLIMITED, |more| more.fuel)
+    }
+
+    /// Takes what was used off its fuel, when that is limited.
+    pub(crate) fn use_fuel(&mut self, used: u64) {
+        if let Some(more) = &mut self.more
+            && more.fuel != UNLIMITED
+        {
+            more.fuel = more.fuel.saturating_sub(used);
+        }
+    }
+
+    /// Its fuel is used up, and what it has now is the reserve for its cleanup.
+    pub(crate) fn spent(&self) -> bool {
+        self.more.as_ref().is_some_and(|more| more.spent)
+    }
+
+    /// Gives it this reserve; false when it had one already.
+    pub(crate) fn spend(&mut self, reserve: u64) -> bool {
+        let more = self.more.get_or_insert_default();
+        let first = !std::mem::replace(&mut more.spent, true);
+        if first {
+            more.fuel = reserve;
+        }
+        first
+    }
+
+    /// It ends without unwinding, and its natives are told.
+    pub(crate) fn died(&self) -> bool {
+        self.more.as_ref().is_some_and(|more| more.died)
+    }
+
+    /// From now on it ends so.
+    pub(crate) fn die(&mut self) {
+        self.more.get_or_insert_default().died = true;
+    }
+
+    /// The scopes it has opened, the innermost last.
+    pub fn scopes(&self) -> &[Arc<Scope>] {
+        self.more.as_ref().map_or(&[], |more| &more.scopes)
+    }
+
+    /// It has opened a scope.
+    pub fn open_scope(&mut self, scope: Arc<Scope>) {
+        self.more.get_or_insert_default().scopes.push(scope);
+    }
+
+    /// The innermost scope that it has opened is closed.
+    pub fn close_scope(&mut self) -> Option<Arc<Scope>> {
+        self.more.as_mut()?.scopes.pop()
+    }
+
+    /// The trace of the value on its way, when that is no Error and so cannot keep it itself.
+    pub(crate) fn thrown(&self) -> Option<&Thrown> {
+        self.more.as_ref()?.thrown.as_deref()
+    }
+
+    /// Keeps such a trace.
+    pub(crate) fn set_thrown(&mut self, thrown: Thrown) {
+        self.more.get_or_insert_default().thrown = Some(Box::new(thrown));
+    }
+
+    /// Takes such a trace.
+    pub(crate) fn take_thrown(&mut self) -> Option<Box<Thrown>> {
+        self.more.as_mut()?.thrown.take()
     }
 
     /// The number of arguments of the call that the first instruction of a thread, or of a function

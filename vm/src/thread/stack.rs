@@ -1,4 +1,5 @@
-//! The register stack of a user thread: one block on the heap, which grows by doubling.
+//! The register stack of a user thread: one block, which grows by doubling. The first one may be lent by
+//! whoever makes the stack: the thread's record has room behind it.
 //!
 //! Nothing but the interpreter's base points into it, and growing moves it: whoever grows it
 //! computes the base anew. Slots that were never written read as nil.
@@ -19,19 +20,31 @@ use crate::{rc::pool, value::Raw};
 #[derive(Debug)]
 pub(crate) struct Stack {
     start: NonNull<Raw>,
-    slots: usize,
+    slots: u32,
+    /// The block is another's, who frees it.
+    lent: bool,
 }
 
 impl Stack {
     /// A stack of at least `slots` slots, all nil.
     pub(crate) fn new(slots: usize) -> Self {
         let slots = slots.max(4);
-        Self { start: allocate(slots), slots }
+        Self { start: allocate(slots), slots: count(slots), lent: false }
+    }
+
+    /// A stack of so many slots, all nil, in memory that is lent.
+    ///
+    /// # Safety
+    /// There is room for them at `start`, and it is the stack's as long as that is there.
+    pub(crate) unsafe fn within(start: NonNull<Raw>, slots: usize) -> Self {
+        // SAFETY: the caller's promise; nil is all zeros.
+        unsafe { start.write_bytes(0, slots) };
+        Self { start, slots: count(slots), lent: true }
     }
 
     /// That of a thread that has ended: no slot, and no memory.
     pub(crate) const fn none() -> Self {
-        Self { start: NonNull::dangling(), slots: 0 }
+        Self { start: NonNull::dangling(), slots: 0, lent: true }
     }
 
     /// The first slot.
@@ -43,36 +56,36 @@ impl Stack {
     /// Just past the last slot.
     #[inline]
     pub(crate) fn end(&self) -> *mut Raw {
-        self.start.as_ptr().wrapping_add(self.slots)
+        self.start.as_ptr().wrapping_add(self.slots())
     }
 
     /// How many slots there are.
     pub(crate) fn slots(&self) -> usize {
-        self.slots
+        self.slots as usize
     }
 
     /// Its size in bytes.
     pub(crate) fn bytes(&self) -> usize {
-        self.slots * size_of::<Raw>()
+        self.slots() * size_of::<Raw>()
     }
 
     /// Moves everything to a block of at least `slots` slots. Pointers into the old one die.
     pub(crate) fn resize(&mut self, slots: usize) {
         let new = allocate(slots);
-        let kept = slots.min(self.slots);
+        let kept = slots.min(self.slots());
         // SAFETY: both blocks hold at least `kept` slots, and they are different allocations.
         unsafe { new.as_ptr().copy_from_nonoverlapping(self.start.as_ptr(), kept) };
-        *self = Self { start: new, slots };
+        *self = Self { start: new, slots: count(slots), lent: false };
     }
 }
 
 impl Drop for Stack {
     fn drop(&mut self) {
-        if self.slots == 0 {
+        if self.lent {
             return;
         }
-        let (layout, block) = (layout(self.slots), self.start.cast());
-        // SAFETY: `start` came from `allocate(self.slots)`, which asked the pool or the allocator by
+        let (layout, block) = (layout(self.slots()), self.start.cast());
+        // SAFETY: `start` came from `allocate` for as many slots, which asked the pool or the allocator by
         // the same rule, and is freed once. What the slots held was dropped by the interpreter, which
         // alone knows which of them were owned.
         unsafe {
@@ -83,6 +96,10 @@ impl Drop for Stack {
             }
         }
     }
+}
+
+fn count(slots: usize) -> u32 {
+    u32::try_from(slots).expect("a stack has fewer than 2^32 slots")
 }
 
 fn layout(slots: usize) -> Layout {
@@ -105,6 +122,21 @@ fn allocate(slots: usize) -> NonNull<Raw> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_lent_block_is_left_when_it_grows() {
+        let mut block = [Raw::int(1); 4];
+        // SAFETY: the block has four slots, and is not looked at while the stack has it.
+        let mut stack = unsafe { Stack::within(NonNull::from(&mut block).cast(), 4) };
+        // SAFETY: slot 2 exists.
+        unsafe { stack.start().add(2).write(Raw::int(7)) };
+        stack.resize(8);
+        // SAFETY: both slots exist and all slots are initialized.
+        let (two, last) = unsafe { (stack.start().add(2).read(), stack.start().add(7).read()) };
+        assert_eq!((two.bits, last.tag, stack.slots()), (7, Raw::NIL.tag, 8));
+        drop(stack);
+        assert_eq!((block[0].tag, block[2].bits), (Raw::NIL.tag, 7));
+    }
 
     #[test]
     fn growing_keeps_the_slots_and_fills_with_nil() {

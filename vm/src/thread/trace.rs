@@ -118,9 +118,9 @@ pub(crate) fn record_trace(
         }
         None => {
             let raw = value.as_raw();
-            if !state.thrown.as_ref().is_some_and(|thrown| thrown.value.same(raw)) {
+            if !state.thrown().is_some_and(|thrown| thrown.value.same(raw)) {
                 let trace = trace(state, place);
-                state.thrown = Some(Box::new(Thrown { value: raw, trace }));
+                state.set_thrown(Thrown { value: raw, trace });
             }
         }
     }

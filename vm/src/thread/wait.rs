@@ -53,9 +53,9 @@
 
 #![expect(unsafe_code, reason = "the delivery slot is handed from the claimer to the thread")]
 
-use std::{any::Any, fmt};
+use std::fmt;
 
-use super::{ThreadRef, Ticket};
+use super::ThreadRef;
 use crate::{
     atomics::{AtomicU64, AtomicUsize, Ordering, Spot, UnsafeCell, order, sound},
     value::Shared,
@@ -335,27 +335,36 @@ pub enum Delivery {
 }
 
 /// The right to try to end one wait of one thread. What wait queues hold.
+///
+/// There may be as many as there are threads: the number of the wait and the arm share a word.
 #[derive(Clone, Debug)]
 pub struct WaitToken {
     thread: ThreadRef,
-    generation: Generation,
-    arm: u32,
+    /// `generation | arm`, the first as in the word of the wait.
+    what: u64,
 }
 
 impl WaitToken {
     /// A token for the wait that `thread` has begun.
     pub fn new(thread: ThreadRef, generation: Generation) -> Self {
-        Self { thread, generation, arm: 0 }
+        Self { thread, what: generation.0 << GENERATION_AT }
     }
 
     /// The same wait, as seen from an arm of a `select`.
-    pub fn with_arm(&self, arm: u32) -> Self {
-        Self { arm, ..self.clone() }
+    pub fn with_arm(&self, arm: u16) -> Self {
+        Self {
+            thread: self.thread.clone(),
+            what: self.generation().0 << GENERATION_AT | u64::from(arm),
+        }
+    }
+
+    fn generation(&self) -> Generation {
+        Generation(self.what >> GENERATION_AT)
     }
 
     /// The arm.
     pub fn arm(&self) -> u32 {
-        self.arm
+        u32::from(self.what as u16)
     }
 
     /// The thread that waits.
@@ -370,72 +379,23 @@ impl WaitToken {
 
     /// Ends the wait, if nobody has. On success the caller makes the thread ready.
     pub fn claim(&self, delivery: Delivery) -> Result<(), Delivery> {
-        self.thread.wait.claim(self.generation, delivery)
+        self.thread.wait.claim(self.generation(), delivery)
     }
 
     /// Ends the wait with [`Delivery::Woken`]; true when this call did it, and the caller then
     /// makes the thread ready.
     pub fn wake(&self) -> bool {
-        self.claim(Delivery::Woken { arm: self.arm }).is_ok()
+        self.claim(Delivery::Woken { arm: self.arm() }).is_ok()
     }
 
     /// Ends the wait with [`Delivery::Received`]; else as [`WaitToken::wake`].
     pub fn give(&self, value: Shared) -> bool {
-        self.claim(Delivery::Received { arm: self.arm, value }).is_ok()
+        self.claim(Delivery::Received { arm: self.arm(), value }).is_ok()
     }
 
     /// Is it still waiting?
     pub fn is_open(&self) -> bool {
-        self.thread.wait.is_open(self.generation)
-    }
-}
-
-/// What an operation remembers while its thread is parked: how to leave the queues it entered.
-/// Owner-only.
-#[derive(Default)]
-pub enum Memo {
-    /// Nothing.
-    #[default]
-    Nothing,
-    /// A place in one queue.
-    Ticket(Ticket),
-    /// It has let other threads run.
-    Yielded,
-    /// More. Few need it, and all have room for it: in two boxes it takes a word.
-    Boxed(Box<Box<dyn Any>>),
-}
-
-impl fmt::Debug for Memo {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Nothing => f.write_str("Nothing"),
-            Self::Ticket(ticket) => ticket.fmt(f),
-            Self::Yielded => f.write_str("Yielded"),
-            Self::Boxed(_) => f.write_str("Boxed"),
-        }
-    }
-}
-
-impl Memo {
-    /// Takes the ticket.
-    pub fn take_ticket(&mut self) -> Option<Ticket> {
-        match std::mem::take(self) {
-            Self::Ticket(ticket) => Some(ticket),
-            Self::Nothing | Self::Yielded | Self::Boxed(_) => None,
-        }
-    }
-
-    /// To be taken as the type that it is made of.
-    pub fn boxed<T: 'static>(what: Box<T>) -> Self {
-        Self::Boxed(Box::new(what))
-    }
-
-    /// Takes what was remembered, as the type it was made of.
-    pub fn take_boxed<T: 'static>(&mut self) -> Option<Box<T>> {
-        match std::mem::take(self) {
-            Self::Boxed(memo) => (*memo).downcast().ok(),
-            Self::Nothing | Self::Yielded | Self::Ticket(_) => None,
-        }
+        self.thread.wait.is_open(self.generation())
     }
 }
 

@@ -24,6 +24,18 @@ const KEPT: usize = 64;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Ticket(NonZero<u64>);
 
+impl Ticket {
+    /// Its number, which tells it apart from all others of its queue.
+    pub(super) fn number(self) -> u64 {
+        self.0.get()
+    }
+
+    /// The ticket of this number; none has 0.
+    pub(super) fn of_number(number: u64) -> Option<Self> {
+        NonZero::new(number).map(Self)
+    }
+}
+
 /// A first-in, first-out queue whose entries may leave early.
 #[derive(Debug)]
 pub struct WaitQueue<E> {

@@ -141,24 +141,80 @@ pub(crate) struct Variant {
 /// The functions of a struct or enum.
 #[derive(Debug, Default)]
 pub(crate) struct Behaviour {
-    /// Methods and functions by name, in the order of the symbols.
+    /// Methods and functions, as they were declared.
     methods: Vec<(Symbol, TypeMethod)>,
+    /// Where in `methods` the one with a name is. At least twice as many as methods, and a power of
+    /// two: a name's seat is that of its number, or the next that was free.
+    seats: Vec<Seat>,
     /// The immortal functions of its operators, by number.
     pub operators: [Option<Raw>; Operator::COUNT],
+}
+
+/// Who sits here: a name, and the position of its method.
+#[derive(Clone, Copy, Debug)]
+struct Seat {
+    name: Symbol,
+    method: u32,
+}
+
+impl Seat {
+    const VACANT: Self = Self { name: Symbol(u32::MAX), method: u32::MAX };
 }
 
 impl Behaviour {
     /// Adds a method or function, in place of one with the same name.
     pub(crate) fn add_method(&mut self, name: Symbol, method: TypeMethod) {
-        match self.find(name) {
-            Ok(at) => self.methods[at].1 = method,
-            Err(at) => self.methods.insert(at, (name, method)),
+        if let Some(at) = self.find(name) {
+            self.methods[at].1 = method;
+            return;
+        }
+        self.methods.push((name, method));
+        if self.seats.len() < 2 * self.methods.len() {
+            self.seats = vec![Seat::VACANT; (2 * self.methods.len()).next_power_of_two()];
+            (0..self.methods.len()).for_each(|at| self.sit(at));
+        } else {
+            self.sit(self.methods.len() - 1);
         }
     }
 
-    #[inline]
-    fn find(&self, name: Symbol) -> Result<usize, usize> {
-        self.methods.binary_search_by_key(&name.0, |(symbol, _)| symbol.0)
+    /// Gives a method its seat.
+    fn sit(&mut self, at: usize) {
+        let name = self.methods[at].0;
+        let mut seat = self.seat_of(name);
+        while self.seats[seat].method != Seat::VACANT.method {
+            seat = (seat + 1) % self.seats.len();
+        }
+        self.seats[seat] = Seat { name, method: at as u32 };
+    }
+
+    /// The seat of a name, where it is free.
+    #[inline(always)]
+    fn seat_of(&self, name: Symbol) -> usize {
+        name.0 as usize & self.seats.len().wrapping_sub(1)
+    }
+
+    fn find(&self, name: Symbol) -> Option<usize> {
+        let mut at = self.seat_of(name);
+        loop {
+            let seat = self.seats.get(at)?;
+            if seat.method == Seat::VACANT.method {
+                return None;
+            }
+            if seat.name == name {
+                return Some(seat.method as usize);
+            }
+            at = (at + 1) % self.seats.len();
+        }
+    }
+
+    /// The method or function with this name, if it has got its own seat.
+    #[inline(always)]
+    fn find_seated(&self, name: Symbol) -> Option<&TypeMethod> {
+        let seat = self.seats.get(self.seat_of(name))?;
+        if seat.name != name {
+            return None;
+        }
+        self.methods.get(seat.method as usize).map(|(_, method)| method)
     }
 }
 
@@ -326,7 +382,13 @@ impl TypeInfo {
     #[inline]
     pub(crate) fn method(&self, name: Symbol) -> Option<&TypeMethod> {
         let behaviour = self.owner().behaviour.get()?;
-        Some(&behaviour.methods[behaviour.find(name).ok()?].1)
+        Some(&behaviour.methods[behaviour.find(name)?].1)
+    }
+
+    /// The same, where it is found at once.
+    #[inline(always)]
+    pub(crate) fn method_at_once(&self, name: Symbol) -> Option<&TypeMethod> {
+        self.owner().behaviour.get()?.find_seated(name)
     }
 
     /// All methods and functions, in no order.
@@ -471,5 +533,42 @@ impl TypeObject {
     /// The type.
     pub(crate) fn info(&self) -> TypeRef {
         self.info
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn method(name: u32) -> (Symbol, TypeMethod) {
+        let function = Raw::int(name.into());
+        let name = name.to_string().into();
+        (
+            Symbol(function.bits as u32),
+            TypeMethod { name, function, takes_self: true, self_mutable: false },
+        )
+    }
+
+    #[test]
+    fn methods_whose_names_want_the_same_seat_are_all_found() {
+        let mut behaviour = Behaviour::default();
+        assert!(behaviour.find(Symbol(0)).is_none());
+        let names: Vec<u32> = (0..40).map(|i| i * 1024).chain([1, 2, 1025]).collect();
+        for (i, &name) in names.iter().enumerate() {
+            let (symbol, method) = method(name);
+            behaviour.add_method(symbol, method.clone());
+            behaviour.add_method(symbol, method);
+            assert_eq!(behaviour.methods.len(), i + 1, "one with the same name takes its place");
+        }
+        for &name in &names {
+            let at = behaviour.find(Symbol(name)).expect("it was added");
+            assert_eq!(behaviour.methods[at].0, Symbol(name));
+            let seated = behaviour.find_seated(Symbol(name));
+            assert!(seated.is_none_or(|method| *method.name == *name.to_string()));
+        }
+        assert!(
+            behaviour.find(Symbol(3)).is_none() && behaviour.find(Symbol(2048 * 1024)).is_none()
+        );
+        assert!(behaviour.find_seated(Symbol(0)).is_some(), "the first has its own seat");
     }
 }

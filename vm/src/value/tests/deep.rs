@@ -195,9 +195,9 @@ fn what_is_long_is_gone_over_once_however_often_it_occurs() {
         let many = || Owned::list(vec![make(); TIMES]);
         let (xs, ys) = (many(), many());
         let work = |of: &str, run: &dyn Fn() -> bool| {
-            heap.take_work();
+            Heap::take_work();
             assert!(run(), "{of}");
-            let work = heap.take_work() as usize;
+            let work = Heap::take_work() as usize;
             assert!(work < 10 * TIMES, "{of}: {work}");
         };
         work("equals", &|| equals(&xs, &ys));
