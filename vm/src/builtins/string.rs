@@ -14,11 +14,11 @@ use super::arguments::{
 use super::char_set::CharSet;
 use super::elements::{enumerate, zip};
 use crate::native::{Call, NativeResult, Next};
-use crate::value::{Kind, Owned, count_chars, error, position, room};
+use crate::value::{Kind, Owned, View, count_chars, error, position, room};
 
 methods! {
     /// The number of characters.
-    "len" "()" => |call| give(length(this_text(call).char_count()));
+    "len" "()" => |call| give(length(this_text(call).char_count())), short len_at_once;
     /// Has it no characters?
     "is_empty" "()" => |call| give(this_text(call).is_empty());
     /// Without spaces and line ends at both ends.
@@ -210,6 +210,13 @@ fn chunks(call: &mut Call<'_>) -> NativeResult {
         rest = behind;
     }
     listed(call, Ok(parts))
+}
+
+/// The length of a text whose characters are counted as soon as asked for.
+fn len_at_once(this: &mut Owned, _: &mut [Owned]) -> Option<Owned> {
+    const AT_ONCE: usize = 256;
+    let View::Str(text) = this.view() else { return None };
+    (text.byte_len() <= AT_ONCE).then(|| Owned::int(text.char_count() as i64))
 }
 
 fn replace(call: &mut Call<'_>) -> NativeResult {
