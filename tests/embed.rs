@@ -7,7 +7,7 @@ mod paper;
 
 use std::{
     collections::{BTreeMap, HashMap},
-    fs, io,
+    fs,
     sync::{
         Arc, LazyLock, Mutex,
         atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering::SeqCst},

@@ -126,21 +126,31 @@ pub(super) fn return_called(m: &mut Machine<'_>) -> Option<Outcome> {
 }
 
 fn call_found(m: &mut Machine<'_>, native: &NativeDef, receiver: Receiver) -> Option<Outcome> {
-    let step = match shortcut_of_dying(m, native, receiver) {
+    let step = match shortcut_of(m, native, receiver) {
         Some(value) => native::finish_new(m, value),
         None => run(m, native, receiver, 1),
     };
     slow::settle(m, step)
 }
 
-/// The result of a native's short way where its receiver dies: the loop, which drops nothing, has not
-/// tried that.
-fn shortcut_of_dying(m: &Machine<'_>, native: &NativeDef, receiver: Receiver) -> Option<Owned> {
-    let (shortcut, Receiver::Last(at)) = (native.shortcut?, receiver) else { return None };
+/// The result of a native's short way where the loop has not tried that: where the receiver dies, as it
+/// drops nothing, and where it is no object.
+fn shortcut_of(m: &Machine<'_>, native: &NativeDef, receiver: Receiver) -> Option<Owned> {
+    let shortcut = native.shortcut?;
     let word = m.word();
     let args: *mut Owned = m.reg(word.a + (LINK + SLOT) as u16).cast();
-    // SAFETY: the receiver and the arguments stand there, and are the instruction's.
-    shortcut(unsafe { &mut *at }, unsafe { std::slice::from_raw_parts_mut(args, word.c.into()) })
+    // SAFETY: the arguments stand there, and are the instruction's.
+    let args = unsafe { std::slice::from_raw_parts_mut(args, word.c.into()) };
+    match receiver {
+        // SAFETY: the receiver stands there, and is the instruction's.
+        Receiver::Last(at) => shortcut(unsafe { &mut *at }, args),
+        Receiver::Ref(at) => {
+            // SAFETY: it is a value.
+            let receiver = unsafe { &*at };
+            if receiver.is_heap() { None } else { shortcut(&mut receiver.clone(), args) }
+        }
+        Receiver::None | Receiver::Kept(_) | Receiver::Place(_) => None,
+    }
 }
 
 /// A call of a native that the instruction names. Gives an outcome when the slice ends.
