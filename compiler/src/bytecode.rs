@@ -7,6 +7,7 @@ pub mod verify;
 
 pub(crate) mod assemble;
 pub(crate) mod draft;
+mod jumps;
 mod liveness;
 mod peephole;
 mod unit;

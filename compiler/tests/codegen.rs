@@ -129,6 +129,39 @@ fn a_match_lets_go_of_its_value_before_the_arm() {
 }
 
 #[test]
+fn a_turn_ends_where_its_loop_goes_on() {
+    let text = "fn f(n) { var sum = 0\nfor i in 0..n { if i % 2 == 0 { sum += i } }\nsum }\n\
+                fn g(mut xs) { for &x in xs { x += 1 } }\n";
+    let text = listing(text);
+    for function in ["f", "g"] {
+        assert!(!operations(&text, function).contains(&"jump".to_owned()), "{text}");
+    }
+    let ops = operations(&text, "g");
+    let turn = ["range_loop", "place_take", "add_imm", "place_back", "jump_back", "landing"];
+    assert!(ops.windows(turn.len()).any(|window| window == turn), "{text}");
+}
+
+#[test]
+fn a_method_of_another_variable_costs_no_copy() {
+    let text = listing("fn f(a, mut b) { a + b.pop() }\nfn g(mut a) { a + a.pop() }\n");
+    assert_eq!(operations(&text, "f"), ["call_method", "add", "ret_places"]);
+    assert!(operations(&text, "g").contains(&"copy".to_owned()), "{text}");
+}
+
+#[test]
+fn elements_that_are_only_looked_at_are_lent() {
+    let lends = |body: &str| {
+        let text = format!("fn f(xs) {{ var n = 0; for x in xs {{ {body} }}; n }}");
+        listing(&text).lines().any(|line| line.contains("iter_next") && line.contains("/40"))
+    };
+    assert!(lends("n += x.len()"));
+    assert!(lends("if x > n { return x }"));
+    assert!(lends("defer { n += x.len() }; if x[0] == n { throw n }"));
+    assert!(!lends("n = x"));
+    assert!(!lends("spawn { x.len() }"));
+}
+
+#[test]
 fn what_a_handler_reads_is_kept() {
     let text = "fn g(x) { x }\nfn f(a) { try { g(a) } catch { a } }\n";
     let ops = operations(&listing(text), "f");

@@ -8,6 +8,7 @@ use bumpalo::Bump;
 
 use super::draft::{Draft, Ins, Region};
 use super::effects::jump_offset;
+use super::jumps;
 use super::liveness::{self, LONG, Owned, SHORT};
 use super::op::{Op, Operand};
 use super::peephole::join_moves;
@@ -50,6 +51,7 @@ fn assemble_sets<const N: usize>(
 ) -> Option<Assembled> {
     let mut owned = liveness::own::<N>(draft, captures, room);
     join_moves(&mut owned, captures, room);
+    jumps::shorten(&mut owned, room);
     write(&owned, &draft.regions, room)
 }
 

@@ -23,6 +23,22 @@ pub(crate) struct Region {
     pub(crate) parent: Option<u32>,
 }
 
+/// A walk that lends its elements to the body of its loop: see [`Op::IterNext`].
+#[derive(Clone, Debug)]
+pub(crate) struct Loan {
+    /// The walk's first register.
+    pub(crate) walk: u16,
+    /// The instructions of the body. No other ones read the elements.
+    pub(crate) body: Range<usize>,
+}
+
+impl Loan {
+    /// The registers of what is lent.
+    pub(crate) fn elements(&self) -> [u16; 2] {
+        [self.walk + 3, self.walk + 4]
+    }
+}
+
 /// A stretch of a draft's extension words.
 #[derive(Clone, Copy, Default, Debug)]
 pub(crate) struct Words {
@@ -87,11 +103,16 @@ pub(crate) struct Draft {
     pub(crate) places: u32,
     /// Registers that borrow from the closure: never copied from by moving, never dropped.
     pub(crate) borrowed: Vec<u16>,
+    /// The loops whose elements are lent, an inner one before those around it.
+    pub(crate) loans: Vec<Loan>,
 }
 
 impl Draft {
     /// The code begins so much further down than the labels say.
     pub(crate) fn place_labels(&mut self, offset: usize) {
+        for Loan { body, .. } in &mut self.loans {
+            *body = body.start + offset..body.end + offset;
+        }
         for at in &mut self.labels {
             // A label that was never placed is never jumped to.
             *at = if *at == usize::MAX { 0 } else { *at + offset };
@@ -100,12 +121,13 @@ impl Draft {
 
     /// Forgets the code, and keeps the room for that of another function.
     pub(crate) fn clear(&mut self) {
-        let Self { code, words, labels, regions, borrowed, .. } = self;
+        let Self { code, words, labels, regions, borrowed, loans, .. } = self;
         code.clear();
         words.clear();
         labels.clear();
         regions.clear();
         borrowed.clear();
+        loans.clear();
         (self.registers, self.parameters, self.places) = (0, 0, 0);
     }
 }

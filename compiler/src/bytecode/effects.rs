@@ -17,6 +17,9 @@ pub enum Access {
     Write,
     /// Written only when the instruction goes on with the next one, not when it jumps.
     WriteOnNext,
+    /// Written when the instruction goes on with the next one, but not owned: what is there is kept
+    /// by the walk that starts at `a`.
+    LendOnNext,
 }
 
 /// An instruction with its extension words.
@@ -182,9 +185,11 @@ pub fn visit_registers(
         Op::IterNext => {
             visit(word.a + 1, Access::Place);
             visit(word.a + 2, Access::Place);
-            visit(word.a + 3, Access::WriteOnNext);
+            let lent = word.flags & op::BORROWED != 0;
+            let element = if lent { Access::LendOnNext } else { Access::WriteOnNext };
+            visit(word.a + 3, element);
             if word.flags & op::PAIR != 0 {
-                visit(word.a + 4, Access::WriteOnNext);
+                visit(word.a + 4, element);
             }
         }
         Op::Select => {

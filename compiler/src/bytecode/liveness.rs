@@ -13,6 +13,9 @@
 //! `mut` parameters go back to the caller however the function is left, so every instruction that may
 //! throw needs them.
 //!
+//! What a walk lends to the body of its loop ([`Op::IterNext`]) is owned by nobody there; instead,
+//! who reads it needs what keeps it. So that lives as long as what is lent, on every way out.
+//!
 //! A throw is an edge from every instruction that may throw to its handlers: what a handler reads
 //! stays owned until the last instruction that may go there.
 
@@ -22,7 +25,7 @@ mod write;
 
 use bumpalo::{Bump, collections::Vec, vec};
 
-use super::draft::{Draft, Ins, Label, Region};
+use super::draft::{Draft, Ins, Label, Loan, Region};
 use super::effects::{Access, places, visit_registers};
 use super::op::{KILL_A, KILL_B, KILL_C, Op, Operand};
 use super::unit::{METHOD_WORDS, Receiver, Step, Word};
@@ -46,6 +49,8 @@ struct Block<const N: usize> {
     live_in: Set<N>,
     /// What dies on the one jump that leads here, where there is one alone.
     head: Set<N>,
+    /// The innermost loop around it that lends its elements.
+    loan: Option<u32>,
 }
 
 struct Pass<'a, const N: usize> {
@@ -57,6 +62,8 @@ struct Pass<'a, const N: usize> {
     /// The block that starts at an instruction.
     block_at: Vec<'a, u32>,
     borrowed: Set<N>,
+    /// For each loan the one around it.
+    outer: Vec<'a, Option<u32>>,
 }
 
 /// What an instruction does with registers.
@@ -121,6 +128,7 @@ impl<'a, const N: usize> Pass<'a, N> {
                     is_returned_to: false,
                     live_in: Set::EMPTY,
                     head: Set::EMPTY,
+                    loan: None,
                 });
             } else if let Some(block) = blocks.last_mut() {
                 block.end = i + 1;
@@ -132,9 +140,35 @@ impl<'a, const N: usize> Pass<'a, N> {
             block.next = (!last.op.effects().ends).then_some(b + 1);
         }
         let borrowed = draft.borrowed.iter().copied().collect();
-        let mut pass = Self { draft, captures, room, blocks, block_at, borrowed };
+        let outer = vec![in room; None; draft.loans.len()];
+        let mut pass = Self { draft, captures, room, blocks, block_at, borrowed, outer };
+        pass.mark_loans();
         pass.mark_reachable();
         pass
+    }
+
+    /// Says of each block in which loops that lend it stands: the outer ones first.
+    fn mark_loans(&mut self) {
+        for (i, loan) in self.draft.loans.iter().enumerate().rev() {
+            let first = self.block_at[loan.body.start] as usize;
+            self.outer[i] = self.blocks[first].loan;
+            let body = self.blocks[first..].iter_mut().take_while(|b| b.start < loan.body.end);
+            body.for_each(|block| block.loan = Some(i as u32));
+        }
+    }
+
+    /// The loops around block `b` that lend their elements.
+    fn loans(&self, b: usize) -> impl Iterator<Item = &'a Loan> {
+        let loans: &'a [Loan] = &self.draft.loans;
+        let around = |i: &u32| self.outer[*i as usize];
+        std::iter::successors(self.blocks[b].loan, around).map(|i| &loans[i as usize])
+    }
+
+    /// The registers that own nothing in block `b`.
+    fn borrowed(&self, b: usize) -> Set<N> {
+        let mut borrowed = self.borrowed;
+        self.loans(b).flat_map(Loan::elements).for_each(|r| borrowed.add(r));
+        borrowed
     }
 
     fn label_block(&self, label: Label) -> usize {
@@ -211,7 +245,8 @@ impl<'a, const N: usize> Pass<'a, N> {
         (live_in(block.next), live_in(block.jump))
     }
 
-    fn touched(&self, ins: &Ins) -> Touched<N> {
+    /// What an instruction of block `b` does with registers.
+    fn touched(&self, b: usize, ins: &Ins) -> Touched<N> {
         let mut touched = Touched { needed: Set::EMPTY, taken: Set::EMPTY, written: Set::EMPTY };
         let captures = |f| self.captures[usize::from(f)];
         visit_registers(ins.decoded(&self.draft.words), captures, |r, access| match access {
@@ -221,15 +256,23 @@ impl<'a, const N: usize> Pass<'a, N> {
                 touched.needed.add(r);
                 touched.taken.add(r);
             }
+            Access::LendOnNext => {}
         });
+        for loan in self.loans(b) {
+            if loan.elements().iter().any(|&r| touched.needed.has(r)) {
+                touched.needed.add(loan.walk);
+                touched.needed.add(loan.walk + 1);
+            }
+        }
         touched
     }
 
-    /// Turns the live registers after `ins` into those before it.
+    /// Turns the live registers after `ins` into those before it, none of which are `borrowed`.
     fn step_back(
         &self,
         ins: &Ins,
         touched: &Touched<N>,
+        borrowed: &Set<N>,
         after: &Set<N>,
         jump: Option<&Set<N>>,
     ) -> Set<N> {
@@ -242,7 +285,7 @@ impl<'a, const N: usize> Pass<'a, N> {
         }
         self.add_handler_needs(ins, &mut live);
         live.join(&touched.needed);
-        live.minus(&self.borrowed)
+        live.minus(borrowed)
     }
 
     /// Finds what is live where each block starts. From the last block to the first, so that only a
@@ -256,10 +299,11 @@ impl<'a, const N: usize> Pass<'a, N> {
                     continue;
                 }
                 let (mut live, jump) = self.live_out(b);
+                let borrowed = self.borrowed(b);
                 let (start, end) = (self.blocks[b].start, self.blocks[b].end);
                 for (i, ins) in (start..end).zip(&self.draft.code[start..end]).rev() {
                     let jump = (i + 1 == end).then_some(&jump);
-                    live = self.step_back(ins, &self.touched(ins), &live, jump);
+                    live = self.step_back(ins, &self.touched(b, ins), &borrowed, &live, jump);
                 }
                 let block = &mut self.blocks[b];
                 if live != block.live_in {
@@ -304,12 +348,13 @@ impl<'a, const N: usize> Pass<'a, N> {
         labels: &mut Vec<'_, usize>,
     ) {
         let (mut next, jump) = self.live_out(b);
+        let borrowed = self.borrowed(b);
         let Block { start, end, next: goes_on, jump: jumps, .. } = self.blocks[b];
         for i in (start..end).rev() {
             let is_last = i + 1 == end;
             let mut ins = self.draft.code[i];
-            let touched = self.touched(&ins);
-            let live = self.step_back(&ins, &touched, &next, is_last.then_some(&jump));
+            let touched = self.touched(b, &ins);
+            let live = self.step_back(&ins, &touched, &borrowed, &next, is_last.then_some(&jump));
 
             let Left { at_throw, after } =
                 self.settle(&mut ins, &touched, &live, &next, is_last.then_some(&jump));
@@ -334,7 +379,7 @@ impl<'a, const N: usize> Pass<'a, N> {
                 if ins.op == Op::JumpIfGiven {
                     dying.remove(ins.word.a);
                 }
-                let dying = dying.minus(&next).minus(&self.borrowed);
+                let dying = dying.minus(&next).minus(&borrowed);
                 out.drops(&dying, (ins.span, ins.region), &next);
             }
             out.push(ins, &at_throw);
@@ -377,8 +422,8 @@ impl<'a, const N: usize> Pass<'a, N> {
             if self.blocks[target].predecessors == 1 {
                 let (next, jump) = self.live_out(b);
                 let mut ins = self.draft.code[block.end - 1];
-                let touched = self.touched(&ins);
-                let live = self.step_back(&ins, &touched, &next, Some(&jump));
+                let touched = self.touched(b, &ins);
+                let live = self.step_back(&ins, &touched, &self.borrowed(b), &next, Some(&jump));
                 let left = self.settle(&mut ins, &touched, &live, &next, Some(&jump));
                 self.blocks[target].head = left.after.minus(&jump);
             }

@@ -278,6 +278,13 @@ macro_rules! for_each_op {
             iter_start IterStart (X None None) 0 [throws];
             /// The next element to `a+3`, or key/index and element to `a+3` and `a+4` when
             /// `flags & PAIR`; at the end it jumps. May park (channels) or block (files).
+            ///
+            /// With `flags & BORROWED` the elements are *lent*: not counted, never dropped or moved.
+            /// They are kept by the walk: by the collection in `a`, which nothing can change as long as it is there,
+            /// since whoever changes a value that has two owners changes a copy; and where the walk
+            /// makes its elements (channels, handles, structs), by `a+1`, which owns the last one
+            /// until the next turn. So who reads a lent register needs `a` and `a+1`, and before each
+            /// such read both are owned.
             iter_next IterNext (X J32 None) 0 [throws];
 
             /// `a = ` a list of the `c` values from register `b` on, consumed.
@@ -452,7 +459,7 @@ pub const FLOAT: u8 = 8;
 /// Flag of `LoadConst`: the constant is a number, or as good as one: what is loaded need not be
 /// dropped.
 pub const NUMBER: u8 = 64;
-/// Flag of `GetGlobal`: what is read is not counted.
+/// Flag of `GetGlobal` and `IterNext`: what is read is not counted.
 pub const BORROWED: u8 = 64;
 /// Flag of `IterNext`: two names are bound.
 pub const PAIR: u8 = 16;

@@ -2,11 +2,12 @@
 //!
 //! It trusts nothing of the compiler's tables. It checks that every operand is in range, every
 //! jump and handler lands on an instruction, and, by walking all paths, that **no instruction reads
-//! a register that some path leaves dead, and none consumes one twice**. An error means a mistake
-//! in the compiler or a damaged file, never a mistake of the user.
+//! a register that some path leaves dead, and none consumes one twice**, that none consumes or
+//! changes what is borrowed, and that none reads what a walk has lent when the walk is no more as it
+//! was. An error means a mistake in the compiler or a damaged file, never a mistake of the user.
 
 use super::effects::{Access, Decoded, extension_len, jump_offset, places, visit_registers};
-use super::op::{KILL_A, KILL_B, KILL_C, Op, Operand};
+use super::op::{BORROWED, KILL_A, KILL_B, KILL_C, Op, Operand, READ_ROOT};
 use super::unit::{
     Arm, Constant, Function, Handler, MAX_PLACES, METHOD_WORDS, Receiver, Step, TypeBody, Unit,
     Word,
@@ -53,8 +54,21 @@ struct Verifier<'a> {
     starts: Vec<bool>,
 }
 
-/// Registers that hold a value on every path (`None`: not reached yet).
-type State = Option<Vec<bool>>;
+/// What a register holds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Held {
+    /// Nothing, on some path.
+    Nothing,
+    /// A value that is the register's own.
+    Owned,
+    /// One that the closure or the module keeps.
+    Borrowed,
+    /// One that is kept by the walk that starts at this register.
+    Lent(u16),
+}
+
+/// What the registers hold (`None`: not reached yet).
+type State = Option<Vec<Held>>;
 
 impl Verifier<'_> {
     fn run(&mut self) -> Check {
@@ -216,8 +230,8 @@ impl Verifier<'_> {
         }
         let registers = self.function.registers as usize;
         let mut states: Vec<State> = vec![None; n + 1];
-        let mut entry = vec![false; registers];
-        entry[..self.function.parameters.len()].fill(true);
+        let mut entry = vec![Held::Nothing; registers];
+        entry[..self.function.parameters.len()].fill(Held::Owned);
         states[0] = Some(entry);
         let mut todo = vec![0];
         while let Some(pc) = todo.pop() {
@@ -225,10 +239,11 @@ impl Verifier<'_> {
                 continue;
             };
             let (after_throw, next, jump) = self.step(pc, ins, before)?;
-            let mut flow = |target: usize, state: Vec<bool>| {
+            let mut flow = |target: usize, state: Vec<Held>| {
+                let both = |(a, b): (&Held, &Held)| if a == b { *a } else { Held::Nothing };
                 let joined = match &states[target] {
                     None => state,
-                    Some(known) => known.iter().zip(&state).map(|(a, b)| *a && *b).collect(),
+                    Some(known) => known.iter().zip(&state).map(both).collect(),
                 };
                 if states[target].as_ref() != Some(&joined) {
                     states[target] = Some(joined);
@@ -238,7 +253,7 @@ impl Verifier<'_> {
             if ins.op.effects().throws {
                 for handler in self.handlers_at(pc) {
                     let mut state = after_throw.clone();
-                    state[handler.register as usize] = false;
+                    write(&mut state, handler.register, Held::Nothing);
                     flow(handler.target as usize, state);
                 }
             }
@@ -266,58 +281,110 @@ impl Verifier<'_> {
         first.into_iter().chain(cleanup)
     }
 
-    /// The registers held after a throw, on going on, and on jumping.
+    /// What is held after a throw, on going on, and on jumping.
     fn step(
         &self,
         pc: usize,
         ins: Decoded<'_>,
-        before: Vec<bool>,
-    ) -> Result<(Vec<bool>, Vec<bool>, Vec<bool>), (usize, String)> {
+        before: Vec<Held>,
+    ) -> Result<(Vec<Held>, Vec<Held>, Vec<Held>), (usize, String)> {
         let mut held = before;
         let mut wrong = None;
         visit_registers(
             ins,
             |f| self.captures(f),
-            |r, access| match access {
-                Access::Read | Access::Place if !held[r as usize] => wrong = Some(r),
-                Access::Take => {
-                    if !std::mem::replace(&mut held[r as usize], false) {
-                        wrong = Some(r);
-                    }
+            |r, access| {
+                let is = held[r as usize];
+                let fits = match access {
+                    Access::Read => is != Held::Nothing,
+                    Access::Place if only_reads(ins, r) => is != Held::Nothing,
+                    Access::Place | Access::Take => is == Held::Owned,
+                    Access::Write | Access::WriteOnNext | Access::LendOnNext => true,
+                };
+                if !fits {
+                    wrong = Some(r);
                 }
-                Access::Read | Access::Place | Access::Write | Access::WriteOnNext => {}
+                if access == Access::Take {
+                    write(&mut held, r, Held::Nothing);
+                }
             },
         );
         if let Some(r) = wrong {
-            return Err((pc, format!("register {r} is dead here")));
+            return Err((pc, format!("register {r} is dead here, or not the instruction's")));
         }
         let thrown = held.clone();
-        // Whoever leaves the frame finds the `mut` parameters there.
-        let places = self.function.places();
-        let lost = (0..MAX_PLACES as u16).find(|i| places >> i & 1 != 0 && !thrown[*i as usize]);
-        if let (Some(r), true) = (lost, ins.op.effects().throws) {
-            return Err((pc, format!("`mut` parameter {r} is dead here")));
+        if ins.op.effects().throws {
+            let is_owned = |r: u16| thrown[r as usize] == Held::Owned;
+            // Whoever leaves the frame finds the `mut` parameters there, and drops the rest.
+            let places = self.function.places();
+            let mut lost = (0..MAX_PLACES as u16).filter(|i| places >> i & 1 != 0);
+            if let Some(r) = lost.find(|r| !is_owned(*r)) {
+                return Err((pc, format!("`mut` parameter {r} is dead here")));
+            }
+            if let Some(r) = self.function.live.owned(pc as u32).iter().find(|r| !is_owned(**r)) {
+                return Err((pc, format!("register {r} is not owned here")));
+            }
         }
         for register in killed(ins) {
-            held[register as usize] = false;
+            if held[register as usize] != Held::Owned {
+                return Err((pc, format!("register {register} is killed, but not owned")));
+            }
+            write(&mut held, register, Held::Nothing);
         }
         let mut jump = held.clone();
+        let is_borrowed = match ins.op {
+            Op::GetCapture | Op::GetSelfFn => true,
+            Op::GetGlobal => ins.word.flags & BORROWED != 0,
+            _ => false,
+        };
+        let written = if is_borrowed { Held::Borrowed } else { Held::Owned };
+        if ins.op == Op::IterNext {
+            // What was lent in the turn before.
+            write(&mut held, ins.word.a, Held::Owned);
+            write(&mut jump, ins.word.a, Held::Owned);
+        }
         visit_registers(
             ins,
             |f| self.captures(f),
             |r, access| match access {
                 Access::Write => {
-                    held[r as usize] = true;
-                    jump[r as usize] = true;
+                    write(&mut held, r, written);
+                    write(&mut jump, r, written);
                 }
-                Access::WriteOnNext => held[r as usize] = true,
+                Access::WriteOnNext => write(&mut held, r, written),
+                Access::LendOnNext => write(&mut held, r, Held::Lent(ins.word.a)),
                 Access::Read | Access::Place | Access::Take => {}
             },
         );
         if ins.op == Op::JumpIfGiven {
-            held[ins.word.a as usize] = false;
+            write(&mut held, ins.word.a, Held::Nothing);
         }
         Ok((thrown, held, jump))
+    }
+}
+
+/// Register `r` holds something else from now on, and so what a walk there has lent is gone.
+fn write(state: &mut [Held], r: u16, new: Held) {
+    let first = usize::from(r);
+    // A walk keeps what it lends in its first two registers, and lends it in those that follow.
+    for held in state.iter_mut().skip(first + 2).take(3) {
+        if matches!(*held, Held::Lent(walk) if r == walk || r == walk + 1) {
+            *held = Held::Nothing;
+        }
+    }
+    state[first] = new;
+}
+
+/// The instruction changes nothing that is in the place at register `r`, but in cells behind it.
+fn only_reads(ins: Decoded<'_>, r: u16) -> bool {
+    let is_var = |code: u8| Receiver::from_code(code) == Some(Receiver::Var);
+    let receives = |root: &Word| ins.op == Op::CallMethod && root.a == r && is_var(root.op);
+    match ins.op {
+        Op::CallMethod | Op::CallPlaces => {
+            !ins.ext.first().is_some_and(receives)
+                && places(ins).all(|(root, _)| root.b != r || !is_var(root.op))
+        }
+        _ => ins.word.flags & READ_ROOT != 0,
     }
 }
 

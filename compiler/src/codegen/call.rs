@@ -161,11 +161,7 @@ impl<'a> Codegen<'a> {
     pub(super) fn call_of(&mut self, callee: Callee, args: &'a [Arg], span: Span, dest: Dest) {
         let top = self.func().top;
         let mut slots = self.place_slots(args);
-        let base = match dest {
-            // The result arrives where it is wanted when that is on top.
-            Dest::Into(reg) if reg + 1 == top && slots.is_none() => reg,
-            _ => self.func().alloc(),
-        };
+        let base = self.call_base(dest, slots);
         self.func().alloc_n(FRAME - 1);
         self.check_overlaps(None, args);
         let layout = self.arguments(args, span, &mut slots);
@@ -179,6 +175,15 @@ impl<'a> Codegen<'a> {
         self.func().top = top.max(base + 1);
         self.result_of_call(base, dest);
         self.func().top = top;
+    }
+
+    /// The first register of a call's frame. The result arrives there: where it is wanted, when that is
+    /// on top.
+    fn call_base(&mut self, dest: Dest, slots: Option<Reg>) -> Reg {
+        match dest {
+            Dest::Into(reg) if reg + 1 == self.func().top && slots.is_none() => reg,
+            _ => self.func().alloc(),
+        }
     }
 
     fn call_with(&mut self, base: Reg, callee: Reg, layout: &Layout) {
@@ -317,16 +322,7 @@ impl<'a> Codegen<'a> {
         self.chain = None;
         // A receiver that is a variable is walked after the arguments, as the language has it.
         let mut slots = self.place_slots(args);
-        let is_on_top = self.func().top == top && slots.is_none();
-        let base = match dest {
-            // As in `call_of`, when nothing there is looked at.
-            Dest::Into(reg)
-                if reg + 1 == top && is_on_top && place.root != reg && place.steps.is_empty() =>
-            {
-                reg
-            }
-            _ => self.func().alloc(),
-        };
+        let base = self.call_base(dest, slots);
         self.func().alloc_n(FRAME);
         let layout = self.arguments(args, span, &mut slots);
         let method = self.func().string(name.name);

@@ -129,6 +129,7 @@ impl<'a> Codegen<'a> {
             inner = e;
         }
         let span = self.func().span_now;
+        let mut lends = false;
         let walk = match (&inner.kind, second) {
             (ExprKind::Range { start, end, step, inclusive }, None) => {
                 let walk = self.range_parts(start, end, step.as_deref());
@@ -152,9 +153,11 @@ impl<'a> Codegen<'a> {
                 if second.is_some() {
                     self.func().last().word.flags = PAIR;
                 }
+                lends = true;
                 walk
             }
         };
+        let body_start = self.func().stand();
         for (i, pattern) in [Some(first), second].into_iter().flatten().enumerate() {
             let reg = walk + 3 + i as u16;
             match &pattern.kind {
@@ -163,6 +166,9 @@ impl<'a> Codegen<'a> {
             }
         }
         self.loop_body(next, exit, None, false, body);
+        if lends {
+            self.func().lend_elements(walk, body_start);
+        }
         self.func().locals.truncate(names);
         self.func().top = top;
         self.func().place(exit);

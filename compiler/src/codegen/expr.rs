@@ -1,6 +1,6 @@
 //! Expressions: literals, names, collections, strings, lambdas, and the dispatch to the rest.
 
-use super::func::{CAPTURE_BASE, Capture, Control, Reg};
+use super::func::{CAPTURE_BASE, Capture, Control, Local, LocalKind, Reg};
 use super::names::Resolved;
 use super::place::root_name;
 use super::{Code, Codegen, Dest, Item};
@@ -152,7 +152,9 @@ impl<'a> Codegen<'a> {
 
     /// Returns what a register holds.
     pub(super) fn return_register(&mut self, reg: Reg) {
-        let reg = if reg >= CAPTURE_BASE {
+        // What a walk may lend is not the function's, either.
+        let is_bound = |l: &Local<'_>| l.reg == reg && l.kind == LocalKind::Bound;
+        let reg = if reg >= CAPTURE_BASE || self.func().locals.iter().rev().any(is_bound) {
             let copy = self.func().alloc();
             self.func().push(Op::Copy, copy, reg, 0);
             copy

@@ -36,14 +36,17 @@ impl<'a> Codegen<'a> {
         let span = self.func().span_now;
         self.func().span_now = iterable.span;
         let steps = place.steps.len() as u16;
-        let count = self.func().alloc();
+        // A loop over the range of the positions.
+        let walk = self.func().alloc_n(3);
+        let (position, element) = (self.func().alloc(), self.func().alloc());
+        self.load_int(0, walk);
         let start = &place.steps;
-        self.func().push_ext(Op::PlaceStart, count, place.root, steps, start);
-        let position = self.func().alloc();
-        self.load_int(0, position);
-        let element = self.func().alloc();
-        let (head, next, exit) = (self.func().here(), self.func().label(), self.func().label());
-        self.func().jump(Op::JumpNotLt, position, count, exit);
+        self.func().push_ext(Op::PlaceStart, walk + 1, place.root, steps, start);
+        self.load_int(1, walk + 2);
+        self.func().push(Op::RangeLoopStart, walk, 0, 0);
+        let (next, exit) = (self.func().label(), self.func().label());
+        self.func().place(next);
+        self.func().jump(Op::RangeLoop, walk, 0, exit);
         self.func().push_ext(Op::PlaceTake, position, place.root, steps, &place.steps).word.flags =
             flags;
         self.func().span_now = span;
@@ -61,10 +64,8 @@ impl<'a> Codegen<'a> {
         self.guarded(back, Dest::Discard, |codegen, dest| codegen.block(body, dest));
         self.func().controls.pop();
         self.func().locals.truncate(names);
-        self.func().place(next);
         self.func().span_now = span;
-        self.func().push(Op::AddImm, position, position, 1);
-        self.func().jump(Op::JumpBack, 0, 0, head);
+        self.func().jump(Op::JumpBack, 0, 0, next);
         self.func().top = top;
         self.func().place(exit);
         self.nil_to(dest);

@@ -13,8 +13,9 @@ use std::rc::Rc;
 
 use super::constants::Constants;
 use crate::ast;
-use crate::bytecode::draft::{Draft, Ins, Label, Region, Words};
-use crate::bytecode::op::Operand;
+use crate::bytecode::draft::{Draft, Ins, Label, Loan, Region, Words};
+use crate::bytecode::effects::{Access, visit_registers};
+use crate::bytecode::op::{BORROWED, Operand};
 use crate::bytecode::{Constant, METHOD_WORDS, Op, Parameter, Receiver, Step, Word, places_of};
 use crate::source::Span;
 
@@ -158,6 +159,13 @@ pub(super) struct Func<'a> {
     pub(super) span_now: Span,
     /// Registers were asked for that there are not.
     overflow: bool,
+}
+
+/// How much of a function has been written.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Stand {
+    code: usize,
+    mismatches: usize,
 }
 
 /// A value that does not fit where it has to, and where that throws.
@@ -371,6 +379,37 @@ impl<'a> Func<'a> {
         }
     }
 
+    /// How much has been written.
+    pub(super) fn stand(&self) -> Stand {
+        Stand { code: self.draft.code.len(), mismatches: self.mismatches.len() }
+    }
+
+    /// Makes the walk whose loop has just been written lend its elements, unless a turn needs one of
+    /// its own, or they are read outside of the body. So what is only looked at is not counted.
+    pub(super) fn lend_elements(&mut self, walk: Reg, body: Stand) {
+        let loan = Loan { walk, body: body.code..self.draft.code.len() };
+        let elements = loan.elements();
+        let code = &self.draft.code;
+        let is_taken = |i: usize| {
+            let ins = &code[i];
+            let mut taken = ins.op == Op::Copy && elements.contains(&ins.word.b);
+            // A copy for the way out is no turn's.
+            taken &= code.get(i + 1).is_none_or(|after| after.op != Op::Ret);
+            visit_registers(
+                ins.decoded(&self.draft.words),
+                |_| 0,
+                |r, access| taken |= access == Access::Take && elements.contains(&r),
+            );
+            taken
+        };
+        if !loan.body.clone().any(is_taken)
+            && !self.mismatches[body.mismatches..].iter().any(|m| elements.contains(&m.value))
+        {
+            self.draft.code[body.code - 1].word.flags |= BORROWED;
+            self.draft.loans.push(loan);
+        }
+    }
+
     /// Finishes the draft: captured values get their registers, and those that are not given are fetched
     /// first. Gives how many of them a closure holds.
     pub(super) fn finish(&mut self) -> u16 {
@@ -418,6 +457,9 @@ impl<'a> Func<'a> {
         }
         for region in &mut draft.regions {
             region.register = map(region.register);
+        }
+        for loan in &mut draft.loans {
+            loan.walk = map(loan.walk);
         }
         let mut slot = 0;
         let fetches = self.captures.iter().zip(&registers).filter_map(|(capture, &register)| {

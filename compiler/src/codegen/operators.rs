@@ -2,7 +2,8 @@
 //! with the jump that uses them, `and`, `or`, `??`, `not`, `is`.
 
 use super::func::Reg;
-use super::walk::may_write;
+use super::place::root_name;
+use super::walk::{may_write, may_write_to};
 use super::{Codegen, Dest};
 use crate::ast::{BinaryOp, Cond, Expr, ExprKind, LogicOp, PatternKind, TypePath, UnaryOp};
 use crate::bytecode::draft::Label;
@@ -94,7 +95,11 @@ impl<'a> Codegen<'a> {
     /// The operand `left` of something whose other part is `right`, evaluated after it: a copy
     /// when evaluating `right` may change what `left` names.
     pub(super) fn operand_before(&mut self, left: &'a Expr, right: &Expr) -> Reg {
-        if may_write(right) { self.temp(left) } else { self.operand(left) }
+        let changes = match root_name(left) {
+            Some(name) => may_write_to(name, right),
+            None => may_write(right),
+        };
+        if changes { self.temp(left) } else { self.operand(left) }
     }
 
     pub(super) fn binary(&mut self, op: BinaryOp, left: &'a Expr, right: &'a Expr, dest: Dest) {

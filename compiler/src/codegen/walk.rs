@@ -1,5 +1,6 @@
 //! Walks over the tree before it is compiled: what an expression may change, which names it mentions.
 
+use super::place::{path_of, root_name};
 use crate::ast::{
     Arg, ArgKind, Block, Cond, Element, Expr, ExprKind, FnDecl, Index, MapElement, Param,
     SelectKind, Stmt, StmtKind, StrPart,
@@ -8,6 +9,16 @@ use crate::source::Span;
 
 /// True when evaluating `e` may change a local variable of the function it stands in.
 pub(super) fn may_write(e: &Expr) -> bool {
+    writes(e, &|_| true)
+}
+
+/// True when evaluating `e` may change the local variable of this name.
+pub(super) fn may_write_to(variable: &str, e: &Expr) -> bool {
+    writes(e, &|name| name == variable)
+}
+
+/// The same for all variables whose name `hits` accepts.
+fn writes(e: &Expr, hits: &dyn Fn(&str) -> bool) -> bool {
     match &e.kind {
         ExprKind::Nil
         | ExprKind::Bool(_)
@@ -22,41 +33,48 @@ pub(super) fn may_write(e: &Expr) -> bool {
         | ExprKind::Continue => false,
         ExprKind::Interpolated(parts) => parts.iter().any(|p| match p {
             StrPart::Text(_) => false,
-            StrPart::Expr { value, .. } => may_write(value),
+            StrPart::Expr { value, .. } => writes(value, hits),
         }),
         ExprKind::List(items) => items.iter().any(|i| match i {
-            Element::Value(e) | Element::Spread(e) => may_write(e),
+            Element::Value(e) | Element::Spread(e) => writes(e, hits),
         }),
         ExprKind::Map(items) => items.iter().any(|i| match i {
-            MapElement::Entry { key, value } => may_write(key) || may_write(value),
-            MapElement::Spread(e) => may_write(e),
+            MapElement::Entry { key, value } => writes(key, hits) || writes(value, hits),
+            MapElement::Spread(e) => writes(e, hits),
         }),
         ExprKind::Range { start, end, step, .. } => {
-            may_write(start) || may_write(end) || step.as_deref().is_some_and(may_write)
+            writes(start, hits)
+                || writes(end, hits)
+                || step.as_deref().is_some_and(|step| writes(step, hits))
         }
         ExprKind::Unary { operand: e, .. }
         | ExprKind::Is { value: e, .. }
         | ExprKind::Field { object: e, .. }
         | ExprKind::Paren(e)
-        | ExprKind::Throw(e) => may_write(e),
+        | ExprKind::Throw(e) => writes(e, hits),
         ExprKind::Binary { left, right, .. } | ExprKind::Logic { left, right, .. } => {
-            may_write(left) || may_write(right)
+            writes(left, hits) || writes(right, hits)
         }
         ExprKind::Index { object, index } => {
-            may_write(object)
+            writes(object, hits)
                 || match &**index {
-                    Index::At(e) => may_write(e),
+                    Index::At(e) => writes(e, hits),
                     Index::Open { start, end, .. } => {
-                        [start, end].into_iter().flatten().copied().any(may_write)
+                        [start, end].into_iter().flatten().copied().any(|end| writes(end, hits))
                     }
                 }
         }
         ExprKind::Call { callee, args } => {
-            may_write(callee) || args.iter().any(|a| a.kind == ArgKind::Place || may_write(a.value))
+            writes(callee, hits) || args.iter().any(|arg| hands_over(arg, hits))
         }
-        // A method may change the variable it is called on; the rest may hold assignments.
-        ExprKind::Method { .. }
-        | ExprKind::Block(_)
+        // A method may change the variable it is called on.
+        ExprKind::Method { object, args, .. } => {
+            root_name(path_of(object).0).is_some_and(hits)
+                || writes(object, hits)
+                || args.iter().any(|arg| hands_over(arg, hits))
+        }
+        // There may be assignments in it.
+        ExprKind::Block(_)
         | ExprKind::If { .. }
         | ExprKind::Match { .. }
         | ExprKind::Try { .. }
@@ -69,6 +87,12 @@ pub(super) fn may_write(e: &Expr) -> bool {
         | ExprKind::Return(_)
         | ExprKind::Break(_) => true,
     }
+}
+
+/// True when evaluating an argument or the call may change such a variable.
+fn hands_over(arg: &Arg, hits: &dyn Fn(&str) -> bool) -> bool {
+    let is_place = arg.kind == ArgKind::Place;
+    (is_place && root_name(path_of(arg.value).0).is_none_or(hits)) || writes(arg.value, hits)
 }
 
 /// True when an argument may change a variable: by being evaluated, or in the call.

@@ -177,6 +177,11 @@ pub(super) fn concat(m: &mut Machine<'_>) -> Step {
     let (first, count) = (m.reg(word.b).cast::<Owned>(), word.c as usize);
     // SAFETY: as verified code says these registers are owned, and here they are used up.
     let parts = unsafe { std::slice::from_raw_parts_mut(first, count) };
+    if let Some(text) = value::joined(parts) {
+        parts.iter_mut().for_each(|part| drop(part.take()));
+        m.put(word.a, text);
+        return m.next(1);
+    }
     if parts.iter().any(|part| part.as_record().is_some()) {
         let parts = m.take_all(word.b, count);
         return join(m, parts, 0);

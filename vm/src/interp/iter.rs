@@ -10,10 +10,16 @@
 //! | string | byte offset | characters walked |
 //! | range | next number | numbers left |
 //! | channel, handle, struct | | elements walked |
+//!
+//! A walk may lend its elements ([`Op::IterNext`] says when that holds): they are written without being
+//! counted. The collection keeps them; one that the walk makes is kept in the register of the position,
+//! which such walks have no use for, until the next turn.
+//!
+//! [`Op::IterNext`]: lisle_compiler::bytecode::Op::IterNext
 
 #![expect(unsafe_code, reason = "the registers of a walk are written by address")]
 
-use lisle_compiler::bytecode::op::{INCLUSIVE, PAIR};
+use lisle_compiler::bytecode::op::{BORROWED, INCLUSIVE, PAIR};
 
 use super::call::{self, Given};
 use super::machine::{Exit, Machine, Step};
@@ -22,8 +28,9 @@ use super::operators::{self, Asked};
 use super::{method, threads};
 use crate::{
     link::{SLOT, Word},
+    rc,
     sched::Outcome,
-    value::{Kind, Owned, Raw, View, error, ops},
+    value::{Kind, Owned, Raw, View, error, ops, tag},
     waiting::Progress,
 };
 
@@ -89,55 +96,76 @@ pub(super) fn iter_start(m: &mut Machine<'_>) -> Step {
 /// The next element of a walk, or its end.
 pub(super) fn iter_next(m: &mut Machine<'_>) -> Step {
     let word = m.word();
+    let kept = m.reg_after(word.a, 1);
+    // SAFETY: the registers of a walk are owned.
+    if unsafe { (*kept).tag } != tag::INT {
+        // What was made for the turn before, and lent. It goes first: this turn may have to wait.
+        drop(m.take_at(kept));
+        set(m, word.a, 1, 0);
+    }
     let (position, second) = (number(m, word.a, 1), number(m, word.a, 2));
     let found = match m.get(word.a).view() {
-        View::List(list) => {
-            list.get(position as usize).map(|value| (position + 1, second, None, value))
-        }
+        View::List(list) => list
+            .item(position as usize)
+            .map(|item| (position + 1, second, Raw::int(position), item.as_raw())),
         View::Map(map) => map.next_from(position as usize).map(|(at, key, value)| {
-            if word.flags & PAIR != 0 {
-                (at as i64 + 1, second, Some(key.clone()), value.clone())
-            } else {
-                (at as i64 + 1, second, None, key.clone())
-            }
+            let (key, value) = (key.as_raw(), value.as_raw());
+            let element = if word.flags & PAIR != 0 { value } else { key };
+            (at as i64 + 1, second, key, element)
         }),
         View::Str(text) => text.as_str()[position as usize..].chars().next().map(|c| {
-            (position + c.len_utf8() as i64, second + 1, Some(Owned::int(second)), Owned::char(c))
+            let next = position + c.len_utf8() as i64;
+            (next, second + 1, Raw::int(second), Owned::char(c).into_raw())
         }),
         View::Range(range) if second != 0 => {
             let count = range.index_of(position).and_then(|i| i64::try_from(i).ok());
             let next = position.wrapping_add(range.step);
-            Some((next, second.wrapping_sub(1), count.map(Owned::int), Owned::int(position)))
+            let count = Raw::int(count.unwrap_or(position));
+            Some((next, second.wrapping_sub(1), count, Raw::int(position)))
         }
         View::Set(set) => set
             .next_from(position as usize)
-            .map(|(at, item)| (at as i64 + 1, second + 1, Some(Owned::int(second)), item.clone())),
+            .map(|(at, item)| (at as i64 + 1, second + 1, Raw::int(second), item.as_raw())),
         View::Bytes(bytes) => bytes
             .get(position as usize)
-            .map(|&byte| (position + 1, second, None, Owned::int(byte.into()))),
+            .map(|&byte| (position + 1, second, Raw::int(position), Raw::int(byte.into()))),
         View::Channel(_) => return threads::iter_channel(m),
         View::Handle(_) => return iter_handle(m),
         View::Record(_) => return iter_record(m),
         _ => None,
     };
-    let Some((next, second, key, value)) = found else { return m.jump(word.wide_i32()) };
+    let Some((next, second, key, element)) = found else { return m.jump(word.wide_i32()) };
     set(m, word.a, 1, next);
     set(m, word.a, 2, second);
-    write(m, word, key.unwrap_or(Owned::int(position)), value);
+    let is_pair = word.flags & PAIR != 0;
+    if word.flags & BORROWED == 0 {
+        // SAFETY: the collection has them, or they are no objects.
+        unsafe {
+            rc::retain(element);
+            if is_pair {
+                rc::retain(key);
+            }
+        }
+    }
+    write(m, word, key, element);
     m.next(1)
 }
 
-/// Writes what a turn of the loop gets.
-fn write(m: &mut Machine<'_>, word: Word, key: Owned, value: Owned) {
-    if word.flags & PAIR != 0 {
-        m.put_at(m.reg_after(word.a, 3), key);
-        m.put_at(m.reg_after(word.a, 4), value);
-    } else {
-        m.put_at(m.reg_after(word.a, 3), value);
+/// Writes what a turn of the loop gets. The references are counted, or kept elsewhere.
+fn write(m: &mut Machine<'_>, word: Word, key: Raw, element: Raw) {
+    let (first, second) = (m.reg_after(word.a, 3), m.reg_after(word.a, 4));
+    // SAFETY: the registers are the loop's, and own nothing.
+    unsafe {
+        if word.flags & PAIR != 0 {
+            first.write(key);
+            second.write(element);
+        } else {
+            first.write(element);
+        }
     }
 }
 
-/// Gives the loop an element that was waited for; nil is the end.
+/// Gives the loop an element that was made for it; nil is the end.
 pub(super) fn deliver(m: &mut Machine<'_>, value: Owned) -> Step {
     let word = m.word();
     if value.is_nil() {
@@ -145,7 +173,14 @@ pub(super) fn deliver(m: &mut Machine<'_>, value: Owned) -> Step {
     }
     let walked = number(m, word.a, 2);
     set(m, word.a, 2, walked + 1);
-    write(m, word, Owned::int(walked), value);
+    let element = value.as_raw();
+    if word.flags & BORROWED == 0 {
+        // The register's.
+        let _ = value.into_raw();
+    } else {
+        m.put_at(m.reg_after(word.a, 1), value);
+    }
+    write(m, word, Raw::int(walked), element);
     m.next(1)
 }
 

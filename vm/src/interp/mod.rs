@@ -685,7 +685,7 @@ fn execute<const PROFILED: bool>(m: &mut Machine<'_>) -> Outcome {
                         }
                         if let Spot::Value(place) = spot {
                             let value = load(place);
-                            if rc::try_retain(value) {
+                            if (*pc).flags & BORROWED != 0 || rc::try_retain(value) {
                                 (*p.add(1)).bits = at + 1;
                                 store(to, value);
                                 next!();
@@ -763,6 +763,8 @@ fn execute<const PROFILED: bool>(m: &mut Machine<'_>) -> Outcome {
                             }
                         }
                     }
+                    outside!(slow::done(m, access::get_index));
+                    continue;
                 }
                 code::SetIndex => {
                     let (p, q) = (reg!((*pc).a), reg!((*pc).b));
@@ -775,6 +777,8 @@ fn execute<const PROFILED: bool>(m: &mut Machine<'_>) -> Outcome {
                             next!();
                         }
                     }
+                    outside!(slow::done(m, access::set_index));
+                    continue;
                 }
 
                 // Common, and nothing that could be done here.
@@ -784,6 +788,10 @@ fn execute<const PROFILED: bool>(m: &mut Machine<'_>) -> Outcome {
                 }
                 code::NewList => {
                     outside!(slow::done(m, data::new_list));
+                    continue;
+                }
+                code::Concat => {
+                    outside!(slow::done(m, data::concat));
                     continue;
                 }
                 code::ListAppend => {
@@ -992,7 +1000,6 @@ fn execute<const PROFILED: bool>(m: &mut Machine<'_>) -> Outcome {
                 code::MapExtend => outside::<{ code::MapExtend }>(),
                 code::MapInsert => outside::<{ code::MapInsert }>(),
                 code::NewRange => outside::<{ code::NewRange }>(),
-                code::Concat => outside::<{ code::Concat }>(),
                 code::Format => outside::<{ code::Format }>(),
                 code::GetFieldOpt => outside::<{ code::GetFieldOpt }>(),
                 code::Slice => outside::<{ code::Slice }>(),

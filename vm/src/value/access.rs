@@ -137,7 +137,9 @@ pub(crate) fn index_get(container: &Owned, key: &Owned) -> Result<Owned, Owned> 
 pub(crate) fn index_set(container: &mut Owned, key: &Owned, value: Owned) -> Result<(), Owned> {
     if let Some(map) = container.as_map() {
         // What cannot be a key is found out before anything is copied.
-        map.check_key(key)?;
+        if !container.is_unique() {
+            map.check_key(key)?;
+        }
         if let Some(map) = container.map_mut() {
             map.insert(key.clone(), value)?;
         }

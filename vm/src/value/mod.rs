@@ -77,7 +77,7 @@ pub(crate) use record::RecordObject;
 pub(crate) use set::SetObject;
 pub(crate) use shared::Shared;
 pub(crate) use string::StrObject;
-pub(crate) use text::{Text, append, count_chars, roomy, written};
+pub(crate) use text::{Text, append, count_chars, joined, roomy, written};
 pub(crate) use types::{
     Behaviour, Operator, TypeInfo, TypeKind, TypeMethod, TypeObject, TypeRef, Variant,
 };

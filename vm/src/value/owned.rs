@@ -392,8 +392,8 @@ impl Owned {
 
     /// True when nobody else has it, so that changing it copies nothing. A shared object of which
     /// this is the last reference does not count until it is changed.
-    #[cfg(test)]
-    pub fn is_unique(&self) -> bool {
+    #[inline]
+    pub(crate) fn is_unique(&self) -> bool {
         // SAFETY: this value keeps the object alive.
         self.0.is_heap() && unsafe { rc::is_unique(self.0) }
     }

@@ -11,8 +11,10 @@
 
 use std::cell::Cell;
 
+use arrayvec::ArrayString;
+
 use super::hash::hash_short;
-use super::{Owned, Raw, StrObject, tag};
+use super::{Owned, Raw, StrObject, View, tag};
 use crate::rc;
 
 /// The longest text that needs no object.
@@ -160,6 +162,23 @@ pub(crate) fn written(
     draft.clear();
     let _ = DRAFT.try_with(|place| place.set(draft));
     string
+}
+
+/// The most that [`joined`] joins.
+const JOINED_MAX: usize = 64;
+
+/// The texts of strings and ints, joined; none when that is long, and where there is any other value.
+pub(crate) fn joined(parts: &[Owned]) -> Option<Owned> {
+    let (mut joined, mut digits) = (ArrayString::<JOINED_MAX>::new(), itoa::Buffer::new());
+    for part in parts {
+        let pushed = match part.view() {
+            View::Str(text) => joined.try_push_str(text.as_str()),
+            View::Int(n) => joined.try_push_str(digits.format(n)),
+            _ => return None,
+        };
+        pushed.ok()?;
+    }
+    Some(Owned::str(&joined))
 }
 
 /// A short string of these bytes of a text, unless they are too many.

@@ -535,3 +535,40 @@ impl TypeObject {
         self.info
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn method(name: u32) -> (Symbol, TypeMethod) {
+        let function = Raw::int(name.into());
+        let name = name.to_string().into();
+        (
+            Symbol(function.bits as u32),
+            TypeMethod { name, function, takes_self: true, self_mutable: false },
+        )
+    }
+
+    #[test]
+    fn methods_whose_names_want_the_same_seat_are_all_found() {
+        let mut behaviour = Behaviour::default();
+        assert!(behaviour.find(Symbol(0)).is_none());
+        let names: Vec<u32> = (0..40).map(|i| i * 1024).chain([1, 2, 1025]).collect();
+        for (i, &name) in names.iter().enumerate() {
+            let (symbol, method) = method(name);
+            behaviour.add_method(symbol, method.clone());
+            behaviour.add_method(symbol, method);
+            assert_eq!(behaviour.methods.len(), i + 1, "one with the same name takes its place");
+        }
+        for &name in &names {
+            let at = behaviour.find(Symbol(name)).expect("it was added");
+            assert_eq!(behaviour.methods[at].0, Symbol(name));
+            let seated = behaviour.find_seated(Symbol(name));
+            assert!(seated.is_none_or(|method| *method.name == *name.to_string()));
+        }
+        assert!(
+            behaviour.find(Symbol(3)).is_none() && behaviour.find(Symbol(2048 * 1024)).is_none()
+        );
+        assert!(behaviour.find_seated(Symbol(0)).is_some(), "the first has its own seat");
+    }
+}

@@ -6,7 +6,7 @@ use super::set::Set;
 use super::write::Owned;
 use crate::bytecode::draft::{Draft, Ins};
 use crate::bytecode::effects::{Access, is_scalar_result, visit_registers};
-use crate::bytecode::op::Op;
+use crate::bytecode::op::{BORROWED, Op};
 
 /// No block starts at an instruction.
 const NONE: u32 = u32::MAX;
@@ -109,6 +109,12 @@ fn needed_drops<'a, const N: usize>(
                             || ins.op == Op::Select && r == ins.word.a;
                         if scalar || loop_state { state.remove(r) } else { state.add(r) }
                     }
+                    Access::LendOnNext => state.add(r),
+                    // Here stands what keeps an element that was lent; at the end there is none.
+                    Access::Place if keeps(ins) == Some(r) => {
+                        state.add(r);
+                        jump_state.remove(r);
+                    }
                     Access::Place if ins.op == Op::RangeLoopStart => {
                         state.remove(r);
                         jump_state.remove(r);
@@ -126,6 +132,11 @@ fn needed_drops<'a, const N: usize>(
         }
     }
     needed
+}
+
+/// The register of a walk that keeps what it lends and has made.
+fn keeps(ins: &Ins) -> Option<u16> {
+    (ins.op == Op::IterNext && ins.word.flags & BORROWED != 0).then_some(ins.word.a + 1)
 }
 
 /// Adds what may hold objects on one way to what may on others; true when that is more.
