@@ -874,13 +874,13 @@ fn execute<const PROFILED: bool>(m: &mut Machine<'_>) -> Outcome {
                             } else if let Some(native) = known.as_native()
                                 && (*native).takes_exactly(word.c.into())
                             {
-                                if let Some(shortcut) = (*native).shortcut
-                                    && !dies
-                                    && (is_var || !(*native).mutating)
-                                {
+                                if let Some(shortcut) = (*native).shortcut {
                                     let args: *mut Owned = reg!(word.a).add(LINK / SLOT + 1).cast();
                                     let args = std::slice::from_raw_parts_mut(args, word.c.into());
-                                    if let Some(value) = (shortcut.at_once)(&mut *root.cast(), args)
+                                    if !dies
+                                        && (is_var || !(*native).mutating)
+                                        && let Some(value) =
+                                            (shortcut.at_once)(&mut *root.cast(), args)
                                     {
                                         store(reg!(word.a), value.into_raw());
                                         fuel -= 1;

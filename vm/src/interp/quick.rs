@@ -128,7 +128,7 @@ pub(super) fn call_known(m: &mut Machine<'_>, native: &NativeDef) -> Option<Outc
     slow::settle(m, step)
 }
 
-/// The same for a native that may park, and keeps its receiver.
+/// The same for a native that may park.
 pub(super) fn call_or_park(
     m: &mut Machine<'_>,
     native: &NativeDef,
