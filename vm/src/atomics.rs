@@ -291,6 +291,8 @@ pub enum Spot {
     IdleScan,
     /// The store that fills a next-slot.
     SlotFill,
+    /// The look that finds a next-slot empty.
+    SlotSeen,
     /// The exchange that empties a next-slot.
     SlotTake,
     /// The fence between entering a call and the look at the monitor's word.
