@@ -14,7 +14,7 @@ use crate::value::{Owned, append, room, roomy, try_display};
 pub(crate) const LONG: usize = 1 << 20;
 
 /// So many bytes are written in a step.
-const STEP: usize = 1 << 17;
+pub(super) const STEP: usize = 1 << 17;
 
 /// What a short text is repeated to, before it is repeated as a whole.
 const UNIT: usize = 1 << 12;
@@ -93,7 +93,7 @@ pub(crate) fn length(value: &Owned) -> usize {
 }
 
 /// The texts of the pieces, one behind the other: so many bytes at least, and these are many.
-fn build(
+pub(super) fn build(
     call: &mut Call<'_>,
     bytes: usize,
     pieces: impl Iterator<Item = Owned> + 'static,

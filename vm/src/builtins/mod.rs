@@ -50,6 +50,7 @@ macro_rules! functions {
     };
 }
 
+mod apart;
 mod arguments;
 mod bytes;
 pub(crate) mod channel;

@@ -7,12 +7,14 @@
 
 use std::collections::HashSet;
 
+use super::apart;
 use super::arguments::{
     OBJECT, REFERENCE, characters, contains, format, give, int, length, no_room, repeat,
     size_of_chunks, slice, text, this_text, vector,
 };
 use super::char_set::CharSet;
 use super::elements::{enumerate, zip};
+use super::long::LONG;
 use crate::native::{Call, NativeResult, Next};
 use crate::value::{Kind, Owned, View, count_chars, error, position, room};
 
@@ -31,6 +33,10 @@ methods! {
     "split" "(separator = nil)" => split;
     /// A list of the lines, without their ends.
     "lines" "()" => |call| {
+        if is_long(call) {
+            let text = call.receiver().clone();
+            return apart::lines(call, text);
+        }
         let text = this_text(call).as_str();
         let lines = texts(text, text.lines());
         listed(call, lines)
@@ -48,9 +54,9 @@ methods! {
         give(Owned::bytes(bytes))
     };
     /// In capital letters.
-    "to_upper" "()" => |call| changed(call, |text| text.to_uppercase());
+    "to_upper" "()" => |call| changed_by_words(call, |text| text.to_uppercase());
     /// In small letters.
-    "to_lower" "()" => |call| changed(call, |text| text.to_lowercase());
+    "to_lower" "()" => |call| changed_by_words(call, |text| text.to_lowercase());
     /// With `new` in place of every `old`.
     "replace" "(old, new)" => replace;
     /// Does it start with this?
@@ -142,12 +148,35 @@ fn changed(call: &mut Call<'_>, change: impl FnOnce(&str) -> String) -> NativeRe
     give(result)
 }
 
+/// The same where each word is changed by itself.
+fn changed_by_words(call: &mut Call<'_>, change: fn(&str) -> String) -> NativeResult {
+    if is_long(call) {
+        let text = call.receiver().clone();
+        return apart::changed(call, text, change);
+    }
+    changed(call, change)
+}
+
+/// Is the receiver so long that it is read in steps?
+fn is_long(call: &Call<'_>) -> bool {
+    this_text(call).byte_len() >= LONG
+}
+
 /// The parts of a text as strings.
 fn texts<'t>(text: &str, parts: impl Iterator<Item = &'t str>) -> Result<Vec<Owned>, Owned> {
-    /// Memory is looked at once for so many parts.
-    const BATCH: usize = 1024;
     room(text.len())?;
     let mut out = Vec::new();
+    add_texts(&mut out, parts)?;
+    Ok(out)
+}
+
+/// Adds parts of a text to a list, as strings.
+pub(super) fn add_texts<'t>(
+    out: &mut Vec<Owned>,
+    parts: impl Iterator<Item = &'t str>,
+) -> Result<(), Owned> {
+    /// Memory is looked at once for so many parts.
+    const BATCH: usize = 1024;
     for part in parts {
         // Many short parts take far more than the text they come from.
         if out.len().is_multiple_of(BATCH) {
@@ -155,7 +184,7 @@ fn texts<'t>(text: &str, parts: impl Iterator<Item = &'t str>) -> Result<Vec<Own
         }
         out.push(Owned::str(part));
     }
-    Ok(out)
+    Ok(())
 }
 
 /// Gives a list made of the whole receiver.
@@ -169,12 +198,20 @@ fn listed(call: &mut Call<'_>, parts: Result<Vec<Owned>, Owned>) -> NativeResult
 fn split(call: &mut Call<'_>) -> NativeResult {
     let this = this_text(call).as_str();
     let parts = if call.arg(0).is_nil() {
+        if is_long(call) {
+            let text = call.receiver().clone();
+            return apart::words(call, text);
+        }
         texts(this, this.split_whitespace())
     } else {
         let separator = text(call, 0, "separator")?;
         if separator.is_empty() {
             let text = "`separator` must not be empty; `chars` gives the characters";
             return Err(error(Kind::Value, text));
+        }
+        if is_long(call) {
+            let (text, separator) = (call.receiver().clone(), call.take(0));
+            return apart::split(call, text, separator);
         }
         // A single byte is found faster than a text of one.
         match *separator.as_bytes() {
@@ -223,6 +260,10 @@ fn replace(call: &mut Call<'_>) -> NativeResult {
     let (old, new) = (text(call, 0, "old")?, text(call, 1, "new")?);
     if old.is_empty() {
         return Err(error(Kind::Value, "`old` must not be empty"));
+    }
+    if is_long(call) {
+        let (text, old, new) = (call.receiver().clone(), call.take(0), call.take(1));
+        return apart::replaced(call, text, old, new);
     }
     let this = this_text(call).as_str();
     let n = this.matches(old).count();
