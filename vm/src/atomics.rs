@@ -4,9 +4,12 @@
 //! protocols of the scheduler can be run under the model checker (`--cfg loom`) as they are
 //! shipped. Without that flag each name is the standard library's type or a thin cover over it.
 //!
-//! Two covers differ from the standard library on purpose:
+//! Three covers differ from the standard library on purpose:
 //! - [`Mutex::lock`] ignores poisoning. The locks of this crate guard data that is consistent
 //!   between any two statements, and a panic in a host function must not make the machine unusable.
+//! - It stays away from a lock that it finds taken, longer each time, before it sleeps. Our locks are
+//!   held for some twenty instructions; what costs is that the lock, and what it guards, go from one
+//!   core's cache to the other's. Meanwhile the other core takes it many times.
 //! - [`UnsafeCell`] lends a pointer to a closure, which is what lets the model checker see when
 //!   two threads are in the cell without an order between them.
 //!
@@ -18,7 +21,7 @@ pub use std::sync::atomic::{
     AtomicBool, AtomicI64, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, fence,
 };
 pub use std::sync::{Arc, Weak, atomic::Ordering};
-use std::time::Duration;
+use std::{sync::TryLockError, time::Duration};
 
 #[cfg(loom)]
 pub use loom::sync::atomic::{
@@ -29,6 +32,9 @@ pub use loom::sync::atomic::{
 use loom::sync as base;
 #[cfg(not(loom))]
 use std::sync as base;
+
+/// How many pauses a lock that is taken is left alone for, again and again.
+const AWAY: &[u32] = if cfg!(loom) { &[] } else { &[32, 64, 128, 256] };
 
 /// The guard of a locked [`Mutex`].
 pub type MutexGuard<'a, T> = base::MutexGuard<'a, T>;
@@ -51,10 +57,40 @@ impl<T> Mutex<T> {
     }
 
     /// Waits until the lock is free and takes it.
+    #[inline]
     pub fn lock(&self) -> MutexGuard<'_, T> {
+        match self.take_at_once() {
+            Some(guard) => guard,
+            None => self.wait(),
+        }
+    }
+
+    #[cold]
+    fn wait(&self) -> MutexGuard<'_, T> {
+        for &pauses in AWAY {
+            for _ in 0..pauses {
+                thread::spin();
+            }
+            if let Some(guard) = self.take_at_once() {
+                return guard;
+            }
+        }
         match self.0.lock() {
             Ok(guard) => guard,
             Err(poisoned) => poisoned.into_inner(),
+        }
+    }
+
+    #[inline]
+    fn take_at_once(&self) -> Option<MutexGuard<'_, T>> {
+        // A model lets whoever waits come in any order anyway.
+        if cfg!(loom) {
+            return None;
+        }
+        match self.0.try_lock() {
+            Ok(guard) => Some(guard),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
         }
     }
 
@@ -255,6 +291,8 @@ pub enum Spot {
     IdleScan,
     /// The store that fills a next-slot.
     SlotFill,
+    /// The look that finds a next-slot empty.
+    SlotSeen,
     /// The exchange that empties a next-slot.
     SlotTake,
     /// The fence between entering a call and the look at the monitor's word.

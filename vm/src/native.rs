@@ -31,6 +31,7 @@ use crate::{
     thread::{ThreadRef, ThreadState},
     value::{Kind, NativeCode, Operator, Owned, Shared, error, tag},
     vm::VmShared,
+    waiting::Waits,
 };
 
 /// The scheduler, as seen from a running user thread.
@@ -44,7 +45,42 @@ pub type NativeFn = fn(&mut Call<'_>) -> NativeResult;
 /// method gets the register of the receiver and those of the arguments, one for each parameter; it may
 /// change its receiver, if its row says so, when nobody else has it. A function gets nil and the
 /// arguments as they are given, which may be too few or too many.
-pub type Shortcut = fn(&mut Owned, &mut [Owned]) -> Option<Owned>;
+pub type AtOnce = fn(&mut Owned, &mut [Owned]) -> Option<Owned>;
+
+/// The same for a method that may park or wake, whose thread has not parked in it yet.
+pub(crate) type OrPark = fn(&mut Waits<'_, '_>, &Owned, &mut [Owned]) -> Brief;
+
+/// What came of an [`OrPark`].
+#[must_use]
+pub(crate) enum Brief {
+    /// The result; the arguments are used up.
+    Value(Owned),
+    /// The thread parks; what delivers it gives the result.
+    Park,
+    /// There is more to it. Nothing has happened.
+    Longer,
+}
+
+/// The short way of a native.
+#[derive(Clone, Copy, Debug)]
+pub struct Shortcut {
+    /// Tried first.
+    pub(crate) at_once: AtOnce,
+    /// Tried next.
+    pub(crate) or_park: Option<OrPark>,
+}
+
+impl Shortcut {
+    /// That of a native that never parks, or where nobody needs to.
+    pub const fn new(at_once: AtOnce) -> Self {
+        Self { at_once, or_park: None }
+    }
+
+    /// The same, which may park where it cannot be done at once.
+    pub(crate) const fn parking(at_once: AtOnce, or_park: OrPark) -> Self {
+        Self { at_once, or_park: Some(or_park) }
+    }
+}
 
 /// The short way of a method whose only argument is a function that it calls with a place of its own:
 /// the receiver lends the place, and has it back when the function returns, which gives the method's

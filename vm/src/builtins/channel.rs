@@ -3,7 +3,7 @@
 use super::time::{self, Last, Tick, Ticks};
 use crate::{
     chan::{After, Channel, Event, Receiving, Sending, Waiter},
-    native::{Call, FunctionDef, MethodDef, NativeResult, Next},
+    native::{Brief, Call, FunctionDef, MethodDef, NativeResult, Next, Shortcut},
     thread::{Delivery, Memo, WaitReason, WaitToken},
     value::{Handle, Kind, Owned, Shared, View, error},
     vm::VmShared,
@@ -101,7 +101,7 @@ pub(crate) const METHODS: &[MethodDef] = &[
         doc: "Sends a value; waits while there is no room or no receiver.",
         mutating: false,
         run: send_method,
-        shortcut: Some(send_at_once),
+        shortcut: Some(Shortcut::parking(send_at_once, send_or_park)),
     },
     MethodDef {
         name: "recv",
@@ -109,7 +109,7 @@ pub(crate) const METHODS: &[MethodDef] = &[
         doc: "The next value; waits for one. nil once the channel is closed and empty.",
         mutating: false,
         run: recv_method,
-        shortcut: Some(recv_at_once),
+        shortcut: Some(Shortcut::parking(recv_at_once, recv_or_park)),
     },
     MethodDef {
         name: "close",
@@ -180,15 +180,10 @@ pub(crate) fn receive(
         {
             return Ok(Progress::Done(Some(tick)));
         }
-        let begin = waits.begin(WaitReason::Receive(channel.id()));
-        let mut after = After::new();
-        let outcome = channel.receive(&mut after, || begin.begin());
-        waits.wake(after.finish());
-        match outcome {
+        match begin_receive(waits, channel) {
             Receiving::Item(value) => return Ok(Progress::Done(Some(value.into_owned()))),
             Receiving::Closed => return Ok(Progress::Done(None)),
-            Receiving::Waiting(ticket) => {
-                waits.state.parked = Memo::ticket(ticket);
+            Receiving::Waiting(_) => {
                 if let Some(ticks) = handle.ticks() {
                     waits.timer_at(ticks.next());
                 }
@@ -197,6 +192,36 @@ pub(crate) fn receive(
             Receiving::Noticed => waits.look()?,
         }
     }
+}
+
+/// Receives from a channel of no clock's, or begins to wait.
+#[inline(always)]
+fn begin_receive(waits: &mut Waits<'_, '_>, channel: &Channel<WaitToken>) -> Receiving<Shared> {
+    let begin = waits.begin(WaitReason::Receive(channel.id()));
+    let mut after = After::new();
+    let outcome = channel.receive(&mut after, || begin.begin());
+    waits.wake(after.finish());
+    if let Receiving::Waiting(ticket) = outcome {
+        waits.state.parked = Memo::ticket(ticket);
+    }
+    outcome
+}
+
+/// Sends to a channel, or begins to wait.
+#[inline(always)]
+fn begin_send(
+    waits: &mut Waits<'_, '_>,
+    channel: &Channel<WaitToken>,
+    item: Shared,
+) -> Sending<Shared> {
+    let begin = waits.begin(WaitReason::Send(channel.id()));
+    let mut after = After::new();
+    let outcome = channel.send(item, &mut after, || begin.begin());
+    waits.wake(after.finish());
+    if let Sending::Waiting(ticket) = outcome {
+        waits.state.parked = Memo::ticket(ticket);
+    }
+    outcome
 }
 
 /// Sends a value, which is moved out of `value` at the first call. Not asked again when somebody has
@@ -218,17 +243,10 @@ pub(crate) fn send(
     }
     let mut item = sendable(handle, value.take())?;
     loop {
-        let begin = waits.begin(WaitReason::Send(channel.id()));
-        let mut after = After::new();
-        let outcome = channel.send(item, &mut after, || begin.begin());
-        waits.wake(after.finish());
-        match outcome {
+        match begin_send(waits, channel, item) {
             Sending::Done => return Ok(Progress::Done(())),
             Sending::Closed(_) => return Err(closed()),
-            Sending::Waiting(ticket) => {
-                waits.state.parked = Memo::ticket(ticket);
-                return Ok(Progress::Park);
-            }
+            Sending::Waiting(_) => return Ok(Progress::Park),
             Sending::Noticed(back) => item = back,
         }
         waits.look()?;
@@ -288,24 +306,58 @@ fn send_method(call: &mut Call<'_>) -> NativeResult {
     }
 }
 
+/// Does the value cross into the channel as it is?
+#[inline]
+fn takes_as_is(handle: &ChannelHandle, value: &Owned) -> bool {
+    handle.ticks.is_none() && !value.is_nil() && Shared::is_crossed(value)
+}
+
 /// Where there is room, nobody waits, and the value crosses as it is.
 fn send_at_once(this: &mut Owned, args: &mut [Owned]) -> Option<Owned> {
     let handle = this.as_handle::<ChannelHandle>()?;
     let [value] = args else { return None };
-    if !handle.channel.has_room()
-        || handle.ticks.is_some()
-        || value.is_nil()
-        || !Shared::is_crossed(value)
-    {
+    if !handle.channel.has_room() || !takes_as_is(handle, value) {
         return None;
     }
     handle.channel.put_at_once(|| Shared::new(value.take())).then_some(Owned::NIL)
+}
+
+/// Where the value crosses as it is.
+fn send_or_park(waits: &mut Waits<'_, '_>, this: &Owned, args: &mut [Owned]) -> Brief {
+    let (Some(handle), [value]) = (this.as_handle::<ChannelHandle>(), args) else {
+        return Brief::Longer;
+    };
+    if !takes_as_is(handle, value) {
+        return Brief::Longer;
+    }
+    match begin_send(waits, &handle.channel, Shared::new(value.take())) {
+        Sending::Done => Brief::Value(Owned::NIL),
+        Sending::Waiting(_) => Brief::Park,
+        Sending::Closed(back) | Sending::Noticed(back) => {
+            *value = back.into_owned();
+            Brief::Longer
+        }
+    }
 }
 
 /// Where a value is buffered and nobody waits to send. (The clock's channels have no buffer.)
 fn recv_at_once(this: &mut Owned, _: &mut [Owned]) -> Option<Owned> {
     let item = this.as_handle::<ChannelHandle>()?.channel.take_at_once()?;
     Some(item.into_owned())
+}
+
+/// From any channel but the clock's.
+fn recv_or_park(waits: &mut Waits<'_, '_>, this: &Owned, _: &mut [Owned]) -> Brief {
+    let Some(handle) = this.as_handle::<ChannelHandle>().filter(|handle| handle.ticks.is_none())
+    else {
+        return Brief::Longer;
+    };
+    match begin_receive(waits, &handle.channel) {
+        Receiving::Item(value) => Brief::Value(value.into_owned()),
+        Receiving::Closed => Brief::Value(Owned::NIL),
+        Receiving::Waiting(_) => Brief::Park,
+        Receiving::Noticed => Brief::Longer,
+    }
 }
 
 fn recv_method(call: &mut Call<'_>) -> NativeResult {

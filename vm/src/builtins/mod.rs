@@ -9,13 +9,13 @@ macro_rules! shortcut {
         None
     };
     ($shortcut:expr) => {
-        Some($shortcut)
+        Some(crate::native::Shortcut::new($shortcut))
     };
 }
 
 /// A table of methods. Row: a line of help, `mut` for those that change their receiver, the name,
-/// the parameters, the code, and `short` with a [`Shortcut`](crate::native::Shortcut) for what is
-/// called very often.
+/// the parameters, the code, and `short` with an [`AtOnce`](crate::native::AtOnce) for what is called
+/// very often.
 macro_rules! methods {
     ($(
         $(#[doc = $doc:literal])+

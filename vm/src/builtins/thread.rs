@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::{
-    native::{Call, FunctionDef, MethodDef, NativeResult, Next},
+    native::{Brief, Call, FunctionDef, MethodDef, NativeResult, Next, Shortcut},
     scope,
     spawn::{ThreadHandle, spawn},
     thread::{Delivery, End, Joining, Memo, ThreadOptions, ThreadRef, WaitReason},
@@ -77,7 +77,7 @@ pub(crate) const METHODS: &[MethodDef] = &[
         doc: "Waits for the thread to end; gives its value or throws its error.",
         mutating: false,
         run: join_method,
-        shortcut: Some(join_at_once),
+        shortcut: Some(Shortcut::parking(join_at_once, join_or_park)),
     },
     MethodDef {
         name: "cancel",
@@ -158,16 +158,23 @@ pub(crate) fn join(
     }
     waits.told_of_deadlock()?;
     loop {
-        let begin = waits.begin(WaitReason::Join(thread.id()));
-        match thread.done.join(|| begin.begin()) {
+        match begin_join(waits, thread) {
             Joining::Ended(end) => return outcome(thread, end).map(Progress::Done),
-            Joining::Waiting(ticket) => {
-                waits.state.parked = ticket.map_or(Memo::NOTHING, Memo::ticket);
-                return Ok(Progress::Park);
-            }
+            Joining::Waiting(_) => return Ok(Progress::Park),
             Joining::Noticed => waits.look()?,
         }
     }
+}
+
+/// Joins a thread that has ended, or begins to wait.
+#[inline]
+fn begin_join(waits: &mut Waits<'_, '_>, thread: &ThreadRef) -> Joining {
+    let begin = waits.begin(WaitReason::Join(thread.id()));
+    let joining = thread.done.join(|| begin.begin());
+    if let Joining::Waiting(ticket) = &joining {
+        waits.state.parked = ticket.map_or(Memo::NOTHING, Memo::ticket);
+    }
+    joining
 }
 
 fn join_method(call: &mut Call<'_>) -> NativeResult {
@@ -182,6 +189,20 @@ fn join_method(call: &mut Call<'_>) -> NativeResult {
 fn join_at_once(this: &mut Owned, _: &mut [Owned]) -> Option<Owned> {
     let handle = this.as_handle::<ThreadHandle>()?;
     handle.thread().done.value_at_once().map(Shared::into_owned)
+}
+
+/// A thread that has returned, or has not ended.
+fn join_or_park(waits: &mut Waits<'_, '_>, this: &Owned, _: &mut [Owned]) -> Brief {
+    let Some(handle) = this.as_handle::<ThreadHandle>() else { return Brief::Longer };
+    let thread = handle.thread();
+    if thread == waits.thread || waits.thread.flags() != 0 {
+        return Brief::Longer;
+    }
+    match begin_join(waits, thread) {
+        Joining::Ended(End::Value(value)) => Brief::Value(value.into_owned()),
+        Joining::Waiting(_) => Brief::Park,
+        Joining::Ended(_) | Joining::Noticed => Brief::Longer,
+    }
 }
 
 fn cancel_method(call: &mut Call<'_>) -> NativeResult {

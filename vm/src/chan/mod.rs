@@ -172,6 +172,7 @@ impl<W: Waiter> DerefMut for Locked<'_, W> {
 }
 
 impl<W: Waiter> Drop for Locked<'_, W> {
+    #[inline(always)]
     fn drop(&mut self) {
         // A model that fails unwinds through here, and may touch no atomic then.
         #[cfg(loom)]

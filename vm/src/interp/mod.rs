@@ -899,16 +899,21 @@ fn execute<const PROFILED: bool>(m: &mut Machine<'_>) -> Outcome {
                             } else if let Some(native) = known.as_native()
                                 && (*native).takes_exactly(word.c.into())
                             {
-                                if let Some(shortcut) = (*native).shortcut
-                                    && !dies
-                                    && (is_var || !(*native).mutating)
-                                {
+                                if let Some(shortcut) = (*native).shortcut {
                                     let args: *mut Owned = reg!(word.a).add(LINK / SLOT + 1).cast();
                                     let args = std::slice::from_raw_parts_mut(args, word.c.into());
-                                    if let Some(value) = shortcut(&mut *root.cast(), args) {
+                                    if !dies
+                                        && (is_var || !(*native).mutating)
+                                        && let Some(value) =
+                                            (shortcut.at_once)(&mut *root.cast(), args)
+                                    {
                                         store(reg!(word.a), value.into_raw());
                                         fuel -= 1;
                                         pc = pc.add(1 + METHOD_WORDS);
+                                        continue;
+                                    }
+                                    if let Some(or_park) = shortcut.or_park {
+                                        outside!(quick::call_or_park(m, &*native, or_park));
                                         continue;
                                     }
                                 }

@@ -78,7 +78,7 @@ pub(super) fn run(
 
 /// As [`run`], for a native that has not begun and is no [`Receiver::Kept`]'s: the short way where it
 /// gives its result at once, or parks.
-#[inline]
+#[inline(always)]
 pub(super) fn run_new(
     m: &mut Machine<'_>,
     native: &NativeDef,
@@ -87,15 +87,17 @@ pub(super) fn run_new(
 ) -> Step {
     m.fuel -= 1;
     let result = with_call(m, receiver, first, count, |call| invoke(native, call));
-    if let Ok(Next::Return(value)) = result {
-        drop_arguments(m, first, count);
-        return finish(m, value);
+    match result {
+        Ok(Next::Return(value)) => {
+            drop_arguments(m, first, count);
+            finish(m, value)
+        }
+        Ok(Next::Park) => {
+            m.state().stopped = Stopped::Native(Slots::new(first, count));
+            Err(Exit::Stop(Outcome::Parked))
+        }
+        result => conclude(m, native, receiver, (first, count), result),
     }
-    if let Ok(Next::Park) = result {
-        m.state().stopped = Stopped::Native(Slots::new(first, count));
-        return Err(Exit::Stop(Outcome::Parked));
-    }
-    conclude(m, native, receiver, (first, count), result)
 }
 
 /// Calls the function that is the only argument of a method call with what its receiver lends, if
@@ -271,6 +273,7 @@ pub(super) fn tell(m: &mut Machine<'_>, i: usize, resume: Resume, error: Owned) 
 }
 
 /// Runs `run` with everything that a native sees.
+#[inline(always)]
 fn with_call<R>(
     m: &mut Machine<'_>,
     receiver: Receiver,
@@ -299,11 +302,14 @@ fn with_call<R>(
     let state = unsafe { &mut *m.state };
     let mut call = Call { args, receiver, thread, state, context, charged: 0 };
     let result = run(&mut call);
-    let charged = i64::try_from(call.charged).unwrap_or(i64::MAX);
-    m.fuel = m.fuel.saturating_sub(charged);
+    if call.charged != 0 {
+        let charged = i64::try_from(call.charged).unwrap_or(i64::MAX);
+        m.fuel = m.fuel.saturating_sub(charged);
+    }
     result
 }
 
+#[inline(always)]
 fn invoke(native: &NativeDef, call: &mut Call<'_>) -> NativeResult {
     match &native.run {
         NativeRun::Fn(run) => run(call),

@@ -16,11 +16,11 @@ use super::slots::{own_slot, slot};
 use super::{proto_of_closure, slow};
 use crate::{
     link::{CodeWord, LINK, Proto, SLOT, Word},
-    native::NativeDef,
+    native::{Brief, NativeDef, OrPark},
     rc,
     sched::Outcome,
     symbols::Symbol,
-    thread::Handed,
+    thread::{Handed, Slots, Stopped},
     value::{Owned, Raw, RecordObject, tag},
 };
 
@@ -111,12 +111,45 @@ fn native_of<'a>(m: &mut Machine<'a>, reached: &Reached<'_>) -> Option<(&'a Nati
 /// The same, with the native that is remembered for what the receiver's register holds: it takes the
 /// arguments as they are, and changes nothing.
 pub(super) fn call_known(m: &mut Machine<'_>, native: &NativeDef) -> Option<Outcome> {
-    if native.loan.is_some() || !has_room(m, 1) {
+    if !has_room(m, 1) {
         return call_method(m);
     }
     let at = m.reg(m.extension(1).a).cast();
-    let dies = m.word().flags & KILL_B != 0;
-    call_found(m, native, if dies { Receiver::Last(at) } else { Receiver::Ref(at) })
+    if let Some(loan) = &native.loan
+        && native::lend(m, native, loan, at)
+    {
+        return None;
+    }
+    if m.word().flags & KILL_B != 0 {
+        return call_found(m, native, Receiver::Last(at));
+    }
+    // Its short way was tried where it was found.
+    let step = run(m, native, Receiver::Ref(at), 1);
+    slow::settle(m, step)
+}
+
+/// The same for a native that may park.
+pub(super) fn call_or_park(
+    m: &mut Machine<'_>,
+    native: &NativeDef,
+    or_park: OrPark,
+) -> Option<Outcome> {
+    let args = arguments(m, 1);
+    let receiver: *const Owned = m.reg(m.extension(1).a).cast();
+    // SAFETY: the receiver stands there, and nobody else touches it meanwhile.
+    match or_park(&mut m.waits(), unsafe { &*receiver }, args) {
+        Brief::Value(value) => {
+            let step = native::finish_new(m, value);
+            slow::settle(m, step)
+        }
+        Brief::Park => {
+            m.fuel -= 1;
+            let first = m.slot_of(args.as_mut_ptr().cast());
+            m.state().stopped = Stopped::Native(Slots::new(first, args.len()));
+            Some(Outcome::Parked)
+        }
+        Brief::Longer => call_known(m, native),
+    }
 }
 
 /// `RET_PLACES` of a function that a native or an operator has called. Gives an outcome when the slice
@@ -136,11 +169,8 @@ fn call_found(m: &mut Machine<'_>, native: &NativeDef, receiver: Receiver) -> Op
 /// The result of a native's short way where the loop has not tried that: where the receiver dies, as it
 /// drops nothing, and where it is no object.
 fn shortcut_of(m: &Machine<'_>, native: &NativeDef, receiver: Receiver) -> Option<Owned> {
-    let shortcut = native.shortcut?;
-    let word = m.word();
-    let args: *mut Owned = m.reg(word.a + (LINK + SLOT) as u16).cast();
-    // SAFETY: the arguments stand there, and are the instruction's.
-    let args = unsafe { std::slice::from_raw_parts_mut(args, word.c.into()) };
+    let shortcut = native.shortcut?.at_once;
+    let args = arguments(m, 1);
     match receiver {
         // SAFETY: the receiver stands there, and is the instruction's.
         Receiver::Last(at) => shortcut(unsafe { &mut *at }, args),
@@ -166,11 +196,8 @@ pub(super) fn call_native(m: &mut Machine<'_>) -> Option<Outcome> {
         }
     }
     if let Some(shortcut) = native.shortcut {
-        let args: *mut Owned = m.reg(word.a + LINK as u16).cast();
-        // SAFETY: the arguments stand there, and are the instruction's.
-        let args = unsafe { std::slice::from_raw_parts_mut(args, word.c.into()) };
         let mut no_receiver = Owned::NIL;
-        if let Some(value) = shortcut(&mut no_receiver, args) {
+        if let Some(value) = (shortcut.at_once)(&mut no_receiver, arguments(m, 0)) {
             m.put(word.a, value);
             m.fuel -= 1;
             m.pc = m.pc.wrapping_add(1);
@@ -195,6 +222,15 @@ fn has_room(m: &Machine<'_>, skip: usize) -> bool {
     m.base.wrapping_add(usize::from(word.a) + LINK + (skip + count + 1) * SLOT) <= m.limit
 }
 
+/// The arguments, from so many slots behind the link on.
+fn arguments<'a>(m: &Machine<'a>, skip: usize) -> &'a mut [Owned] {
+    let word = m.word();
+    let args: *mut Owned = m.reg(word.a + (LINK + skip * SLOT) as u16).cast();
+    // SAFETY: the arguments stand there, and are the instruction's.
+    unsafe { std::slice::from_raw_parts_mut(args, word.c.into()) }
+}
+
+#[inline(always)]
 fn run(m: &mut Machine<'_>, native: &NativeDef, receiver: Receiver, skip: usize) -> Step {
     let word = m.word();
     let first = m.slot_of(m.reg(word.a + (LINK + skip * SLOT) as u16));

@@ -80,16 +80,14 @@ impl Runnable for ThreadRef {
         // SAFETY: the scheduler gives a thread to one LWP at a time.
         let state = unsafe { self.state() };
         // SAFETY: the record outlives the slice.
-        let entered = unsafe { Heap::enter_raw(&raw const (*state).heap) };
-        let freeing = rc::Slice::begin();
+        let slice_of_heap = unsafe { rc::Slice::enter(&raw const (*state).heap) };
         // Unwind safe: a thread in which the interpreter has panicked never runs again.
         let run = AssertUnwindSafe(|| slice(self, state, context));
         let outcome = match catch_unwind(run) {
             Ok(outcome) => outcome,
             Err(panic) => broken(self, state, context, &*panic),
         };
-        drop(freeing);
-        drop(entered);
+        drop(slice_of_heap);
         RUNNING.set(false);
         outcome
     }
@@ -292,7 +290,7 @@ impl<'a> Machine<'a> {
     /// After a slow path: what was done to values costs fuel, and a limit may have been passed.
     #[inline]
     pub(super) fn account(&mut self) {
-        self.fuel = self.fuel.saturating_sub(Heap::take_work().cast_signed());
+        self.fuel -= i64::from(Heap::take_work());
         if Heap::exceeded() {
             self.look_soon();
         }

@@ -21,7 +21,7 @@ use crate::{
 
 impl<'a> Machine<'a> {
     /// What operations that may park need.
-    fn waits(&mut self) -> Waits<'_, 'a> {
+    pub(super) fn waits(&mut self) -> Waits<'_, 'a> {
         let thread = self.thread;
         self.state().place.pc = self.pc;
         // SAFETY: both belong to this slice, are different things, and are borrowed as long as

@@ -400,8 +400,8 @@ impl Heap {
 
     /// The work that was noted on the current heap since the last call: to be paid in fuel.
     #[inline]
-    pub(crate) fn take_work() -> u64 {
-        LOCAL.with(|local| local.figures.work.replace(0)).into()
+    pub(crate) fn take_work() -> u32 {
+        LOCAL.with(|local| local.figures.work.replace(0))
     }
 
     /// How many containers and strings were copied because someone else had them too.
@@ -515,40 +515,47 @@ impl Drop for Entered<'_> {
     }
 }
 
-/// While it lives, the heap that this kernel thread has entered is that of a user thread which runs:
-/// dead objects are freed some at a time. What is left of them is kept in the heap until the next
-/// slice; see `rc`.
+/// While it lives, the heap of this kernel thread is that of a user thread which runs: dead objects are
+/// freed some at a time. What is left of them is kept in the heap until the next slice; see `rc`.
 #[derive(Debug)]
 #[must_use]
-pub(crate) struct Slice(PhantomData<*mut ()>);
+pub(crate) struct Slice<'a>(PhantomData<&'a Heap>);
 
 /// So many objects are freed together with the last reference to the first.
 const AT_ONCE: usize = 1024;
 
-impl Slice {
-    /// Takes up what the slice before has left.
-    pub(crate) fn begin() -> Self {
-        Heap::with(|heap| {
-            if let Some(heap) = heap {
-                super::join_dead(heap.take_dead());
-            }
+impl Slice<'_> {
+    /// Enters a heap, and takes up what the slice before has left. The kernel thread has entered none.
+    ///
+    /// # Safety
+    /// As for [`Heap::enter_raw`].
+    #[inline]
+    pub(crate) unsafe fn enter(heap: *const Heap) -> Self {
+        LOCAL.with(|local| {
+            debug_assert!(local.heap.get().is_null(), "one thread runs at a time");
+            local.at_once.set(AT_ONCE);
         });
-        LOCAL.with(|local| local.at_once.set(AT_ONCE));
+        // SAFETY: the caller's promise.
+        let heap = unsafe { &*heap };
+        heap.load();
+        super::join_dead(heap.take_dead());
         Self(PhantomData)
     }
 }
 
-impl Drop for Slice {
+impl Drop for Slice<'_> {
+    #[inline]
     fn drop(&mut self) {
-        LOCAL.with(|local| local.at_once.set(usize::MAX));
-        Heap::with(|heap| match heap {
-            Some(heap) => {
-                let dead = LOCAL.with(|local| local.pending.replace(std::ptr::null_mut()));
-                if !dead.is_null() {
-                    heap.rare().dead.set(dead);
-                }
+        LOCAL.with(|local| {
+            // SAFETY: it was entered, and its caller keeps it.
+            let heap = unsafe { &*local.heap.get() };
+            local.at_once.set(usize::MAX);
+            let dead = local.pending.replace(std::ptr::null_mut());
+            if !dead.is_null() {
+                heap.rare().dead.set(dead);
             }
-            None => unreachable!("the guard of the heap ends later"),
+            heap.store();
+            local.clear();
         });
     }
 }

@@ -197,17 +197,24 @@ fn limits_set_a_flag() {
     assert_eq!((vm.total(), vm.bytes()), (0, 0));
 }
 
+/// A slice of the thread whose heap this is.
+fn slice_of(heap: &Heap) -> Slice<'_> {
+    // SAFETY: the slice borrows the heap.
+    unsafe { Slice::enter(heap) }
+}
+
 /// In how many slices a value is dropped; `watch` has each of the later ones free what it may.
 fn slices_to_free(
+    heap: &Heap,
     make: &dyn Fn() -> Owned,
     mut watch: impl FnMut(&dyn Fn() -> bool) -> bool,
 ) -> i64 {
-    let slice = Slice::begin();
+    let slice = slice_of(heap);
     drop(make());
     drop(slice);
     let mut slices = 1;
     loop {
-        let _slice = Slice::begin();
+        let _slice = slice_of(heap);
         slices += 1;
         if watch(&|| free_dead(1000)) {
             return slices;
@@ -230,8 +237,7 @@ fn a_slice_frees_so_much_at_once() {
     for make in makes {
         let vm = SharedHeap::new(None);
         let heap = Heap::new(vm.clone(), None);
-        let entered = heap.enter();
-        let slices = slices_to_free(make, |free| {
+        let slices = slices_to_free(&heap, make, |free| {
             let left = live_objects();
             let done = free();
             assert!(left - live_objects() <= 1100);
@@ -240,11 +246,10 @@ fn a_slice_frees_so_much_at_once() {
         assert!(slices > N / 1500, "{slices}");
         assert_eq!((live_objects(), heap.bytes()), (before, 0));
         // Who ends in between frees the rest.
-        let slice = Slice::begin();
+        let slice = slice_of(&heap);
         drop(make());
         assert!(has_dead() && live_objects() > before);
         drop(slice);
-        drop(entered);
         drop(heap);
         assert_eq!((live_objects(), vm.total()), (before, 0));
     }
@@ -346,8 +351,7 @@ fn a_large_buffer_is_given_back_in_parts() {
     ];
     for make in makes {
         let heap = Heap::new(SharedHeap::new(None), None);
-        let _entered = heap.enter();
-        let slices = slices_to_free(make, |free| {
+        let slices = slices_to_free(&heap, make, |free| {
             let left = heap.bytes();
             let done = free();
             assert!(left - heap.bytes() < 2 * super::LARGE_BUFFER as u64);

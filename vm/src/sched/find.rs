@@ -169,7 +169,7 @@ impl<R: Runnable> Shared<R> {
 
 impl<'a, R: Runnable> Lwp<'a, R> {
     /// The next thing to do, or `None` if there is nothing anywhere.
-    #[inline]
+    #[inline(always)]
     pub(super) fn find(&mut self, seat: &mut Seat<'a, R>) -> Option<Work<R>> {
         let work = if seat.held.handed.is_some() {
             seat.held.handed.take()
@@ -182,7 +182,7 @@ impl<'a, R: Runnable> Lwp<'a, R> {
         work
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn find_near(&mut self, seat: &mut Seat<'a, R>) -> Option<Work<R>> {
         let shared = self.shared;
         let processor = &shared.processors[seat.processor];

@@ -377,7 +377,7 @@ impl<'a, R: Runnable> Lwp<'a, R> {
 
     /// Runs a thread until it stops, through any number of calls. `None` if the processor was lost
     /// on the way.
-    #[inline]
+    #[inline(always)]
     pub(super) fn work(&mut self, seat: Seat<'a, R>, work: Work<R>) -> Option<Seat<'a, R>> {
         let Work { thread, call } = work;
         let Some(handoff) = call else {
@@ -391,7 +391,7 @@ impl<'a, R: Runnable> Lwp<'a, R> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn slice(
         &mut self,
         mut seat: Seat<'a, R>,

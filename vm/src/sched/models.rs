@@ -568,9 +568,29 @@ fn slot_and_thief() {
     });
 }
 
+/// The owner fills again what a thief has emptied.
+fn slot_filled_again() {
+    check(3, || {
+        let slot = Arc::new(NextSlot::new());
+        assert_eq!(slot.fill(1), None);
+        let thief = {
+            let slot = slot.clone();
+            go(move || assert_eq!(slot.take(), Some(1)))
+        };
+        while slot.look().is_some() {
+            thread::spin();
+        }
+        // A thief that is not done yet keeps it.
+        let left = slot.fill(2).or_else(|| slot.take());
+        thief.join().expect("thief");
+        assert_eq!(left, Some(2));
+    });
+}
+
 #[test]
 fn slot() {
     slot_and_thief();
+    slot_filled_again();
 }
 
 #[test]
@@ -578,6 +598,7 @@ fn slot_mutants() {
     for spot in [Spot::SlotFill, Spot::SlotTake] {
         must_fail(spot, slot_and_thief);
     }
+    must_fail(Spot::SlotSeen, slot_filled_again);
 }
 
 // The monitor's sleep: an LWP enters a call while the monitor goes to sleep. If both miss the

@@ -6,10 +6,10 @@
 //! holds and counts the fillings, so that a thief can tell whether what it sees is what it saw a
 //! while ago.
 //!
-//! 1. *Fill*: EMPTY or FULL to BUSY by exchange, write, store FULL with a new count. The store is
-//!    a release.
+//! 1. *Fill*: nobody else touches what is EMPTY; FULL to BUSY by exchange. Write, store FULL with a new
+//!    count. The store is a release.
 //! 2. *Take*: FULL to BUSY by exchange, an acquire (partner of 1), read, store EMPTY. The store is
-//!    a release: partner of the exchange in 1, so that the next filling comes after the reading.
+//!    a release: partner of the look in 1, so that the next filling comes after the reading.
 //! 3. Nobody waits for BUSY: a taker goes away with nothing, a filler uses the run queue. A thief
 //!    that the kernel stops between the two steps delays nobody.
 //!
@@ -49,11 +49,12 @@ impl<T> NextSlot<T> {
     /// Puts `item` in and returns what must go to the queue instead: what was in the slot, or
     /// `item` itself if a thief is busy with the slot. Step 1.
     pub(super) fn fill(&self, item: T) -> Option<T> {
-        let seen = self.word.load(Ordering::Relaxed);
-        if seen & STATE == BUSY || !self.lock(seen, Ordering::Acquire) {
+        // Acquire: partner of the store that ended the taking before.
+        let seen = self.word.load(order(Spot::SlotSeen, Ordering::Acquire));
+        if seen & STATE != EMPTY && (seen & STATE == BUSY || !self.lock(seen, Ordering::Acquire)) {
             return Some(item);
         }
-        // SAFETY: the word is BUSY by our exchange, so the cell is ours until we store FULL.
+        // SAFETY: the word is EMPTY, or BUSY by our exchange, so the cell is ours until we store FULL.
         let old = self.item.with_mut(|cell| unsafe { (*cell).replace(item) });
         let full = ((seen & !STATE).wrapping_add(ONE)) | FULL;
         self.word.store(full, order(Spot::SlotFill, Ordering::Release));

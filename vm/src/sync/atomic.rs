@@ -5,7 +5,7 @@
 use super::{int, receiver};
 use crate::{
     atomics::{AtomicI64, Ordering},
-    native::{Call, MethodDef, MethodTable, NativeResult, Next},
+    native::{Call, MethodDef, MethodTable, NativeResult, Next, Shortcut},
     value::{Handle, Kind, Owned, error},
 };
 
@@ -24,7 +24,7 @@ pub(crate) static METHODS: MethodTable = MethodTable::new(&[
         doc: "The value.",
         mutating: false,
         run: get,
-        shortcut: Some(get_at_once),
+        shortcut: Some(Shortcut::new(get_at_once)),
     },
     MethodDef {
         name: "set",
@@ -32,7 +32,7 @@ pub(crate) static METHODS: MethodTable = MethodTable::new(&[
         doc: "Sets the value.",
         mutating: false,
         run: set,
-        shortcut: Some(set_at_once),
+        shortcut: Some(Shortcut::new(set_at_once)),
     },
     MethodDef {
         name: "add",
@@ -40,7 +40,7 @@ pub(crate) static METHODS: MethodTable = MethodTable::new(&[
         doc: "Adds `n`; gives the new value.",
         mutating: false,
         run: add,
-        shortcut: Some(add_at_once),
+        shortcut: Some(Shortcut::new(add_at_once)),
     },
     MethodDef {
         name: "cas",

@@ -35,7 +35,7 @@ use std::{
 use super::{Contended, Sleeper, contended::Held, of};
 use crate::{
     atomics::{self, Spot, sound},
-    native::{Call, Cx, Loan, MethodDef, MethodTable, NativeResult, Next},
+    native::{Call, Cx, Loan, MethodDef, MethodTable, NativeResult, Next, Shortcut},
     sched::Time,
     thread::{Delivery, Memo, ThreadRef, Ticket, WaitQueue, WaitReason, WaitToken},
     value::{Handle, Kind, Owned, Shared, error},
@@ -284,7 +284,7 @@ const ROWS: &[MethodDef] = &[
         doc: "The value.",
         mutating: false,
         run: get,
-        shortcut: Some(get_at_once),
+        shortcut: Some(Shortcut::new(get_at_once)),
     },
     MethodDef {
         name: "set",
@@ -292,7 +292,7 @@ const ROWS: &[MethodDef] = &[
         doc: "Sets the value.",
         mutating: false,
         run: set,
-        shortcut: Some(set_at_once),
+        shortcut: Some(Shortcut::new(set_at_once)),
     },
     MethodDef {
         name: "update",

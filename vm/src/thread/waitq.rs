@@ -7,9 +7,12 @@
 //! # Invariants
 //!
 //! - Tickets are numbered in the order of arrival, and never again in the life of a queue: an old
-//!   ticket matches no later entry. So the places are sorted by their numbers.
-//! - An entry that leaves from the middle leaves a gap. The first and the last place are no gaps, and
-//!   there are never many more gaps than entries: leaving costs O(log n), everything else O(1).
+//!   ticket matches no later entry.
+//! - The places have numbers one after the other, which stand nowhere: an entry that leaves from the
+//!   middle, or the end, leaves a gap. The first place is no gap.
+//! - When the gaps are many, the entries between them move to the *old* ones, with their numbers. All
+//!   of those came before all in the places. So there are never many more gaps than entries: leaving
+//!   costs O(log n), everything else O(1).
 //! - Nothing here locks: the queue's owner does.
 
 use std::{collections::VecDeque, num::NonZero};
@@ -40,92 +43,122 @@ impl Ticket {
 #[derive(Debug)]
 pub struct WaitQueue<E> {
     /// In the order of arrival; a gap has no entry.
-    places: VecDeque<(u64, Option<E>)>,
+    places: VecDeque<Option<E>>,
+    /// The number of the first place.
+    first: u64,
+    /// There from when an entry leaves from the middle until the queue is empty.
+    left: Option<Box<Left<E>>>,
+}
+
+/// What has come of leaving.
+#[derive(Debug)]
+struct Left<E> {
+    /// How many gaps the places have.
     gaps: usize,
-    /// How many have ever come.
-    arrived: u64,
+    /// Entries with their numbers; sorted.
+    old: VecDeque<(u64, E)>,
 }
 
 impl<E> WaitQueue<E> {
     /// A queue that nobody waits in.
     pub const fn new() -> Self {
-        Self { places: VecDeque::new(), gaps: 0, arrived: 0 }
+        Self { places: VecDeque::new(), first: 1, left: None }
     }
 
     /// Adds an entry behind all others.
     #[inline]
     pub fn push(&mut self, entry: E) -> Ticket {
-        self.arrived += 1;
-        self.places.push_back((self.arrived, Some(entry)));
-        Ticket(NonZero::new(self.arrived).expect("fewer than 2^64 ever come"))
+        let number = self.first + self.places.len() as u64;
+        self.places.push_back(Some(entry));
+        Ticket(NonZero::new(number).expect("fewer than 2^64 ever come"))
     }
 
     /// Takes the oldest entry.
     #[inline]
     pub fn pop(&mut self) -> Option<E> {
-        let (_, entry) = self.places.pop_front()?;
-        if self.gaps > 0 || self.places.capacity() > KEPT {
+        if self.left.is_some() {
+            return self.pop_old();
+        }
+        let entry = self.places.pop_front()?;
+        self.first += 1;
+        if self.places.capacity() > KEPT {
             self.tidy();
         }
         entry
     }
 
-    /// Takes the entry of a ticket, if it is still here.
-    pub fn remove(&mut self, ticket: Ticket) -> Option<E> {
-        let at = self.place_of(ticket.0.get())?;
-        if at == 0 {
-            return self.pop();
-        }
-        let entry = self.places[at].1.take()?;
-        self.gaps += 1;
+    #[cold]
+    fn pop_old(&mut self) -> Option<E> {
+        let old = self.left.as_mut().and_then(|left| left.old.pop_front());
+        let entry = match old {
+            Some((_, entry)) => entry,
+            None => {
+                self.first += 1;
+                self.places.pop_front()??
+            }
+        };
         self.tidy();
         Some(entry)
     }
 
-    /// Where the entry of this number is, or its gap. It would be as far from the first as their
-    /// numbers are, if no gaps had been taken out in between.
-    fn place_of(&self, number: u64) -> Option<usize> {
-        let (first, _) = self.places.front()?;
-        let most = usize::try_from(number.checked_sub(*first)?).ok()?;
-        if self.places.get(most).is_some_and(|(its, _)| *its == number) {
-            return Some(most);
-        }
-        self.places.binary_search_by_key(&number, |(number, _)| *number).ok()
+    /// Takes the entry of a ticket, if it is still here.
+    pub fn remove(&mut self, ticket: Ticket) -> Option<E> {
+        let number = ticket.0.get();
+        let Some(after) = number.checked_sub(self.first) else {
+            let old = &mut self.left.as_mut()?.old;
+            let at = old.binary_search_by_key(&number, |(number, _)| *number).ok()?;
+            let (_, entry) = old.remove(at)?;
+            self.tidy();
+            return Some(entry);
+        };
+        let entry = self.places.get_mut(usize::try_from(after).ok()?)?.take()?;
+        let left =
+            self.left.get_or_insert_with(|| Box::new(Left { gaps: 0, old: VecDeque::new() }));
+        left.gaps += 1;
+        self.tidy();
+        Some(entry)
     }
 
     /// The oldest entry.
     pub fn front(&self) -> Option<&E> {
-        self.places.front()?.1.as_ref()
+        self.iter().next()
     }
 
     /// How many entries there are.
     pub fn len(&self) -> usize {
-        self.places.len() - self.gaps
+        let left = self.left.as_ref();
+        self.places.len() + left.map_or(0, |left| left.old.len()) - left.map_or(0, |left| left.gaps)
     }
 
     /// True when there is no entry.
     pub fn is_empty(&self) -> bool {
-        self.places.is_empty()
+        self.places.is_empty() && self.left.is_none()
     }
 
     /// The entries, oldest first.
     pub fn iter(&self) -> impl Iterator<Item = &E> {
-        self.places.iter().filter_map(|(_, entry)| entry.as_ref())
+        let old = self.left.iter().flat_map(|left| &left.old).map(|(_, entry)| entry);
+        old.chain(self.places.iter().flatten())
     }
 
-    /// Takes the gaps out at both ends, and all of them when they are many. Gives memory back.
+    /// Takes the gaps out at the front, and all of them when they are many. Gives memory back.
+    #[cold]
     fn tidy(&mut self) {
-        while let Some((_, None)) = self.places.front() {
-            self.places.pop_front();
-            self.gaps -= 1;
-        }
-        while let Some((_, None)) = self.places.back() {
-            self.places.pop_back();
-            self.gaps -= 1;
-        }
-        if self.gaps > self.len() + KEPT {
-            self.places.retain(|(_, entry)| entry.is_some());
-            self.gaps = 0;
+        if let Some(left) = &mut self.left {
+            while let Some(None) = self.places.front() {
+                self.places.pop_front();
+                self.first += 1;
+                left.gaps -= 1;
+            }
+            if left.gaps > self.places.len() - left.gaps + left.old.len() + KEPT {
+                let next = self.first + self.places.len() as u64;
+                let entries = (self.first..).zip(self.places.drain(..));
+                left.old.extend(entries.filter_map(|(number, entry)| Some((number, entry?))));
+                (self.first, left.gaps) = (next, 0);
+            }
+            if self.places.is_empty() && left.old.is_empty() {
+                self.left = None;
+            }
         }
         if self.places.is_empty() && self.places.capacity() > KEPT {
             self.places = VecDeque::new();
