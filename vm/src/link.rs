@@ -23,7 +23,7 @@
 //!   whose operand is a slot behind the constants with the closure and the [`Proto`]; with fewer, which
 //!   may be left out, another one.
 //! - `CallConst` of a native becomes one, too, whose operand is a slot with its address.
-//! - `JumpBack` to a `RangeLoop` becomes an operation of the interpreter's own.
+//! - `JumpBack` to a `RangeLoop` or an `IterNext` becomes an operation of the interpreter's own.
 //! - `IsType` has in `c` the lowest and in the high byte of `c` the highest tag of its type. That of a
 //!   type that is no kind of value of ours is the type of a handle, and has a row in `handle_types`.
 //! - `LoadConst` of a value that is counted (a handle) has the flag [`DIRECT`].
@@ -53,7 +53,9 @@ use lisle_compiler::{
 
 use crate::{
     files::{self, Foreign},
-    interp::{CALL_DIRECT, CALL_NATIVE, CALL_SHORT, JUMP_BACK_RANGE, proto_of_closure},
+    interp::{
+        CALL_DIRECT, CALL_NATIVE, CALL_SHORT, JUMP_BACK_ITER, JUMP_BACK_RANGE, proto_of_closure,
+    },
     native::{NativeDef, Param},
     rc,
     symbols::Symbol,
@@ -633,7 +635,7 @@ impl Linker<'_> {
         Ok(())
     }
 
-    /// Fuses jumps back to range loops with the turn of the loop.
+    /// Fuses jumps back to loops with the turn of the loop.
     fn fuse(words: &mut [Word], starts: &[usize]) {
         for &at in starts {
             let word = words[at];
@@ -641,10 +643,13 @@ impl Linker<'_> {
                 continue;
             }
             let target = (at as i64 + 1 + i64::from(word.wide_i32())) as usize;
-            if words[target].op == Op::RangeLoop as u8 {
-                words[at].op = JUMP_BACK_RANGE;
-                words[at].a = words[target].a;
-            }
+            let turn = words[target];
+            words[at].op = match Op::from_code(turn.op) {
+                Some(Op::RangeLoop) => JUMP_BACK_RANGE,
+                Some(Op::IterNext) => JUMP_BACK_ITER,
+                _ => continue,
+            };
+            (words[at].a, words[at].flags) = (turn.a, turn.flags);
         }
     }
 

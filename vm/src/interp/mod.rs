@@ -60,7 +60,7 @@ use std::arch::asm;
 use std::hint::unreachable_unchecked;
 use std::ptr::with_exposed_provenance;
 
-pub(crate) use code::{CALL_DIRECT, CALL_NATIVE, CALL_SHORT, JUMP_BACK_RANGE};
+pub(crate) use code::{CALL_DIRECT, CALL_NATIVE, CALL_SHORT, JUMP_BACK_ITER, JUMP_BACK_RANGE};
 pub(crate) use machine::proto_of;
 pub(crate) use operators::Asked;
 pub(crate) use places::refuse_places;
@@ -74,7 +74,7 @@ use crate::{
     symbols::Symbol,
     thread::{Handed, Place},
     value::{
-        Closure, ListObject, Owned, Raw, RecordObject,
+        Closure, ListObject, Owned, Packing, Raw, RecordObject,
         tag::{ABSENT, FALSE, FLOAT, FUNCTION, HEAP, INT, LIST, NIL, RECORD, TRUE},
     },
 };
@@ -357,6 +357,53 @@ fn execute<const PROFILED: bool>(m: &mut Machine<'_>) -> Outcome {
         }};
     }
 
+    /// One turn of a walk over a list. Its `IterNext` is at `$at`, whose first operand and flags are
+    /// those of the instruction at hand too.
+    macro_rules! walk_turn {
+        ($at:expr) => {{
+            let p = reg!((*pc).a);
+            if (*p).tag == LIST {
+                let list = rc::body::<ListObject>(*p);
+                let index = (*p.add(1)).bits;
+                if index >= list.len() as u64 {
+                    taken();
+                    let at: *const Word = $at;
+                    pc = at.offset((*at).wide_i32() as isize + 1);
+                    continue;
+                }
+                let packing = list.packing();
+                if packing > Packing::Bools {
+                    let bits = *list.start::<u64>().add(index as usize);
+                    walked_to!($at, p, index, Raw { tag: packing as u64, bits });
+                } else if packing == Packing::Values {
+                    let value = load(list.start::<Raw>().add(index as usize));
+                    if (*pc).flags & BORROWED != 0 || rc::try_retain(value) {
+                        walked_to!($at, p, index, value);
+                    }
+                } else {
+                    let bool = *list.start::<bool>().add(index as usize);
+                    walked_to!($at, p, index, Raw::bool(bool));
+                }
+            }
+        }};
+    }
+    /// Gives the body of a loop the element that its walk has come to.
+    macro_rules! walked_to {
+        ($at:expr, $p:ident, $index:ident, $element:expr) => {{
+            let element: Raw = $element;
+            (*$p.add(1)).bits = $index + 1;
+            if (*pc).flags & PAIR != 0 {
+                store($p.add(3), Raw { tag: INT, bits: $index });
+                store($p.add(4), element);
+                pc = $at;
+                next_apart!();
+            }
+            store($p.add(3), element);
+            pc = $at;
+            next!();
+        }};
+    }
+
     loop {
         if PROFILED && clock.is_some_and(|clock| clock.ticks() != seen) {
             (m.pc, m.base, m.constants) = (pc, base, constants);
@@ -548,6 +595,13 @@ fn execute<const PROFILED: bool>(m: &mut Machine<'_>) -> Outcome {
                         range_turn!(pc.offset((*pc).wide_i32() as isize + 1));
                     }
                 }
+                JUMP_BACK_ITER => {
+                    if fuel > 0 {
+                        fuel -= 1;
+                        walk_turn!(pc.offset((*pc).wide_i32() as isize + 1));
+                        pc = pc.offset((*pc).wide_i32() as isize + 1);
+                    }
+                }
                 code::JumpIf => {
                     let t = (*reg!((*pc).a)).tag;
                     if t < HEAP || (*pc).flags & KILL_A == 0 || rc::try_release(*reg!((*pc).a)) {
@@ -667,36 +721,7 @@ fn execute<const PROFILED: bool>(m: &mut Machine<'_>) -> Outcome {
                     }
                 }
                 code::RangeLoop => range_turn!(pc),
-                code::IterNext => {
-                    let p = reg!((*pc).a);
-                    if (*p).tag == LIST {
-                        let list = rc::body::<ListObject>(*p);
-                        let at = (*p.add(1)).bits;
-                        if at >= list.len() as u64 {
-                            taken();
-                            pc = pc.offset((*pc).wide_i32() as isize + 1);
-                            continue;
-                        }
-                        let spot = Spot::element(list, at);
-                        let mut to = p.add(3);
-                        if (*pc).flags & PAIR != 0 {
-                            store(to, Raw { tag: INT, bits: at });
-                            to = to.add(1);
-                        }
-                        if let Spot::Value(place) = spot {
-                            let value = load(place);
-                            if (*pc).flags & BORROWED != 0 || rc::try_retain(value) {
-                                (*p.add(1)).bits = at + 1;
-                                store(to, value);
-                                next!();
-                            }
-                        } else {
-                            (*p.add(1)).bits = at + 1;
-                            store(to, spot.load());
-                            next!();
-                        }
-                    }
-                }
+                code::IterNext => walk_turn!(pc),
 
                 code::GetField => {
                     if let Some(slot) = field_slot(reg!((*pc).b), step_at(pc, 1)) {

@@ -17,7 +17,7 @@ use crate::rc;
 use crate::value::{Raw, tag};
 
 /// What the elements of a row are, and how they stand there.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Debug)]
 #[repr(u8)]
 pub(crate) enum Packing {
     /// Values of any kind, 16 bytes each.
