@@ -26,7 +26,7 @@ use crate::atomics::{Condvar, Mutex, Ordering, Spot, sound, thread};
 
 /// The shortest sleep of an LWP that waits for a timer: with a timer every few microseconds it would
 /// do little else than lie down and get up.
-const NAP: Duration = Duration::from_micros(100);
+const NAP: Duration = Duration::from_micros(200);
 
 /// How many calls a thread may make in one slice while others wait for its processor.
 const CALLS_PER_SLICE: u32 = 32;

@@ -18,8 +18,9 @@
 //! heap is at most about twice its live timers.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
 use std::time::Instant;
+
+use dary_heap::QuaternaryHeap;
 
 use super::run::{Runnable, Time};
 use crate::atomics::{AtomicU64, Mutex, Ordering};
@@ -108,7 +109,7 @@ impl<R> Ord for Timer<R> {
 }
 
 struct Heap<R> {
-    timers: BinaryHeap<Reverse<Timer<R>>>,
+    timers: QuaternaryHeap<Reverse<Timer<R>>>,
     added: u64,
     sweep_at: usize,
 }
@@ -124,7 +125,7 @@ const SWEEP_MIN: usize = 64;
 
 impl<R: Runnable> Timers<R> {
     pub(super) fn new() -> Self {
-        let heap = Heap { timers: BinaryHeap::new(), added: 0, sweep_at: SWEEP_MIN };
+        let heap = Heap { timers: QuaternaryHeap::new(), added: 0, sweep_at: SWEEP_MIN };
         Self { heap: Mutex::new(heap), next: AtomicU64::new(Time::NEVER.as_nanos()) }
     }
 
@@ -135,7 +136,7 @@ impl<R: Runnable> Timers<R> {
         if heap.timers.len() >= heap.sweep_at {
             let all = std::mem::take(&mut heap.timers).into_vec();
             let (live, dead) = all.into_iter().partition(|t| t.0.thread.waits(t.0.token));
-            heap.timers = BinaryHeap::from(live);
+            heap.timers = QuaternaryHeap::from(live);
             stale = dead;
             heap.sweep_at = SWEEP_MIN.max(heap.timers.len() * 2);
         }
