@@ -179,13 +179,6 @@ pub(super) fn no_room(bytes: usize) -> Owned {
     error(Kind::Memory, format!("out of memory: there is no room for {bytes} bytes"))
 }
 
-/// The characters of a string as strings.
-pub(super) fn characters(text: Text<'_>) -> Result<Vec<Owned>, Owned> {
-    let mut out = vector(text.char_count(), REFERENCE)?;
-    out.extend(text.as_str().chars().map(Owned::char));
-    Ok(out)
-}
-
 /// The numbers of a range.
 pub(super) fn numbers(range: &RangeObject) -> Result<Vec<Owned>, Owned> {
     let len = usize::try_from(range.len()).unwrap_or(usize::MAX);

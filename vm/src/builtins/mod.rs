@@ -63,6 +63,7 @@ mod list;
 pub(crate) mod long;
 mod map;
 mod number;
+mod passes;
 mod range;
 mod ranking;
 pub(crate) mod runtime;
