@@ -48,7 +48,7 @@ fn find_all(text: &str, at: usize, most: usize, part: &str, mut found: impl FnMu
     let end = text.ceil_char_boundary(at.saturating_add(most));
     let window = &text[at..text.ceil_char_boundary(end.saturating_add(part.len()))];
     let mut next = end;
-    let mut see = |(i, _): (usize, &str)| {
+    let mut see = |i| {
         let begins = at + i < end || end == text.len();
         if begins {
             found(at + i);
@@ -56,10 +56,10 @@ fn find_all(text: &str, at: usize, most: usize, part: &str, mut found: impl FnMu
         }
         begins
     };
-    // A single byte is found faster than a text of one.
-    match *part.as_bytes() {
-        [byte] => window.match_indices(char::from(byte)).all(&mut see),
-        _ => window.match_indices(part).all(&mut see),
+    // What is found in the bytes of a text begins and ends with characters, as the part does.
+    match part.as_bytes() {
+        [byte] => memchr::memchr_iter(*byte, window.as_bytes()).all(&mut see),
+        part => memchr::memmem::find_iter(window.as_bytes(), part).all(&mut see),
     };
     next
 }
