@@ -388,7 +388,7 @@ pub(super) fn to_upper(call: &mut Call<'_>) -> NativeResult {
 pub(super) fn to_lower(call: &mut Call<'_>) -> NativeResult {
     let out = Draft::of(this_text(call).byte_len())?;
     // What becomes of a sigma depends on the letters around it; these end words.
-    let ends = |c: char| c.is_ascii_whitespace() || c.is_ascii_digit();
+    let ends = |c: char| c.is_whitespace() || c.is_ascii_digit();
     start(call, Recase { out, ends, change: str::to_lowercase })
 }
 

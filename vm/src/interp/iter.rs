@@ -102,6 +102,10 @@ pub(super) fn iter_next(m: &mut Machine<'_>) -> Step {
         // What was made for the turn before, and lent. It goes first: this turn may have to wait.
         drop(m.take_at(kept));
         set(m, word.a, 1, 0);
+        if rc::has_dead() {
+            // Freeing the rest takes long, and who waits frees it all at once.
+            return Err(Exit::Stop(Outcome::Yielded));
+        }
     }
     let (position, second) = (number(m, word.a, 1), number(m, word.a, 2));
     let found = match m.get(word.a).view() {

@@ -169,12 +169,13 @@ fn slice(
     m.restore(place);
     let left = m.state().slice.into();
     m.grant(if continues { left } else { SLICE });
-    if thread.flags() & (REQUESTS | cancel::KILL) != 0 {
+    let flags = thread.flags();
+    if flags & (REQUESTS | cancel::KILL) != 0 {
         m.look_soon();
-    }
-    if thread.flags() & cancel::KILL != 0 {
-        // What the thread stopped with in its hands is dropped with the rest.
-        return kill(&mut m);
+        if flags & cancel::KILL != 0 {
+            // What the thread stopped with in its hands is dropped with the rest.
+            return kill(&mut m);
+        }
     }
     let outcome = if rc::free_dead(FREED) {
         if let Stopped::Call(_) = m.state().stopped {
@@ -195,20 +196,20 @@ fn slice(
     };
     m.account();
     m.settle();
-    if outcome != Outcome::Yielded {
+    if !matches!(outcome, Outcome::Yielded) {
         // It may be long until it runs again.
         rc::free_dead(usize::MAX);
     }
-    if outcome == Outcome::Done {
+    if matches!(outcome, Outcome::Done) {
         return outcome;
     }
     m.shrink_stack();
-    let place = m.save();
-    // One that is deep in debt ends soon all the same.
-    let left = m.fuel.clamp(i32::MIN.into(), i32::MAX.into()) as i32;
-    let state = m.state();
-    (state.place, state.slice) = (place, left);
-    if thread.flags() & cancel::KILL != 0 && outcome == Outcome::Yielded {
+    m.state().place = m.save();
+    if let Outcome::Blocking(_) = outcome {
+        // One that is deep in debt ends soon all the same.
+        m.state().slice = m.fuel.clamp(i32::MIN.into(), i32::MAX.into()) as i32;
+    }
+    if matches!(outcome, Outcome::Yielded) && thread.flags() & cancel::KILL != 0 {
         return kill(&mut m);
     }
     outcome
@@ -245,15 +246,17 @@ impl<'a> Machine<'a> {
 
     /// Gives the slice its fuel: no more than the thread has left.
     fn grant(&mut self, fuel: i64) {
-        let left = i64::try_from(self.state().fuel()).unwrap_or(i64::MAX);
-        self.granted = fuel.min(left);
+        self.granted = match i64::try_from(self.state().fuel()) {
+            Ok(left) => fuel.min(left),
+            Err(_) => fuel,
+        };
         self.fuel = self.granted;
     }
 
     /// Takes what was used off the thread's fuel, and tells the scheduler.
     fn settle(&mut self) {
         self.fuel += std::mem::take(&mut self.saved);
-        let used = u64::try_from(self.granted.saturating_sub(self.fuel)).unwrap_or(0);
+        let used = self.granted.saturating_sub(self.fuel).max(0).cast_unsigned();
         self.granted = self.fuel;
         self.context().used(used);
         self.state().use_fuel(used);

@@ -93,7 +93,7 @@ pub(crate) const LARGE_BUFFER: usize = 1 << 22;
 /// What that costs, in objects that are freed.
 pub(crate) const BUFFER_COST: usize = 1 << 13;
 /// What it costs to drop some values, in objects that are freed.
-pub(crate) const VALUES_COST: usize = 32;
+pub(crate) const VALUES_COST: usize = 8;
 
 /// What stands in front of every object.
 #[repr(C, align(8))]

@@ -233,7 +233,14 @@ fn a_slice_frees_so_much_at_once() {
         (0..N).for_each(|i| drop(map.insert(int(i), list([int(i)])).unwrap()));
         Owned::map(map)
     };
-    let makes: [&dyn Fn() -> Owned; 3] = [&wide, &deep, &keyed];
+    let text = |i: i64| Owned::string(format!("text number {i} is no short one"));
+    let texts = || Owned::list((0..N).map(text).collect());
+    let by_text = || {
+        let mut map = MapObject::new();
+        (0..N).for_each(|i| drop(map.insert(text(i), int(i)).unwrap()));
+        Owned::map(map)
+    };
+    let makes: [&dyn Fn() -> Owned; 5] = [&wide, &deep, &keyed, &texts, &by_text];
     for make in makes {
         let vm = SharedHeap::new(None);
         let heap = Heap::new(vm.clone(), None);

@@ -11,8 +11,8 @@
 //! - The places have numbers one after the other, which stand nowhere: an entry that leaves from the
 //!   middle, or the end, leaves a gap. The first place is no gap.
 //! - When the gaps are many, the entries between them move to the *old* ones, with their numbers. All
-//!   of those came before all in the places. So there are never many more gaps than entries: leaving
-//!   costs O(log n), everything else O(1).
+//!   of those came before all in the places; they have gaps of their own. So there are never many more
+//!   gaps than entries: leaving costs O(log n), everything else O(1).
 //! - Nothing here locks: the queue's owner does.
 
 use std::{collections::VecDeque, num::NonZero};
@@ -55,8 +55,39 @@ pub struct WaitQueue<E> {
 struct Left<E> {
     /// How many gaps the places have.
     gaps: usize,
-    /// Entries with their numbers; sorted.
-    old: VecDeque<(u64, E)>,
+    /// Entries, and gaps, with their numbers; sorted. The first is no gap.
+    old: VecDeque<(u64, Option<E>)>,
+    /// How many gaps those have.
+    old_gaps: usize,
+}
+
+impl<E> Left<E> {
+    /// Takes the entry of a number out of the old ones.
+    fn remove(&mut self, number: u64) -> Option<E> {
+        let at = self.old.binary_search_by_key(&number, |(number, _)| *number).ok()?;
+        let entry = self.old[at].1.take()?;
+        self.old_gaps += 1;
+        if self.old_gaps > self.old.len() / 2 + KEPT {
+            self.old.retain(|(_, entry)| entry.is_some());
+            self.old_gaps = 0;
+        }
+        self.tidy();
+        Some(entry)
+    }
+
+    /// Takes the first of the old ones.
+    fn pop(&mut self) -> Option<E> {
+        let (_, entry) = self.old.pop_front()?;
+        self.tidy();
+        entry
+    }
+
+    fn tidy(&mut self) {
+        while let Some((_, None)) = self.old.front() {
+            self.old.pop_front();
+            self.old_gaps -= 1;
+        }
+    }
 }
 
 impl<E> WaitQueue<E> {
@@ -89,9 +120,9 @@ impl<E> WaitQueue<E> {
 
     #[cold]
     fn pop_old(&mut self) -> Option<E> {
-        let old = self.left.as_mut().and_then(|left| left.old.pop_front());
+        let old = self.left.as_mut().and_then(|left| left.pop());
         let entry = match old {
-            Some((_, entry)) => entry,
+            Some(entry) => entry,
             None => {
                 self.first += 1;
                 self.places.pop_front()??
@@ -105,15 +136,13 @@ impl<E> WaitQueue<E> {
     pub fn remove(&mut self, ticket: Ticket) -> Option<E> {
         let number = ticket.0.get();
         let Some(after) = number.checked_sub(self.first) else {
-            let old = &mut self.left.as_mut()?.old;
-            let at = old.binary_search_by_key(&number, |(number, _)| *number).ok()?;
-            let (_, entry) = old.remove(at)?;
+            let entry = self.left.as_mut()?.remove(number)?;
             self.tidy();
             return Some(entry);
         };
         let entry = self.places.get_mut(usize::try_from(after).ok()?)?.take()?;
-        let left =
-            self.left.get_or_insert_with(|| Box::new(Left { gaps: 0, old: VecDeque::new() }));
+        let none = || Box::new(Left { gaps: 0, old: VecDeque::new(), old_gaps: 0 });
+        let left = self.left.get_or_insert_with(none);
         left.gaps += 1;
         self.tidy();
         Some(entry)
@@ -126,8 +155,8 @@ impl<E> WaitQueue<E> {
 
     /// How many entries there are.
     pub fn len(&self) -> usize {
-        let left = self.left.as_ref();
-        self.places.len() + left.map_or(0, |left| left.old.len()) - left.map_or(0, |left| left.gaps)
+        let Some(left) = &self.left else { return self.places.len() };
+        self.places.len() - left.gaps + left.old.len() - left.old_gaps
     }
 
     /// True when there is no entry.
@@ -138,7 +167,7 @@ impl<E> WaitQueue<E> {
     /// The entries, oldest first.
     pub fn iter(&self) -> impl Iterator<Item = &E> {
         let old = self.left.iter().flat_map(|left| &left.old).map(|(_, entry)| entry);
-        old.chain(self.places.iter().flatten())
+        old.chain(&self.places).flatten()
     }
 
     /// Takes the gaps out at the front, and all of them when they are many. Gives memory back.
@@ -150,10 +179,10 @@ impl<E> WaitQueue<E> {
                 self.first += 1;
                 left.gaps -= 1;
             }
-            if left.gaps > self.places.len() - left.gaps + left.old.len() + KEPT {
+            if left.gaps > self.places.len() / 2 + KEPT {
                 let next = self.first + self.places.len() as u64;
                 let entries = (self.first..).zip(self.places.drain(..));
-                left.old.extend(entries.filter_map(|(number, entry)| Some((number, entry?))));
+                left.old.extend(entries.filter(|(_, entry)| entry.is_some()));
                 (self.first, left.gaps) = (next, 0);
             }
             if self.places.is_empty() && left.old.is_empty() {

@@ -59,12 +59,15 @@ unsafe impl Body for MapObject {
 
     fn shed(&mut self) -> usize {
         let rest = self.entries.len().saturating_sub(SHED);
-        if rest > 0 {
-            rc::work_on(SHED * size_of::<Entry>());
-            // Nobody looks at the slots of a dead map.
-            self.entries.truncate(rest);
+        if rest == 0 {
+            return 0;
         }
-        if rest > 0 { rc::VALUES_COST } else { 0 }
+        rc::work_on(SHED * size_of::<Entry>());
+        // Nobody looks at the slots of a dead map.
+        let shed = self.entries.drain(rest..);
+        let objects =
+            |entry: Entry| usize::from(entry.key.is_heap()) + usize::from(entry.value.is_heap());
+        rc::VALUES_COST + shed.map(objects).sum::<usize>()
     }
 
     fn children(&self, visit: &mut dyn FnMut(&Owned)) {

@@ -55,12 +55,12 @@ unsafe impl Body for ListObject {
         if self.row.give_back(rc::LARGE_BUFFER) {
             return rc::BUFFER_COST;
         }
-        let many = self.len() > SHED;
-        if many {
-            rc::work_on(SHED * size_of::<Owned>());
-            (0..SHED).for_each(|_| drop(self.pop()));
+        if self.len() <= SHED {
+            return 0;
         }
-        if many { rc::VALUES_COST } else { 0 }
+        rc::work_on(SHED * size_of::<Owned>());
+        let objects = (0..SHED).filter_map(|_| self.pop()).filter(Owned::is_heap).count();
+        rc::VALUES_COST + objects
     }
 
     fn children(&self, visit: &mut dyn FnMut(&Owned)) {
