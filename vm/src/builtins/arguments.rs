@@ -179,13 +179,6 @@ pub(super) fn no_room(bytes: usize) -> Owned {
     error(Kind::Memory, format!("out of memory: there is no room for {bytes} bytes"))
 }
 
-/// The characters of a string as strings.
-pub(super) fn characters(text: Text<'_>) -> Result<Vec<Owned>, Owned> {
-    let mut out = vector(text.char_count(), REFERENCE)?;
-    out.extend(text.as_str().chars().map(Owned::char));
-    Ok(out)
-}
-
 /// The numbers of a range.
 pub(super) fn numbers(range: &RangeObject) -> Result<Vec<Owned>, Owned> {
     let len = usize::try_from(range.len()).unwrap_or(usize::MAX);
@@ -214,6 +207,10 @@ pub(super) fn format(call: &mut Call<'_>) -> NativeResult {
 /// `value.slice(start, end)`: as `value[start..end]`; what is nil is left out.
 pub(super) fn slice(call: &mut Call<'_>) -> NativeResult {
     let end = |i| Some(call.arg(i)).filter(|value| !value.is_nil());
+    if let Some(part) = long::long_slice(call.receiver(), end(0), end(1), false)? {
+        let text = call.receiver().clone();
+        return long::copied(call, text, part);
+    }
     let part = crate::value::slice(call.receiver(), end(0), end(1), false)?;
     call.charge(part.as_list().map_or(0, |list| list.len() / 16));
     give(part)

@@ -4,17 +4,18 @@
 //! for it. So a text of [`LONG`] bytes and more is made piece by piece ([`Next::Later`]), by methods
 //! and by operators alike: an operator that would make one calls a native of this file instead.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::arguments::{give, int, no_room};
 use crate::native::{Call, FunctionDef, NativeDef, NativeResult, Next};
-use crate::value::{Owned, append, room, roomy, try_display};
+use crate::value::{Owned, append, room, roomy, slice_of_text, try_display};
 
 /// From so many bytes on a text is long.
 pub(crate) const LONG: usize = 1 << 20;
 
 /// So many bytes are written in a step.
-pub(super) const STEP: usize = 1 << 17;
+const STEP: usize = 1 << 17;
 
 /// What a short text is repeated to, before it is repeated as a whole.
 const UNIT: usize = 1 << 12;
@@ -37,6 +38,15 @@ const REPEAT: FunctionDef = FunctionDef {
     shortcut: None,
 };
 
+/// `part(text, start, end)`
+const PART: FunctionDef = FunctionDef {
+    name: "part",
+    signature: "(text, start, end)",
+    doc: "The bytes of a text from `start` up to `end`.",
+    run: part,
+    shortcut: None,
+};
+
 /// What makes one text of several, which is long.
 pub(crate) fn concatenation() -> Owned {
     Owned::native(Arc::new(NativeDef::from(&CONCAT)))
@@ -45,6 +55,11 @@ pub(crate) fn concatenation() -> Owned {
 /// What repeats a text, where that is long.
 pub(crate) fn repetition() -> Owned {
     Owned::native(Arc::new(NativeDef::from(&REPEAT)))
+}
+
+/// What copies a part of a text, which is long.
+pub(crate) fn partition() -> Owned {
+    Owned::native(Arc::new(NativeDef::from(&PART)))
 }
 
 fn concat(call: &mut Call<'_>) -> NativeResult {
@@ -56,6 +71,34 @@ fn concat(call: &mut Call<'_>) -> NativeResult {
 fn repeat(call: &mut Call<'_>) -> NativeResult {
     let (text, n) = (call.take(0), int(call, 1, "n")?);
     repeated(call, text, usize::try_from(n).unwrap_or(0))
+}
+
+fn part(call: &mut Call<'_>) -> NativeResult {
+    let (start, end) = (int(call, 1, "start")?, int(call, 2, "end")?);
+    let text = call.take(0);
+    copied(call, text, start as usize..end as usize)
+}
+
+/// Which bytes of a text are a slice of it, where these are so many that they are copied in steps.
+pub(crate) fn long_slice(
+    text: &Owned,
+    start: Option<&Owned>,
+    end: Option<&Owned>,
+    inclusive: bool,
+) -> Result<Option<Range<usize>>, Owned> {
+    let whole = length(text);
+    if whole < LONG {
+        return Ok(None);
+    }
+    let part = slice_of_text(text, start, end, inclusive)?;
+    Ok((LONG..whole).contains(&part.len()).then_some(part))
+}
+
+/// Some of the bytes of a text, whose characters they begin and end with, as a text of its own.
+pub(super) fn copied(call: &mut Call<'_>, text: Owned, part: Range<usize>) -> NativeResult {
+    let mut building = Building::new(part.len(), std::iter::empty(), Owned::str(""))?;
+    building.open.push((text, part));
+    go_on(call, building)
 }
 
 /// How long a text becomes when it is repeated so many times.
@@ -93,15 +136,14 @@ pub(crate) fn length(value: &Owned) -> usize {
 }
 
 /// The texts of the pieces, one behind the other: so many bytes at least, and these are many.
-pub(super) fn build(
+fn build(
     call: &mut Call<'_>,
     bytes: usize,
     pieces: impl Iterator<Item = Owned> + 'static,
     separator: Owned,
 ) -> NativeResult {
-    room(bytes)?;
-    let text = roomy(bytes.max(LONG)).ok_or_else(|| no_room(bytes))?;
-    go_on(call, Building { text, pieces, separator, begun: false, open: Vec::new() })
+    let building = Building::new(bytes, pieces, separator)?;
+    go_on(call, building)
 }
 
 /// A text that is being made.
@@ -111,9 +153,9 @@ struct Building<I> {
     separator: Owned,
     /// There has been a piece: from now on, a separator stands before each.
     begun: bool,
-    /// What has been taken for a step that had no room for it, the first last, and how many bytes of it
-    /// are written.
-    open: Vec<(Owned, usize)>,
+    /// What has been taken for a step that had no room for it, the first last, and which bytes of it
+    /// are to be written yet.
+    open: Vec<(Owned, Range<usize>)>,
 }
 
 fn go_on<I>(call: &mut Call<'_>, mut building: Building<I>) -> NativeResult
@@ -132,19 +174,25 @@ where
 }
 
 impl<I: Iterator<Item = Owned>> Building<I> {
+    fn new(bytes: usize, pieces: I, separator: Owned) -> Result<Self, Owned> {
+        room(bytes)?;
+        let text = roomy(bytes.max(LONG)).ok_or_else(|| no_room(bytes))?;
+        Ok(Self { text, pieces, separator, begun: false, open: Vec::new() })
+    }
+
     /// Writes as much as a step may, of which the last is left in `run`; false when all is written.
     fn step(&mut self, run: &mut String) -> Result<bool, Owned> {
         let mut left = STEP;
         loop {
-            while let Some((piece, at)) = self.open.pop() {
-                let text = &piece.as_str().unwrap_or_default()[at..];
+            while let Some((piece, rest)) = self.open.pop() {
+                let text = &piece.as_str().unwrap_or_default()[rest.clone()];
                 // At least a character, of which none has more than four bytes.
                 let part = &text[..text.floor_char_boundary(left.max(4))];
                 put(&mut self.text, run, part);
                 let (written, is_whole) = (part.len(), part.len() == text.len());
                 left = left.saturating_sub(written);
                 if !is_whole {
-                    self.open.push((piece, at + written));
+                    self.open.push((piece, rest.start + written..rest.end));
                     return Ok(true);
                 }
             }
@@ -164,8 +212,9 @@ impl<I: Iterator<Item = Owned>> Building<I> {
                 put(&mut self.text, run, text);
                 left -= bytes.max(1);
             } else {
-                let before = self.begun.then(|| (self.separator.clone(), 0));
-                self.open.extend([(piece, 0)].into_iter().chain(before));
+                let before = self.begun.then(|| (self.separator.clone(), 0..separator.len()));
+                let whole = 0..text.len();
+                self.open.extend([(piece, whole)].into_iter().chain(before));
             }
             self.begun = true;
         }

@@ -50,7 +50,6 @@ macro_rules! functions {
     };
 }
 
-mod apart;
 mod arguments;
 mod bytes;
 pub(crate) mod channel;
@@ -64,6 +63,7 @@ mod list;
 pub(crate) mod long;
 mod map;
 mod number;
+mod passes;
 mod range;
 mod ranking;
 pub(crate) mod runtime;

@@ -7,14 +7,12 @@
 
 use std::collections::HashSet;
 
-use super::apart;
 use super::arguments::{
-    OBJECT, REFERENCE, characters, contains, format, give, int, length, no_room, repeat,
-    size_of_chunks, slice, text, this_text, vector,
+    OBJECT, contains, format, give, int, length, no_room, repeat, size_of_chunks, slice, text,
+    this_text, vector,
 };
-use super::char_set::CharSet;
 use super::elements::{enumerate, zip};
-use super::long::LONG;
+use super::passes;
 use crate::native::{Call, NativeResult, Next};
 use crate::value::{Kind, Owned, View, count_chars, error, position, room};
 
@@ -30,35 +28,21 @@ methods! {
     /// Without spaces and line ends at the end.
     "trim_end" "()" => |call| part(call, str::trim_end);
     /// A list of the parts between separators; without one, of the words between spaces.
-    "split" "(separator = nil)" => split;
+    "split" "(separator = nil)" => passes::split;
     /// A list of the lines, without their ends.
-    "lines" "()" => |call| {
-        if is_long(call) {
-            let text = call.receiver().clone();
-            return apart::lines(call, text);
-        }
-        let text = this_text(call).as_str();
-        let lines = texts(text, text.lines());
-        listed(call, lines)
-    };
+    "lines" "()" => passes::lines;
     /// The longest parts with only characters of a set like "A-Za-z"; a first or last "-" is itself.
-    "runs" "(set)" => runs;
+    "runs" "(set)" => passes::runs;
     /// A list of the characters.
-    "chars" "()" => chars;
+    "chars" "()" => passes::chars;
     /// The bytes of the text in UTF-8.
-    "bytes" "()" => |call| {
-        let this = this_text(call);
-        room(this.byte_len())?;
-        let bytes = this.as_bytes().to_vec();
-        call.charge(bytes.len() / 64);
-        give(Owned::bytes(bytes))
-    };
+    "bytes" "()" => passes::bytes;
     /// In capital letters.
-    "to_upper" "()" => |call| changed_by_words(call, |text| text.to_uppercase());
+    "to_upper" "()" => passes::to_upper;
     /// In small letters.
-    "to_lower" "()" => |call| changed_by_words(call, |text| text.to_lowercase());
+    "to_lower" "()" => passes::to_lower;
     /// With `new` in place of every `old`.
-    "replace" "(old, new)" => replace;
+    "replace" "(old, new)" => passes::replace;
     /// Does it start with this?
     "starts_with" "(part)" => |call| give(this_text(call).as_str().starts_with(text(call, 0, "part")?));
     /// Does it end with this?
@@ -66,9 +50,9 @@ methods! {
     /// Is this in it?
     "contains" "(part)" => contains;
     /// Where this is in it for the first time, counted in characters; nil when it is not.
-    "index_of" "(part)" => index_of;
+    "index_of" "(part)" => passes::index_of;
     /// How often this is in it, without overlaps.
-    "count" "(part)" => count_of;
+    "count" "(part)" => passes::count;
     /// The same text `n` times.
     "repeat" "(n)" => repeat;
     /// Filled up at the end to a width.
@@ -148,93 +132,6 @@ fn changed(call: &mut Call<'_>, change: impl FnOnce(&str) -> String) -> NativeRe
     give(result)
 }
 
-/// The same where each word is changed by itself.
-fn changed_by_words(call: &mut Call<'_>, change: fn(&str) -> String) -> NativeResult {
-    if is_long(call) {
-        let text = call.receiver().clone();
-        return apart::changed(call, text, change);
-    }
-    changed(call, change)
-}
-
-/// Is the receiver so long that it is read in steps?
-fn is_long(call: &Call<'_>) -> bool {
-    this_text(call).byte_len() >= LONG
-}
-
-/// The parts of a text as strings.
-fn texts<'t>(text: &str, parts: impl Iterator<Item = &'t str>) -> Result<Vec<Owned>, Owned> {
-    room(text.len())?;
-    let mut out = Vec::new();
-    add_texts(&mut out, parts)?;
-    Ok(out)
-}
-
-/// Adds parts of a text to a list, as strings.
-pub(super) fn add_texts<'t>(
-    out: &mut Vec<Owned>,
-    parts: impl Iterator<Item = &'t str>,
-) -> Result<(), Owned> {
-    /// Memory is looked at once for so many parts.
-    const BATCH: usize = 1024;
-    for part in parts {
-        // Many short parts take far more than the text they come from.
-        if out.len().is_multiple_of(BATCH) {
-            room(BATCH * OBJECT + out.len() * REFERENCE)?;
-        }
-        out.push(Owned::str(part));
-    }
-    Ok(())
-}
-
-/// Gives a list made of the whole receiver.
-fn listed(call: &mut Call<'_>, parts: Result<Vec<Owned>, Owned>) -> NativeResult {
-    let parts = parts?;
-    let len = this_text(call).byte_len();
-    call.charge(len / 16 + parts.len());
-    give(parts)
-}
-
-fn split(call: &mut Call<'_>) -> NativeResult {
-    let this = this_text(call).as_str();
-    let parts = if call.arg(0).is_nil() {
-        if is_long(call) {
-            let text = call.receiver().clone();
-            return apart::words(call, text);
-        }
-        texts(this, this.split_whitespace())
-    } else {
-        let separator = text(call, 0, "separator")?;
-        if separator.is_empty() {
-            let text = "`separator` must not be empty; `chars` gives the characters";
-            return Err(error(Kind::Value, text));
-        }
-        if is_long(call) {
-            let (text, separator) = (call.receiver().clone(), call.take(0));
-            return apart::split(call, text, separator);
-        }
-        // A single byte is found faster than a text of one.
-        match *separator.as_bytes() {
-            [byte] => texts(this, this.split(char::from(byte))),
-            _ => texts(this, this.split(separator)),
-        }
-    };
-    listed(call, parts)
-}
-
-fn runs(call: &mut Call<'_>) -> NativeResult {
-    let set = CharSet::parse(text(call, 0, "set")?)?;
-    let this = this_text(call).as_str();
-    let runs = texts(this, set.runs(this));
-    listed(call, runs)
-}
-
-fn chars(call: &mut Call<'_>) -> NativeResult {
-    let chars = characters(this_text(call))?;
-    call.charge(chars.len());
-    give(chars)
-}
-
 fn chunks(call: &mut Call<'_>) -> NativeResult {
     let n = size_of_chunks(call)?;
     let this = this_text(call);
@@ -246,7 +143,8 @@ fn chunks(call: &mut Call<'_>) -> NativeResult {
         parts.push(Owned::str(part));
         rest = behind;
     }
-    listed(call, Ok(parts))
+    call.charge(this.byte_len() / 16 + parts.len());
+    give(parts)
 }
 
 /// The length of a text whose characters are counted as soon as asked for.
@@ -256,35 +154,6 @@ fn len_at_once(this: &mut Owned, _: &mut [Owned]) -> Option<Owned> {
     (text.byte_len() <= AT_ONCE).then(|| Owned::int(text.char_count() as i64))
 }
 
-fn replace(call: &mut Call<'_>) -> NativeResult {
-    let (old, new) = (text(call, 0, "old")?, text(call, 1, "new")?);
-    if old.is_empty() {
-        return Err(error(Kind::Value, "`old` must not be empty"));
-    }
-    if is_long(call) {
-        let (text, old, new) = (call.receiver().clone(), call.take(0), call.take(1));
-        return apart::replaced(call, text, old, new);
-    }
-    let this = this_text(call).as_str();
-    let n = this.matches(old).count();
-    if n == 0 {
-        let work = this.len() / 64;
-        call.charge(work);
-        return give(call.receiver().clone());
-    }
-    let len = (this.len() - n * old.len()).saturating_add(n.saturating_mul(new.len()));
-    let mut out = buffer(len)?;
-    for (i, part) in this.split(old).enumerate() {
-        if i > 0 {
-            out.push_str(new);
-        }
-        out.push_str(part);
-    }
-    let work = this.len().max(len) / 16;
-    call.charge(work);
-    give(out)
-}
-
 /// An empty text with room for `len` bytes; an error of kind `memory` when there is none.
 fn buffer(len: usize) -> Result<String, Owned> {
     room(len)?;
@@ -292,26 +161,6 @@ fn buffer(len: usize) -> Result<String, Owned> {
     // With no limit set, the allocator decides.
     out.try_reserve_exact(len).map_err(|_| no_room(len))?;
     Ok(out)
-}
-
-fn index_of(call: &mut Call<'_>) -> NativeResult {
-    let part = text(call, 0, "part")?;
-    let this = this_text(call);
-    let at = this.as_str().find(part).map(|at| length(this.char_of_byte(at)));
-    let len = this.byte_len();
-    call.charge(len / 64);
-    give(at)
-}
-
-fn count_of(call: &mut Call<'_>) -> NativeResult {
-    let part = text(call, 0, "part")?;
-    if part.is_empty() {
-        return Err(error(Kind::Value, "`part` must not be empty"));
-    }
-    let this = this_text(call);
-    let (n, len) = (this.as_str().matches(part).count(), this.byte_len());
-    call.charge(len / 64);
-    give(length(n))
 }
 
 /// Where a text is filled up.

@@ -16,6 +16,7 @@ use super::method::Found;
 use super::operators::{self, Asked, ask};
 use super::{arith, places};
 use crate::{
+    builtins::long,
     link::{CodeWord, LinkedStep, STEP_FIELD, Word, step},
     rc::class,
     value::{self, Item, Kind, ListObject, Operator, Owned, Raw, View, error},
@@ -191,7 +192,13 @@ pub(super) fn slice(m: &mut Machine<'_>) -> Step {
     let word = m.word();
     let ends = m.take_all(word.c, 2);
     let end = |i: usize| (!ends[i].is_nil()).then_some(&ends[i]);
-    let value = value::slice(m.get(word.b), end(0), end(1), word.flags & INCLUSIVE != 0)?;
+    let (whole, inclusive) = (m.get(word.b), word.flags & INCLUSIVE != 0);
+    if let Some(part) = long::long_slice(whole, end(0), end(1), inclusive)? {
+        let edge = |at: usize| Owned::int(at as i64);
+        let args = vec![whole.clone(), edge(part.start), edge(part.end)];
+        return ask(m, long::partition(), args, Asked::Value);
+    }
+    let value = value::slice(whole, end(0), end(1), inclusive)?;
     m.put(word.a, value);
     m.next(1)
 }

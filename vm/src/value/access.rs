@@ -9,6 +9,8 @@
 
 #![expect(unsafe_code, reason = "looks into cells")]
 
+use std::ops::Range;
+
 use super::cell::{innermost, is_value};
 use super::error::{Kind, error};
 use super::{
@@ -416,6 +418,29 @@ pub(crate) fn slice(
     end: Option<&Owned>,
     inclusive: bool,
 ) -> Result<Owned, Owned> {
+    let (start, end) = positions(container, start, end, inclusive)?;
+    part(container, start, end)
+}
+
+/// Which bytes of a text are its slice; nothing for what is no text.
+pub(crate) fn slice_of_text(
+    text: &Owned,
+    start: Option<&Owned>,
+    end: Option<&Owned>,
+    inclusive: bool,
+) -> Result<Range<usize>, Owned> {
+    let (start, end) = positions(text, start, end, inclusive)?;
+    let View::Str(text) = text.view() else { return Ok(0..0) };
+    Ok(text.byte_offset(start)..text.byte_offset(end))
+}
+
+/// Between which positions a slice is.
+fn positions(
+    container: &Owned,
+    start: Option<&Owned>,
+    end: Option<&Owned>,
+    inclusive: bool,
+) -> Result<(usize, usize), Owned> {
     let int = |value: Option<&Owned>| match value {
         None => Ok(None),
         Some(value) => match value.as_int() {
@@ -437,8 +462,7 @@ pub(crate) fn slice(
             return Err(error(Kind::Type, format!("cannot slice {}", container.type_name())));
         }
     };
-    let (start, end) = clip(start, end, inclusive, len);
-    part(container, start, end)
+    Ok(clip(start, end, inclusive, len))
 }
 
 /// Turns the ends of a slice into positions with `start <= end <= len`.

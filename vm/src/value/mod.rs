@@ -52,8 +52,8 @@ mod types;
 mod view;
 
 pub(crate) use access::{
-    Step, field_get, field_set, index_get, index_set, path_get, position, slice, slot, slot_mut,
-    vacant,
+    Step, field_get, field_set, index_get, index_set, path_get, position, slice, slice_of_text,
+    slot, slot_mut, vacant,
 };
 pub(crate) use bytes::BytesObject;
 pub(crate) use cell::{CellDomain, CellObject, cell_access, last_cell};

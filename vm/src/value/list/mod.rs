@@ -487,7 +487,9 @@ impl ListObject {
 fn common(values: &[Raw]) -> Packing {
     let Some((first, rest)) = values.split_first() else { return Packing::Values };
     let packing = Packing::of(*first);
-    if rest.iter().all(|value| Packing::of(*value) == packing) { packing } else { Packing::Values }
+    let alike =
+        packing != Packing::Values && rest.iter().all(|value| Packing::of(*value) == packing);
+    if alike { packing } else { Packing::Values }
 }
 
 /// The same vector, of owned values.
