@@ -609,6 +609,10 @@ impl<T: HostObject> Handle for Hosted<T> {
         &T::host_type().methods
     }
 
+    fn class(&self) -> u16 {
+        T::host_type().methods.class()
+    }
+
     fn identity(&self) -> Option<usize> {
         Some(Arc::as_ptr(&self.object).cast::<()>().addr())
     }

@@ -250,7 +250,7 @@ impl MethodTable {
 
     /// The class of the handles that have these methods.
     pub fn class(&self) -> u16 {
-        *self.class.get_or_init(|| class::take().unwrap_or(tag::HANDLE as u16))
+        class_of(&self.class)
     }
 
     /// The names of all its methods.
@@ -259,11 +259,24 @@ impl MethodTable {
     }
 }
 
-/// The methods of a handle whose type is made at run time.
+/// The methods of a handle whose type is made at run time, and lives as long as the process.
 #[derive(Debug, Default)]
 pub struct MethodMap {
     /// By name.
     pub methods: HashMap<Box<str>, Arc<NativeDef>>,
+    class: OnceLock<u16>,
+}
+
+impl MethodMap {
+    /// The class of the handles that have these methods.
+    pub fn class(&self) -> u16 {
+        class_of(&self.class)
+    }
+}
+
+/// The class that a table of methods has, taken when it is first asked for.
+fn class_of(own: &OnceLock<u16>) -> u16 {
+    *own.get_or_init(|| class::take().unwrap_or(tag::HANDLE as u16))
 }
 
 /// A native function, ready to be called.
@@ -333,7 +346,14 @@ impl NativeDef {
         params.len() == count && params.last().is_none_or(|param| !param.rest)
     }
 
-    /// The same, as a member of a module or a method of a type.
+    /// So many positional arguments are its first parameters as they are, and the others may be left out.
+    #[inline]
+    pub(crate) fn takes(&self, count: usize) -> bool {
+        let (params, required) = (self.signature.params(), self.signature.required());
+        (required..=params.len()).contains(&count) && params.last().is_none_or(|param| !param.rest)
+    }
+
+    /// The native as a member of a module or a method of a type.
     #[must_use]
     pub fn of(self, owner: &str) -> Self {
         Self { label: format!("{owner}.{}", self.name).into(), ..self }

@@ -245,6 +245,13 @@ fn remember(m: &Machine<'_>, receiver: &Owned, method: &Callee) {
     word.remember_method(class, known);
 }
 
+/// The native that is remembered for the receiver's class.
+fn remembered(m: &Machine<'_>, receiver: &Owned) -> Option<*const NativeDef> {
+    // The class of nil is that of nothing remembered.
+    let class = (!receiver.is_nil()).then(|| rc::class_of_value(receiver))?;
+    m.words(2, 1)[0].method(class)?.as_native()
+}
+
 /// All values of this class have the same methods, for good. (Channels and threads have those of
 /// their tag.)
 fn has_fixed_methods(class: u16) -> bool {
@@ -312,6 +319,9 @@ const NESTED_CELLS: usize = 1000;
 
 /// The method of the receiver; else, when that is a cell, of what it stands for.
 fn find_method(m: &Machine<'_>, receiver: &Owned, call: &MethodCall<'_>) -> Result<Callee, Owned> {
+    if let Some(native) = remembered(m, receiver) {
+        return Ok(Callee::Native { native, inside: None });
+    }
     let mut value = receiver;
     for depth in 0..NESTED_CELLS {
         if let Some(callee) = direct_method(m, value, call)? {

@@ -111,7 +111,7 @@ fn native_of<'a>(m: &mut Machine<'a>, reached: &Reached<'_>) -> Option<(&'a Nati
 /// The same, with the native that is remembered for what the receiver's register holds: it takes the
 /// arguments as they are, and changes nothing.
 pub(super) fn call_known(m: &mut Machine<'_>, native: &NativeDef) -> Option<Outcome> {
-    if !has_room(m, 1) {
+    if !has_room(m, usize::from(m.word().c), 1) {
         return call_method(m);
     }
     let at = m.reg(m.extension(1).a).cast();
@@ -169,6 +169,9 @@ fn call_found(m: &mut Machine<'_>, native: &NativeDef, receiver: Receiver) -> Op
 /// The result of a native's short way where the loop has not tried that: where the receiver dies, as it
 /// drops nothing, and where it is no object.
 fn shortcut_of(m: &Machine<'_>, native: &NativeDef, receiver: Receiver) -> Option<Owned> {
+    if !native.takes_exactly(m.word().c.into()) {
+        return None;
+    }
     let shortcut = native.shortcut?.at_once;
     let args = arguments(m, 1);
     match receiver {
@@ -211,15 +214,15 @@ pub(super) fn call_native(m: &mut Machine<'_>) -> Option<Outcome> {
     slow::step(m)
 }
 
-/// Can the native be called as it is, with its arguments from so many slots behind the link on?
+/// Can the native be called with its arguments from so many slots behind the link on, and defaults for
+/// those that are left out?
 fn takes(m: &Machine<'_>, native: &NativeDef, skip: usize) -> bool {
-    native.takes_exactly(m.word().c.into()) && has_room(m, skip)
+    native.takes(m.word().c.into()) && has_room(m, native.signature.params().len(), skip)
 }
 
-/// Is there room behind the arguments?
-fn has_room(m: &Machine<'_>, skip: usize) -> bool {
-    let (word, count) = (m.word(), usize::from(m.word().c));
-    m.base.wrapping_add(usize::from(word.a) + LINK + (skip + count + 1) * SLOT) <= m.limit
+/// Is there room behind so many arguments?
+fn has_room(m: &Machine<'_>, count: usize, skip: usize) -> bool {
+    m.base.wrapping_add(usize::from(m.word().a) + LINK + (skip + count + 1) * SLOT) <= m.limit
 }
 
 /// The arguments, from so many slots behind the link on.
@@ -233,8 +236,13 @@ fn arguments<'a>(m: &Machine<'a>, skip: usize) -> &'a mut [Owned] {
 #[inline(always)]
 fn run(m: &mut Machine<'_>, native: &NativeDef, receiver: Receiver, skip: usize) -> Step {
     let word = m.word();
-    let first = m.slot_of(m.reg(word.a + (LINK + skip * SLOT) as u16));
-    native::run_new(m, native, receiver, (first, word.c.into()))
+    let args = m.reg(word.a + (LINK + skip * SLOT) as u16);
+    let (given, count) = (usize::from(word.c), native.signature.params().len());
+    for i in given..count {
+        m.put_at(args.wrapping_add(i), native.signature.default(i));
+    }
+    let first = m.slot_of(args);
+    native::run_new(m, native, receiver, (first, count))
 }
 
 /// The method of the receiver's own type.
