@@ -54,8 +54,8 @@ pub use lisle_vm::{
     Entries, Entry, Error, ErrorKind, Frame, FromArgument, FromValue, Guard, HostFunction,
     HostMethod, HostObject, HostType, Interest, Interrupt, IntoValue, Library, Loader, Local,
     Model, Module, ModuleBuilder, Object, Place, Poller, Profile, Reply, Section, Session, Stack,
-    Stdin, Stream, UnknownModel, Value, ValueRef, Waited, Watched, diagnostic_codes, is_incomplete,
-    reason,
+    Stdin, Stream, Told, UnknownModel, Value, ValueRef, Waited, Watched, diagnostic_codes,
+    is_incomplete, reason,
 };
 
 /// A virtual machine with the standard library in it. All it does is [`lisle_vm::Vm`]'s.

@@ -9,13 +9,16 @@
 //!    not there it reads from the descriptor, until the kernel has no more.
 //! 2. It waits without the lock, and with nothing in its hands: what has come so far is in the
 //!    buffer. So a read that runs out of time or is cancelled loses nothing.
-//! 3. A try that has read something and could not use it tells the other readers, who may want
+//! 3. A try that has emptied a TCP socket keeps what the kernel had told of it before; while that is
+//!    told still, tries read no more in vain (see `Watched::told`).
+//! 4. A try that has read something and could not use it tells the other readers, who may want
 //!    less; the kernel will not, since to it those bytes are gone. So threads that read one stream
 //!    take turns by whole lines, or by whole pieces of `read_exact`.
 //!
 //! # Writing
 //!
-//! 1. A write puts its data at the end of a queue.
+//! 1. A write for which nobody waits writes at once, under the lock of the queue. What the kernel does
+//!    not take of its data goes to the end of the queue; so do those of all others.
 //! 2. Any writer's try, under the lock of the queue, writes from its front, whosever data that are,
 //!    until the kernel takes no more. So the data of two writers do not mix, and the queue moves
 //!    whichever of them the kernel's news come to.
@@ -36,16 +39,23 @@ use std::{
 
 use lisle_vm::{
     Bytes, Context, Error, ErrorKind, HostObject, HostType, Interest, IntoValue, Local, Object,
-    Reply, Waited, Watched,
+    Reply, Told, Waited, Watched,
 };
-use rustix::{io::retry_on_intr, net::SendFlags};
+use rustix::{
+    io::{Errno, retry_on_intr},
+    net::SendFlags,
+};
 
 use crate::{
-    arguments::{Data, Limit},
+    arguments::{DataRef, Limit},
     failure::{closed, failed, timed_out},
 };
 
-/// How much is read at once.
+/// How much is read at once, as long as it is not all that there is.
+const FIRST_PIECE: usize = 4 * 1024;
+
+/// How much is read at once after that: what is not used of the kernel thread's stack is touched all
+/// the same, a page at a time.
 const PIECE: usize = 32 * 1024;
 
 /// A buffer that is larger than this is not kept when it is empty: most connections are idle.
@@ -63,6 +73,9 @@ pub(crate) struct Stream {
     name: String,
     watched: Watched<OwnedFd>,
     write: Write,
+    /// A read that gets less than it has room for has emptied the descriptor: a TCP socket. (Others end
+    /// a read where a message ends.)
+    runs_dry: bool,
     incoming: Mutex<Incoming>,
     outgoing: Mutex<Outgoing>,
 }
@@ -78,6 +91,10 @@ struct Incoming {
     scanned: usize,
     /// How many bytes of the stream were taken before `buffer[start]`.
     at: u64,
+    /// The last read filled its piece.
+    flows: bool,
+    /// What the kernel had told before the last read, which has emptied the descriptor.
+    emptied: Option<Told>,
     /// How many reads are going on.
     readers: usize,
 }
@@ -123,11 +140,12 @@ enum Found {
 }
 
 impl Stream {
-    /// A stream over a socket.
-    pub(crate) fn socket(watched: Watched<OwnedFd>, name: String) -> Self {
+    /// A stream over a socket, of TCP or another.
+    pub(crate) fn socket(watched: Watched<OwnedFd>, name: String, tcp: bool) -> Self {
         /// Never a signal, whatever the host has set up.
         const FLAGS: SendFlags = SendFlags::NOSIGNAL;
-        Self::new(watched, name, |fd, data| retry_on_intr(|| rustix::net::send(fd, data, FLAGS)))
+        let write: Write = |fd, data| retry_on_intr(|| rustix::net::send(fd, data, FLAGS));
+        Self { runs_dry: tcp, ..Self::new(watched, name, write) }
     }
 
     /// A stream over one end of a pipe.
@@ -137,7 +155,7 @@ impl Stream {
 
     fn new(watched: Watched<OwnedFd>, name: String, write: Write) -> Self {
         let (incoming, outgoing) = (Mutex::default(), Mutex::default());
-        Self { name, watched, write, incoming, outgoing }
+        Self { name, watched, write, runs_dry: false, incoming, outgoing }
     }
 
     /// How messages call it.
@@ -172,11 +190,12 @@ impl Stream {
         then: impl FnOnce(&Self, Found) -> Result<Local, Error> + Send + 'static,
     ) -> Reply {
         let (reading, stream) = (Reading::begin(self), self.clone());
+        let may_trust = self.runs_dry && limit.is_none();
         Reply::io(
             &self.watched,
             Interest::Read,
             limit,
-            move |fd| reading.attempt(want, fd),
+            move |fd| reading.attempt(want, fd, may_trust),
             move |waited| {
                 let doing = || format!("read from {}", stream.name);
                 match waited {
@@ -189,29 +208,49 @@ impl Stream {
         )
     }
 
-    fn write(self: &Arc<Self>, data: Vec<u8>, limit: Option<Duration>) -> Reply {
-        let (length, stream) = (data.len(), self.clone());
-        let writing = Writing::begin(self, data);
-        let written = writing.written.clone();
-        Reply::io(
+    fn write(self: &Arc<Self>, data: &[u8], limit: Option<Duration>) -> Result<Reply, Error> {
+        let length = data.len();
+        let mut outgoing = lock(&self.outgoing);
+        let written = if outgoing.queue.is_empty() { self.write_now(data)? } else { 0 };
+        if written == length {
+            return Reply::now(());
+        }
+        let writing = Writing::begin(self, &mut outgoing, data.into(), written);
+        drop(outgoing);
+        let (stream, written) = (self.clone(), writing.written.clone());
+        Ok(Reply::io(
             &self.watched,
             Interest::Write,
             limit,
             move |fd| writing.attempt(fd),
             move |waited| {
-                let name = &stream.name;
-                let doing = || match *lock(&written) {
-                    0 => format!("write to {name}"),
-                    written => format!("write to {name}, after {written} of {length} bytes"),
-                };
+                let doing = || stream.writing(*lock(&written), length);
                 match waited {
                     Waited::Done(Ok(())) => Reply::now(()),
                     Waited::Done(Err(error)) => Err(failed(&doing(), &error)),
                     Waited::TimedOut => Err(timed_out(&doing())),
-                    Waited::Closed => Err(closed(name)),
+                    Waited::Closed => Err(closed(&stream.name)),
                 }
             },
-        )
+        ))
+    }
+
+    /// Writes what goes without waiting, when nobody waits to write; gives how much that is.
+    fn write_now(&self, data: &[u8]) -> Result<usize, Error> {
+        let write = |fd: &OwnedFd| if data.is_empty() { Ok(0) } else { (self.write)(fd, data) };
+        match self.with(write)? {
+            Ok(written) => Ok(written),
+            Err(Errno::AGAIN) => Ok(0),
+            Err(error) => Err(failed(&self.writing(0, data.len()), &error.into())),
+        }
+    }
+
+    /// What a write does, for messages.
+    fn writing(&self, written: usize, length: usize) -> String {
+        match written {
+            0 => format!("write to {}", self.name),
+            written => format!("write to {}, after {written} of {length} bytes", self.name),
+        }
     }
 }
 
@@ -224,10 +263,12 @@ impl Reading {
         Self(stream.clone())
     }
 
-    fn attempt(&self, want: Want, fd: &OwnedFd) -> io::Result<Found> {
+    fn attempt(&self, want: Want, fd: &OwnedFd, may_trust: bool) -> io::Result<Found> {
+        // Before anything is read.
+        let told = if may_trust { self.0.watched.told(Interest::Read) } else { None };
         let mut incoming = self.0.incoming();
         let before = incoming.there().len();
-        let found = incoming.find(want, fd);
+        let found = incoming.find(want, fd, told);
         let news = found.is_err() && incoming.there().len() > before && incoming.readers > 1;
         drop(incoming);
         if news {
@@ -256,12 +297,20 @@ impl Incoming {
     }
 
     /// Finds what is wanted, in the buffer or by reading.
-    fn find(&mut self, want: Want, fd: &OwnedFd) -> io::Result<Found> {
+    fn find(&mut self, want: Want, fd: &OwnedFd, told: Option<Told>) -> io::Result<Found> {
         loop {
             if let Some(found) = self.look(want) {
                 return Ok(found);
             }
-            if !self.fill(fd)? {
+            if told.is_some() && self.emptied == told {
+                return Err(Io::WouldBlock.into());
+            }
+            let more = if self.flows {
+                self.fill::<PIECE>(fd, told)?
+            } else {
+                self.fill::<FIRST_PIECE>(fd, told)?
+            };
+            if !more {
                 return Ok(self.last(want));
             }
         }
@@ -327,10 +376,13 @@ impl Incoming {
         Found::Bytes(bytes, at)
     }
 
-    /// Reads ahead; false at the end of the stream.
-    fn fill(&mut self, fd: &OwnedFd) -> io::Result<bool> {
-        let mut piece = [MaybeUninit::uninit(); PIECE];
+    /// Reads ahead; false at the end of the stream. Not inline: the larger piece has a frame of its own.
+    #[inline(never)]
+    fn fill<const SIZE: usize>(&mut self, fd: &OwnedFd, told: Option<Told>) -> io::Result<bool> {
+        let mut piece = [MaybeUninit::uninit(); SIZE];
         let (read, _) = rustix::io::read(fd, &mut piece[..])?;
+        self.flows = read.len() == SIZE;
+        self.emptied = if self.flows || read.is_empty() { None } else { told };
         self.buffer.drain(..self.start);
         self.start = 0;
         self.buffer.extend_from_slice(read);
@@ -347,13 +399,11 @@ struct Writing {
 }
 
 impl Writing {
-    fn begin(stream: &Arc<Stream>, data: Vec<u8>) -> Self {
-        let mut outgoing = lock(&stream.outgoing);
+    fn begin(stream: &Arc<Stream>, outgoing: &mut Outgoing, data: Vec<u8>, written: usize) -> Self {
         let number = outgoing.next;
         outgoing.next += 1;
-        outgoing.queue.push_back(Segment { number, data, written: 0 });
-        drop(outgoing);
-        Self { stream: stream.clone(), number, written: Arc::default() }
+        outgoing.queue.push_back(Segment { number, data, written });
+        Self { stream: stream.clone(), number, written: Arc::new(Mutex::new(written)) }
     }
 
     /// `Ok` when all of its data are written.
@@ -460,8 +510,8 @@ pub(crate) fn writable<T: Streamed>(rows: HostType<T>) -> HostType<T> {
         "write(data, timeout = nil)",
         "Writes a text or bytes, all of it; waits while the other side is slow.",
         |this, context| {
-            let data = context.get::<Data>(0)?.0;
-            Ok(this.stream().write(data, context.get::<Limit>(1)?.0))
+            let data = context.get::<DataRef>(0)?;
+            this.stream().write(data, context.get::<Limit>(1)?.0)
         },
     )
 }

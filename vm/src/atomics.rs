@@ -301,6 +301,8 @@ pub enum Spot {
     MonitorFence,
     /// A thread that enters the line of a source looks again whether something has come.
     SourceTick,
+    /// News that a read does not use up are the same as none before.
+    SourceLasting,
     /// Whoever sends mail to an LWP that sleeps in the poller kicks it.
     PostKick,
     /// The fence between letting the last hold go and the look at the idle word.

@@ -51,5 +51,5 @@ pub use module::{
     Context, HostObject, HostType, ModuleBuilder, Object, Reply, Stdin, Stream, builtin,
 };
 pub use profile::{Copies, Profile, Stack};
-pub use sched::Interest;
+pub use sched::{Interest, Told};
 pub use watch::{Poller, Waited, Watched};

@@ -19,7 +19,7 @@ use std::{io, os::fd::AsFd, os::fd::AsRawFd, time::Duration};
 use crate::{
     atomics::{Arc, Mutex},
     native::{Call, NativeResult, Next},
-    sched::{Enlisted, Interest, Source, Time},
+    sched::{Enlisted, Interest, Source, Time, Told},
     thread::{Delivery, Memo, ThreadRef, WaitReason},
     vm::VmShared,
     waiting::Waits,
@@ -108,6 +108,14 @@ impl<T> Watched<T> {
     /// for who buffers what comes, and has put something into a buffer that others may want.
     pub fn changed(&self, interest: Interest) {
         self.0.source.changed(interest);
+    }
+
+    /// What the kernel has told of it; `None` when that may be told no second time. An attempt to read
+    /// from a TCP socket that got less than it had room for has emptied it, and may keep what was told
+    /// before; while that is told still, another one *without limit* need not read to know that it would
+    /// block. (Who waits for nothing has nobody told.)
+    pub fn told(&self, interest: Interest) -> Option<Told> {
+        self.0.source.told(interest)
     }
 
     /// Looks at the object; `None` when it is closed.

@@ -28,14 +28,15 @@ pub(super) struct Connection {
 impl Connection {
     /// The connection that a socket is one end of; `peer` is the address of the other.
     pub(super) fn new(socket: Watched<OwnedFd>, peer: String) -> io::Result<Self> {
+        let mut tcp = false;
         let own = socket.with(|fd| {
             // Not for Unix sockets, which never wait to send.
-            let _ = sockopt::set_tcp_nodelay(fd, true);
+            tcp = sockopt::set_tcp_nodelay(fd, true).is_ok();
             addr::own(fd)
         });
         let addr = own.unwrap_or_else(|| Err(Errno::BADF.into()))?;
         let named = if peer == "unix:" { &addr } else { &peer };
-        let stream = Arc::new(Stream::socket(socket, format!("`{named}`")));
+        let stream = Arc::new(Stream::socket(socket, format!("`{named}`"), tcp));
         Ok(Self { stream, addr, peer })
     }
 

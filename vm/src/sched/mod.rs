@@ -114,7 +114,7 @@ pub use self::bound::BindError;
 pub use self::chooser::Chooser;
 pub use self::config::{Config, Hooks, StartError};
 pub use self::park::ParkWord;
-pub use self::poller::{Enlisted, Interest, Source};
+pub use self::poller::{Enlisted, Interest, Source, Told};
 pub use self::report::{LwpInfo, LwpState};
 pub use self::run::{Context, Handoff, Outcome, Runnable, Time};
 

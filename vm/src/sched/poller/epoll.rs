@@ -39,8 +39,9 @@ impl Events {
             let (bits, key) = (event.events.cast_signed(), event.u64);
             // What has failed, or hung up, is ready for both: trying tells what it is.
             let both = bits & (libc::EPOLLERR | libc::EPOLLHUP) != 0;
-            let readable = both || bits & (libc::EPOLLIN | libc::EPOLLRDHUP) != 0;
-            Event { key, readable, writable: both || bits & libc::EPOLLOUT != 0 }
+            let lasting = both || bits & (libc::EPOLLRDHUP | libc::EPOLLPRI) != 0;
+            let readable = lasting || bits & libc::EPOLLIN != 0;
+            Event { key, readable, writable: both || bits & libc::EPOLLOUT != 0, lasting }
         })
     }
 }
@@ -67,7 +68,8 @@ impl Kernel {
 
     /// Watches a descriptor.
     pub(super) fn add(&self, descriptor: RawFd, key: u64) -> io::Result<()> {
-        let what = libc::EPOLLIN | libc::EPOLLOUT | libc::EPOLLRDHUP | libc::EPOLLET;
+        let news = libc::EPOLLIN | libc::EPOLLOUT | libc::EPOLLRDHUP | libc::EPOLLPRI;
+        let what = news | libc::EPOLLET;
         self.control(libc::EPOLL_CTL_ADD, descriptor, what, key)
     }
 

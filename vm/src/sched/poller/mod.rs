@@ -24,6 +24,15 @@
 //! A thread whose wait has ended another way (time, cancellation) *leaves*: its entry stays where it
 //! is, stale, and is thrown away when it comes to the front or when half of the line is stale.
 //!
+//! # Trying in vain
+//!
+//! A read from a TCP socket that got less than it had room for has emptied it, and the kernel tells of
+//! whatever comes after that read. So who keeps what it had been [told](Told) before such a read need
+//! not try again while it is told the same: it goes on as if step 2 had said that it would block. Some
+//! news are not used up by a read, nor told again: that the stream has ended or failed, which the next
+//! read finds; and that there are urgent data, before which a read ends though more lies behind. Once
+//! one of them has come for a source, nothing is told of it that could be the same.
+//!
 //! # Who polls
 //!
 //! One at a time, the holder of the *role* ([`Poller::try_hold`], an exchange on one word).
@@ -103,6 +112,15 @@ struct Event {
     key: u64,
     readable: bool,
     writable: bool,
+    /// There are news that a read does not use up.
+    lasting: bool,
+}
+
+impl Event {
+    /// Which sides have changed.
+    const fn sides(&self) -> [bool; 2] {
+        [self.readable, self.writable]
+    }
 }
 
 /// The poller of a scheduler.
@@ -142,6 +160,8 @@ struct Inner<R> {
 
 struct State<R> {
     sides: [Side<R>; 2],
+    /// News came that a read does not use up.
+    lasting: bool,
     closed: bool,
 }
 
@@ -165,6 +185,10 @@ pub struct Look {
     side: usize,
     tick: u64,
 }
+
+/// What the kernel has told of one side: while it is the same, nothing has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Told(u64);
 
 /// What step 3 came to.
 #[must_use]
@@ -309,9 +333,9 @@ impl<R: Runnable> Role<'_, R> {
                 continue;
             }
             let Some(source) = self.poller.source(event.key) else { continue };
-            for (side, ready) in [event.readable, event.writable].into_iter().enumerate() {
+            source.tell(event);
+            for (side, ready) in event.sides().into_iter().enumerate() {
                 if ready {
-                    source.changed(side);
                     woken += usize::from(shared.wake_next(&source, side, &mut wake));
                 }
             }
@@ -323,7 +347,7 @@ impl<R: Runnable> Role<'_, R> {
 impl<R> Inner<R> {
     fn new(key: u64, descriptor: RawFd) -> Self {
         let side = || Side { tick: 0, line: VecDeque::new(), stale: 0 };
-        let state = State { sides: [side(), side()], closed: false };
+        let state = State { sides: [side(), side()], lasting: false, closed: false };
         Self { key, descriptor, state: Mutex::new(state) }
     }
 
@@ -351,9 +375,20 @@ impl<R> Inner<R> {
         }
     }
 
+    /// What the kernel has told of a side; `None` when what it told is not used up by a read.
+    fn told(&self, interest: Interest) -> Option<Told> {
+        let state = self.state.lock();
+        let lasting = state.lasting && sound(Spot::SourceLasting);
+        (!lasting).then(|| Told(state.sides[interest.side()].tick))
+    }
+
     /// Step 4: something has come.
-    fn changed(&self, side: usize) {
-        self.state.lock().sides[side].tick += 1;
+    fn tell(&self, event: Event) {
+        let mut state = self.state.lock();
+        state.lasting |= event.lasting;
+        for (side, ready) in state.sides.iter_mut().zip(event.sides()) {
+            side.tick += u64::from(ready);
+        }
     }
 
     /// Steps 4 and 5: takes the first in line.
@@ -467,6 +502,11 @@ impl<R: Runnable> Source<R> {
     /// Step 1.
     pub fn look(&self, interest: Interest) -> Look {
         self.inner.look(interest)
+    }
+
+    /// What the kernel has told of a side, for who wants to try nothing in vain.
+    pub fn told(&self, interest: Interest) -> Option<Told> {
+        self.inner.told(interest)
     }
 
     /// Step 3. `begin` begins the wait of a thread and gives its token.

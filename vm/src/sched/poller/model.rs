@@ -21,7 +21,8 @@ impl Events {
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = Event> {
-        self.0.map(|key| Event { key, readable: true, writable: false }).into_iter()
+        let event = |key| Event { key, readable: true, writable: false, lasting: false };
+        self.0.map(event).into_iter()
     }
 }
 
