@@ -10,7 +10,7 @@
 //!   ticket matches no later entry.
 //! - The places have numbers one after the other, which stand nowhere: an entry that leaves from the
 //!   middle, or the end, leaves a gap. The first place is no gap.
-//! - When the gaps are many, the entries between them move to the *old* ones, with their numbers. All
+//! - When the gaps are [many](MANY), the entries between them move to the *old* ones, with their numbers. All
 //!   of those came before all in the places; they have gaps of their own. So there are never many more
 //!   gaps than entries: leaving costs O(log n), everything else O(1).
 //! - Nothing here locks: the queue's owner does.
@@ -20,6 +20,10 @@ use std::{collections::VecDeque, num::NonZero};
 /// A queue whose memory is larger than this gives it back when it is empty; so many gaps do not
 /// matter.
 const KEPT: usize = 64;
+
+/// Gaps are many when there is but one entry in so many places: what leaves from the places is found
+/// there by its number, what leaves from the old ones must be looked for.
+const MANY: usize = 8;
 
 /// Names an entry of a queue, also after that has gone.
 ///
@@ -179,7 +183,7 @@ impl<E> WaitQueue<E> {
                 self.first += 1;
                 left.gaps -= 1;
             }
-            if left.gaps > self.places.len() / 2 + KEPT {
+            if left.gaps > self.places.len() / MANY * (MANY - 1) + KEPT {
                 let next = self.first + self.places.len() as u64;
                 let entries = (self.first..).zip(self.places.drain(..));
                 left.old.extend(entries.filter(|(_, entry)| entry.is_some()));
@@ -274,6 +278,6 @@ mod tests {
             last = next;
         }
         assert_eq!((queue.len(), queue.iter().copied().collect::<Vec<_>>()), (2, vec![0, 9_999]));
-        assert!(queue.places.len() <= 2 * KEPT, "{}", queue.places.len());
+        assert!(queue.places.len() <= MANY * (KEPT + 2), "{}", queue.places.len());
     }
 }
