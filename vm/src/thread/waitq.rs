@@ -144,7 +144,11 @@ impl<E> WaitQueue<E> {
             self.tidy();
             return Some(entry);
         };
-        let entry = self.places.get_mut(usize::try_from(after).ok()?)?.take()?;
+        let at = usize::try_from(after).ok()?;
+        if at == 0 && self.left.is_none() {
+            return self.pop();
+        }
+        let entry = self.places.get_mut(at)?.take()?;
         let none = || Box::new(Left { gaps: 0, old: VecDeque::new(), old_gaps: 0 });
         let left = self.left.get_or_insert_with(none);
         left.gaps += 1;
