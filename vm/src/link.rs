@@ -315,11 +315,10 @@ pub(crate) fn link<'vm>(
 /// A native that is called with so many arguments less than it has parameters needs no larger stack.
 const LEFT_OUT: usize = 1;
 
-/// How many slots a function needs: its registers and one more, where a row of none may begin; the links
-/// of its calls, and what binding may add to their arguments most often. A call that needs more makes
-/// the stack larger.
+/// How many slots a function needs: its registers, the links of its calls, and what binding may add to
+/// their arguments most often. A call that needs more makes the stack larger.
 fn frame_slots(function: &Function) -> usize {
-    let mut slots = usize::from(function.registers) + 1;
+    let mut slots = usize::from(function.registers);
     let mut at = 0;
     while let Some(length) = function.code.get(at..).and_then(effects::extension_len) {
         let word = function.code[at];
@@ -330,7 +329,7 @@ fn frame_slots(function: &Function) -> usize {
         };
         if let Some(hidden) = hidden {
             let args = usize::from(word.a) + usize::from(op::FRAME) + hidden + usize::from(word.c);
-            slots = slots.max(args + LEFT_OUT + 1);
+            slots = slots.max(args + LEFT_OUT);
         }
         at += 1 + length;
     }

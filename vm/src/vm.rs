@@ -362,7 +362,7 @@ impl VmShared {
         }
         for thread in self.registry.clear() {
             // SAFETY: the scheduler has ended, so nobody has the thread in hand, and nobody will.
-            interp::abandon(unsafe { &mut *thread.state() });
+            interp::abandon(&thread.wait, unsafe { &mut *thread.state() });
         }
         self.files.release();
         self.units.release();

@@ -44,7 +44,6 @@ pub(crate) struct Begin<'c> {
     thread: &'c ThreadRef,
     level: u8,
     reason: WaitReason,
-    site: usize,
 }
 
 impl<'c, 'a> Waits<'c, 'a> {
@@ -76,7 +75,7 @@ impl<'c, 'a> Waits<'c, 'a> {
 
     /// A wait at a level.
     pub(crate) fn begin_at(&self, level: u8, reason: WaitReason) -> Begin<'c> {
-        Begin { thread: self.thread, level, reason, site: self.state.place.pc.addr() }
+        Begin { thread: self.thread, level, reason }
     }
 
     /// A wait did not begin because of a request: throws, or says by returning that nothing is to
@@ -121,7 +120,7 @@ impl<'c, 'a> Waits<'c, 'a> {
 impl Begin<'_> {
     /// Begins the wait; `None` when there is a request that the thread has not looked at.
     pub(crate) fn begin(self) -> Option<WaitToken> {
-        self.thread.wait.describe(self.reason, self.site);
+        self.thread.wait.describe(self.reason);
         let generation = self.thread.wait.begin(self.level).ok()?;
         Some(WaitToken::new(self.thread.clone(), generation))
     }

@@ -246,7 +246,7 @@ pub(super) fn call_native(
     }
     m.fuel -= 1;
     let params = native.signature.params();
-    let bytes = (given.count.max(params.len()) + 1) * SLOT;
+    let bytes = given.count.max(params.len()) * SLOT;
     if !fits(m, given, bytes) {
         reserve(m, given, bytes)?;
         if !matches!(receiver, Receiver::None) {

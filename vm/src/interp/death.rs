@@ -38,7 +38,7 @@ use crate::{
 
 /// Lets go of what others may wait for. `error` is what the thread ends with.
 pub(super) fn let_go(m: &mut Machine<'_>, error: &Owned) {
-    let place = m.state().place;
+    let place = m.place_of_thread();
     m.state().die();
     while let Some(scope) = m.state().close_scope() {
         scope.give_up().spread(scope.level(), m.context());
@@ -49,7 +49,7 @@ pub(super) fn let_go(m: &mut Machine<'_>, error: &Owned) {
             native::tell(m, i, resume, error.clone());
         }
     }
-    m.state().place = place;
+    m.stand_at(place);
 }
 
 /// What goes on in a native when the function it has called has ended.

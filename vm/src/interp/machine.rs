@@ -95,11 +95,11 @@ impl<'a> Machine<'a> {
         Ok(())
     }
 
-    /// The address of a register.
+    /// The address of a register, or of a row of none behind the last.
     #[inline(always)]
     pub(super) fn reg(&self, register: u16) -> *mut Raw {
         let address = self.base.wrapping_add(register as usize);
-        debug_assert!(address < self.limit, "a register is inside the stack");
+        debug_assert!(address <= self.limit, "a register is inside the stack");
         address.cast()
     }
 
@@ -107,7 +107,7 @@ impl<'a> Machine<'a> {
     #[inline(always)]
     pub(super) fn reg_after(&self, register: u16, n: usize) -> *mut Raw {
         let address = self.base.wrapping_add(register as usize + n * SLOT);
-        debug_assert!(address < self.limit, "a register is inside the stack");
+        debug_assert!(address <= self.limit, "a register is inside the stack");
         address.cast()
     }
 
@@ -247,6 +247,18 @@ impl<'a> Machine<'a> {
     pub(super) fn save(&mut self) -> Place {
         let start = self.state().stack.start().addr();
         Place { pc: self.pc, base: self.base.addr() - start, constants: self.constants }
+    }
+
+    /// Where the thread stood when its slice began, or since it was last said.
+    pub(super) fn place_of_thread(&mut self) -> Place {
+        let thread = self.thread;
+        self.state().place(&thread.wait)
+    }
+
+    /// The thread stands there when it is next asked.
+    pub(super) fn stand_at(&mut self, place: Place) {
+        let thread = self.thread;
+        self.state().stand_at(&thread.wait, place);
     }
 
     /// Goes to a place.

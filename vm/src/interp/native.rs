@@ -282,7 +282,7 @@ fn with_call<R>(
     run: impl FnOnce(&mut Call<'_>) -> R,
 ) -> R {
     let thread = m.thread;
-    m.state().place.pc = m.pc;
+    thread.wait.stand_at(m.pc);
     let args = arguments(m, first, count);
     // SAFETY: what the receiver's pointer leads to is a register or part of what one holds, and
     // nobody else touches registers while the native runs.
@@ -455,7 +455,7 @@ fn finish(m: &mut Machine<'_>, value: Owned) -> Step {
 
 /// Makes room for a function and `count` arguments that are called from slot `slot` on.
 pub(super) fn make_room(m: &mut Machine<'_>, slot: usize, count: usize) -> Result<(), Owned> {
-    let end = (slot + ENTRY_ARGS + count + 1) * SLOT;
+    let end = (slot + ENTRY_ARGS + count) * SLOT;
     let base = m.save().base;
     if end > m.state().stack.bytes() { call::grow(m, end - base) } else { Ok(()) }
 }

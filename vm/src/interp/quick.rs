@@ -222,7 +222,7 @@ fn takes(m: &Machine<'_>, native: &NativeDef, skip: usize) -> bool {
 
 /// Is there room behind so many arguments?
 fn has_room(m: &Machine<'_>, count: usize, skip: usize) -> bool {
-    m.base.wrapping_add(usize::from(m.word().a) + LINK + (skip + count + 1) * SLOT) <= m.limit
+    m.base.wrapping_add(usize::from(m.word().a) + LINK + (skip + count) * SLOT) <= m.limit
 }
 
 /// The arguments, from so many slots behind the link on.

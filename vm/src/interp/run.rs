@@ -162,7 +162,7 @@ fn slice(
 ) -> Outcome {
     let continues = context.continues();
     let mut m = Machine::new(thread, state, context);
-    let place = m.state().place;
+    let place = m.place_of_thread();
     if place.pc.is_null() {
         return Outcome::Done;
     }
@@ -204,7 +204,8 @@ fn slice(
         return outcome;
     }
     m.shrink_stack();
-    m.state().place = m.save();
+    let place = m.save();
+    m.stand_at(place);
     if let Outcome::Blocking(_) = outcome {
         // One that is deep in debt ends soon all the same.
         m.state().slice = m.fuel.clamp(i32::MIN.into(), i32::MAX.into()) as i32;
@@ -360,10 +361,10 @@ impl<'a> Machine<'a> {
     }
 
     fn take_parked(&mut self) -> Option<((usize, usize), Then)> {
-        let here = self.save();
+        let (here, before) = (self.save(), self.place_of_thread());
         let state = self.state();
         // What the native was called on is found anew, so another call may be made instead.
-        let slots = std::mem::take(&mut state.stopped).slots().filter(|_| state.place == here)?;
+        let slots = std::mem::take(&mut state.stopped).slots().filter(|_| before == here)?;
         Some((slots.parts(), Then::Again))
     }
 
@@ -393,7 +394,7 @@ pub(super) fn halt(m: &mut Machine<'_>) -> Outcome {
 pub(super) fn ended(m: &mut Machine<'_>, outcome: Result<Owned, Owned>) -> Outcome {
     let thread = m.thread;
     let state = m.state();
-    state.place = Place::ENDED;
+    state.stand_at(&thread.wait, Place::ENDED);
     if let (Err(value), Some(thrown)) = (&outcome, state.take_thrown())
         && thrown.value.same(value.as_raw())
     {
@@ -411,11 +412,12 @@ fn kill(m: &mut Machine<'_>) -> Outcome {
     let mut thrown = scope::cancellation();
     if m.state().spent() {
         thrown = uncatchable(Kind::Fuel, "the fuel is used up, and what cleanup gets after that");
-        let (thread, place) = (m.thread, m.state().place);
+        let (thread, place) = (m.thread, m.place_of_thread());
         record_trace(m.state(), place, || thread.name(), &mut thrown);
         death::let_go(m, &thrown);
     }
-    unwind::abandon(m.state());
+    let thread = m.thread;
+    unwind::abandon(&thread.wait, m.state());
     ended(m, Err(thrown))
 }
 

@@ -23,7 +23,7 @@ impl<'a> Machine<'a> {
     /// What operations that may park need.
     pub(super) fn waits(&mut self) -> Waits<'_, 'a> {
         let thread = self.thread;
-        self.state().place.pc = self.pc;
+        thread.wait.stand_at(self.pc);
         // SAFETY: both belong to this slice, are different things, and are borrowed as long as
         // `self` is.
         unsafe { Waits { thread, state: &mut *self.state, context: &mut *self.context } }

@@ -10,7 +10,7 @@ use crate::{
     link::{Proto, SLOT},
     sched::Outcome,
     scope,
-    thread::{Edge, Frames, Place, Then, ThreadState, caller, record_trace},
+    thread::{Edge, Frames, Place, Then, ThreadState, Wait, caller, record_trace},
     value::{Owned, Raw},
 };
 
@@ -95,11 +95,12 @@ pub(super) fn also(m: &mut Machine<'_>) -> Step {
 }
 
 /// Drops everything that a thread which will never run again still owns. Then it has ended.
-pub(crate) fn abandon(state: &mut ThreadState) {
-    let place = std::mem::replace(&mut state.place, Place::ENDED);
+pub(crate) fn abandon(wait: &Wait, state: &mut ThreadState) {
+    let place = state.place(wait);
     if place.pc.is_null() {
         return;
     }
+    state.stand_at(wait, Place::ENDED);
     let heap = &raw const state.heap;
     // SAFETY: the state outlives the guard, and its heap stays where it is.
     let entered = unsafe { crate::rc::Heap::enter_raw(heap) };

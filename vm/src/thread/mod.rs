@@ -82,7 +82,7 @@ unsafe impl Sync for ThreadRef {}
 
 const RECORD: Layout = Layout::new::<UserThread>();
 // Threads are many: a record fills a class of the pool, and the next one is for a reason.
-const _: () = assert!(cfg!(any(loom, test)) || RECORD.size() <= 280);
+const _: () = assert!(cfg!(any(loom, test)) || RECORD.size() <= 264);
 
 /// How many slots of so many stand behind the record: all, if the pool has such blocks.
 fn room_for(slots: usize) -> u8 {
@@ -322,6 +322,8 @@ impl ThreadRef {
         };
         fill_entry(&stack, callee, arguments);
         // Made where it stands: it is too large to be moved about.
+        let wait = Wait::new();
+        wait.stand_at(crate::interp::entry());
         let record = UserThread {
             references: AtomicUsize::new(2 + handles as usize),
             id,
@@ -329,7 +331,7 @@ impl ThreadRef {
             made,
             room,
             park: ParkWord::new(),
-            wait: Wait::new(),
+            wait,
             flags: AtomicU8::new(0),
             done: Completion::new(handles),
             rare,
@@ -453,11 +455,11 @@ impl UserThread {
 impl Drop for UserThread {
     fn drop(&mut self) {
         let state = self.state.get_mut();
-        if state.place.pc.is_null() && self.scope.is_none() && self.done.is_plain() {
+        if self.wait.site().is_null() && self.scope.is_none() && self.done.is_plain() {
             // It has ended, and holds no value.
             return;
         }
-        crate::interp::abandon(state);
+        crate::interp::abandon(&self.wait, state);
         // What the record holds is freed on the thread's own account.
         // SAFETY: the heap is dropped with the record, after the guard.
         let entered = unsafe { Heap::enter_raw(&raw const state.heap) };
@@ -644,7 +646,11 @@ pub struct ThreadState {
     /// The account of its memory.
     pub heap: Heap,
     pub(crate) stack: Stack,
-    pub(crate) place: Place,
+    /// Where it stands, with the instruction that its [`Wait`] shows to others: the number of the first
+    /// slot of the running function.
+    base: u32,
+    /// And that function's constants.
+    constants: *const Raw,
     /// Natives that have not ended, the innermost last, but for one that `stopped` tells of.
     pub(crate) pending: ThinVec<Pending>,
     /// The frames that give places back, the innermost last.
@@ -721,7 +727,8 @@ impl ThreadState {
             // SAFETY: the caller's promise.
             heap: unsafe { Heap::within(&vm.heap, memory_limit) },
             stack,
-            place: Place { pc: crate::interp::entry(), base: 0, constants: std::ptr::null() },
+            base: 0,
+            constants: std::ptr::null(),
             pending: ThinVec::new(),
             handed: ThinVec::new(),
             shield: 0,
@@ -731,6 +738,22 @@ impl ThreadState {
             slice: 0,
             more: fuel.map(|fuel| Box::new(More { fuel, ..More::default() })),
         }
+    }
+
+    /// Where the thread stands whose wait this is.
+    #[inline]
+    pub(crate) fn place(&self, wait: &Wait) -> Place {
+        let base = self.base as usize * size_of::<Raw>();
+        Place { pc: wait.site(), base, constants: self.constants }
+    }
+
+    /// From now on it stands there.
+    #[inline]
+    pub(crate) fn stand_at(&mut self, wait: &Wait, place: Place) {
+        // A stack has fewer than 2^32 slots.
+        self.base = (place.base / size_of::<Raw>()) as u32;
+        self.constants = place.constants;
+        wait.stand_at(place.pc);
     }
 
     /// What of its fuel is left; [`UNLIMITED`] stays.
@@ -817,6 +840,6 @@ impl ThreadState {
 
 impl std::fmt::Debug for ThreadState {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ThreadState").field("place", &self.place).finish_non_exhaustive()
+        f.debug_struct("ThreadState").field("base", &self.base).finish_non_exhaustive()
     }
 }

@@ -16,20 +16,23 @@ use std::{
 
 use crate::{rc::pool, value::Raw};
 
-/// The slots of a thread's registers and frame links.
+/// The slots of a thread's registers and frame links. Packed: threads are many.
 #[derive(Debug)]
+#[repr(C, packed(4))]
 pub(crate) struct Stack {
     start: NonNull<Raw>,
-    slots: u32,
-    /// The block is another's, who frees it.
-    lent: bool,
+    /// How many there are, and [`LENT`].
+    count: u32,
 }
+
+/// The block is another's, who frees it.
+const LENT: u32 = 1 << 31;
 
 impl Stack {
     /// A stack of at least `slots` slots, all nil.
     pub(crate) fn new(slots: usize) -> Self {
         let slots = slots.max(4);
-        Self { start: allocate(slots), slots: count(slots), lent: false }
+        Self { start: allocate(slots), count: count(slots) }
     }
 
     /// A stack of so many slots, all nil, in memory that is lent.
@@ -39,29 +42,29 @@ impl Stack {
     pub(crate) unsafe fn within(start: NonNull<Raw>, slots: usize) -> Self {
         // SAFETY: the caller's promise; nil is all zeros.
         unsafe { start.write_bytes(0, slots) };
-        Self { start, slots: count(slots), lent: true }
+        Self { start, count: count(slots) | LENT }
     }
 
     /// That of a thread that has ended: no slot, and no memory.
     pub(crate) const fn none() -> Self {
-        Self { start: NonNull::dangling(), slots: 0, lent: true }
+        Self { start: NonNull::dangling(), count: LENT }
     }
 
     /// The first slot.
     #[inline]
     pub(crate) fn start(&self) -> *mut Raw {
-        self.start.as_ptr()
+        { self.start }.as_ptr()
     }
 
     /// Just past the last slot.
     #[inline]
     pub(crate) fn end(&self) -> *mut Raw {
-        self.start.as_ptr().wrapping_add(self.slots())
+        { self.start }.as_ptr().wrapping_add(self.slots())
     }
 
     /// How many slots there are.
     pub(crate) fn slots(&self) -> usize {
-        self.slots as usize
+        (self.count & !LENT) as usize
     }
 
     /// Its size in bytes.
@@ -74,17 +77,17 @@ impl Stack {
         let new = allocate(slots);
         let kept = slots.min(self.slots());
         // SAFETY: both blocks hold at least `kept` slots, and they are different allocations.
-        unsafe { new.as_ptr().copy_from_nonoverlapping(self.start.as_ptr(), kept) };
-        *self = Self { start: new, slots: count(slots), lent: false };
+        unsafe { new.as_ptr().copy_from_nonoverlapping({ self.start }.as_ptr(), kept) };
+        *self = Self { start: new, count: count(slots) };
     }
 }
 
 impl Drop for Stack {
     fn drop(&mut self) {
-        if self.lent {
+        if self.count & LENT != 0 {
             return;
         }
-        let (layout, block) = (layout(self.slots()), self.start.cast());
+        let (layout, block) = (layout(self.slots()), { self.start }.cast());
         // SAFETY: `start` came from `allocate` for as many slots, which asked the pool or the allocator by
         // the same rule, and is freed once. What the slots held was dropped by the interpreter, which
         // alone knows which of them were owned.
@@ -99,7 +102,8 @@ impl Drop for Stack {
 }
 
 fn count(slots: usize) -> u32 {
-    u32::try_from(slots).expect("a stack has fewer than 2^32 slots")
+    let count = u32::try_from(slots).ok().filter(|count| count & LENT == 0);
+    count.expect("a stack has fewer than 2^31 slots")
 }
 
 fn layout(slots: usize) -> Layout {

@@ -57,9 +57,10 @@ use std::fmt;
 
 use super::ThreadRef;
 use crate::{
-    atomics::{AtomicU64, AtomicUsize, Ordering, Spot, UnsafeCell, order, sound},
+    atomics::{AtomicPtr, AtomicU64, Ordering, Spot, UnsafeCell, order, sound},
     value::Shared,
 };
+use lisle_compiler::bytecode::Word;
 
 /// The level of a request that reaches every wait.
 pub const EVERY_LEVEL: u8 = u8::MAX;
@@ -79,8 +80,8 @@ pub struct Wait<D = Delivery> {
     slot: UnsafeCell<Option<D>>,
     /// What the latest wait is for: a packed [`WaitReason`]. Written by the thread, read by dumps.
     reason: AtomicU64,
-    /// Where in the code the thread waits, in the interpreter's terms; 0 is unknown. As `reason`.
-    site: AtomicUsize,
+    /// Where in the code the thread stands: while it waits, where it waits. As `reason`.
+    site: AtomicPtr<Word>,
 }
 
 // SAFETY: `slot` is the only field that is not `Sync` by itself; the claim protocol (invariant 2)
@@ -115,7 +116,7 @@ pub struct Waiting {
     pub generation: Generation,
     /// What it is for.
     pub reason: WaitReason,
-    /// Where in the code it began, in the interpreter's terms; 0 is unknown.
+    /// Where in the code: the address of the instruction.
     pub site: usize,
 }
 
@@ -136,7 +137,7 @@ impl<D> Wait<D> {
             word: AtomicU64::new(0),
             slot: UnsafeCell::new(None),
             reason: AtomicU64::new(0),
-            site: AtomicUsize::new(0),
+            site: AtomicPtr::new(std::ptr::null_mut()),
         }
     }
 
@@ -265,17 +266,29 @@ impl<D> Wait<D> {
         let generation = Generation(word >> GENERATION_AT);
         // Acquire, both: partners of the releases in `describe`.
         let reason = self.reason.load(Ordering::Acquire);
-        let site = self.site.load(Ordering::Acquire);
+        let site = self.site.load(Ordering::Acquire).addr();
         let reason = WaitReason::unpack(reason)?;
         self.is_open(generation).then_some(Waiting { generation, reason, site })
     }
 
     /// Publishes what the next wait is for. Only the thread itself calls this.
-    pub fn describe(&self, reason: WaitReason, site: usize) {
-        // Release, both: partners of the acquires in `waiting`, so that who reads this also sees
-        // that the wait before is over.
+    pub fn describe(&self, reason: WaitReason) {
+        // Release, here and in `stand_at`: partners of the acquires in `waiting`, so that who reads this
+        // also sees that the wait before is over.
         self.reason.store(reason.pack(), order(Spot::WaitDescribe, Ordering::Release));
-        self.site.store(site, Ordering::Release);
+    }
+
+    /// Publishes where the thread stands. For who has it in hand.
+    #[inline]
+    pub fn stand_at(&self, site: *const Word) {
+        self.site.store(site.cast_mut(), Ordering::Release);
+    }
+
+    /// Where the thread stands. For who has it in hand.
+    #[inline]
+    pub fn site(&self) -> *const Word {
+        // Relaxed: it comes from hand to hand with the thread.
+        self.site.load(Ordering::Relaxed)
     }
 
     fn deliver(&self, delivery: D) {
@@ -534,14 +547,18 @@ mod tests {
         assert_eq!(WaitReason::unpack(0), None);
     }
 
+    static CODE: [Word; 2] = [Word { op: 0, flags: 0, a: 0, b: 0, c: 0 }; 2];
+
     #[test]
     fn an_open_wait_shows_its_reason() {
         let wait = Wait::<()>::new();
-        wait.describe(WaitReason::Join(3), 99);
+        let site = &raw const CODE[1];
+        wait.describe(WaitReason::Join(3));
+        wait.stand_at(site);
         assert_eq!(wait.waiting(), None);
         let generation = wait.begin(0).unwrap();
         let reason = WaitReason::Join(3);
-        assert_eq!(wait.waiting(), Some(Waiting { generation, reason, site: 99 }));
+        assert_eq!(wait.waiting(), Some(Waiting { generation, reason, site: site.addr() }));
         wait.claim(generation, ()).unwrap();
         assert_eq!(wait.waiting(), None);
     }

@@ -187,7 +187,7 @@ fn watched_waits() {
         }
     });
     for number in 1..=2 {
-        model.wait.describe(WaitReason::Join(number), 0);
+        model.wait.describe(WaitReason::Join(number));
         let generation = model.wait.begin(0).unwrap();
         if number == 1 {
             assert_eq!(model.wait.claim(generation, 1), Ok(()));
