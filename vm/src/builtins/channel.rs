@@ -316,10 +316,15 @@ fn takes_as_is(handle: &ChannelHandle, value: &Owned) -> bool {
 fn send_at_once(this: &mut Owned, args: &mut [Owned]) -> Option<Owned> {
     let handle = this.as_handle::<ChannelHandle>()?;
     let [value] = args else { return None };
-    if !handle.channel.has_room() || !takes_as_is(handle, value) {
-        return None;
-    }
-    handle.channel.put_at_once(|| Shared::new(value.take())).then_some(Owned::NIL)
+    if handle.channel.has_room() { buffer(handle, value) } else { None }
+}
+
+/// Buffers a value where there seems to be room. Apart, so that looking for room saves no registers.
+#[inline(never)]
+fn buffer(handle: &ChannelHandle, value: &mut Owned) -> Option<Owned> {
+    let buffers =
+        takes_as_is(handle, value) && handle.channel.put_at_once(|| Shared::new(value.take()));
+    buffers.then_some(Owned::NIL)
 }
 
 /// Where the value crosses as it is.

@@ -372,6 +372,7 @@ impl<W: Waiter> State<W> {
     }
 
     /// Takes the oldest item: from the buffer, or straight from the first sender that waits.
+    #[inline]
     pub(crate) fn take(&mut self, after: &mut After<W>) -> Take<W::Item> {
         if let Some(item) = self.buffer.pop() {
             // There is room now, so the first sender's item is accepted.
@@ -389,6 +390,7 @@ impl<W: Waiter> State<W> {
     }
 
     /// Hands the item to the first receiver that waits, or buffers it.
+    #[inline]
     pub(crate) fn put(&mut self, item: W::Item, after: &mut After<W>) -> Put<W::Item> {
         if self.closed {
             return Put::Closed(item);
@@ -448,6 +450,7 @@ impl<W: Waiter> State<W> {
     }
 
     /// Ends the wait of the first sender that still waits and takes its item.
+    #[inline]
     fn take_from_sender(&mut self, after: &mut After<W>) -> Option<W::Item> {
         while let Some((sender, item)) = self.senders.pop() {
             match sender.end(Event::Sent) {

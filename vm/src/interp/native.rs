@@ -14,12 +14,12 @@ use super::machine::{Exit, Machine, Step};
 use super::run::callback;
 use super::{code, iter, method, operators, places, proto_of_closure};
 use crate::{
-    link::{LINK, Proto, SLOT},
+    link::{LINK, Proto, SLOT, Word},
     native::{Call, Cx, Loan, NativeDef, NativeResult, NativeRun, Next, ReceiverSlot, Resume},
     sched::Outcome,
     thread::{
         After, Blocked, Called, Delivery, ENTRY_ARGS, ENTRY_CALLEE, ENTRY_RESULT, Memo, Pending,
-        Place, Slots, Stopped, Then,
+        Place, Slots, Stopped, Then, push_in_place,
     },
     value::{ErrorObject, Owned, tag},
 };
@@ -126,15 +126,13 @@ pub(super) fn lend(
     let Some(value) = (loan.take)(unsafe { &*receiver }, m.thread) else { return false };
     m.fuel -= 1;
     let function = m.take_at(argument);
-    let then = After::Lent(loan.resume);
-    let called = Called { then, args: 1, place: true, back: Owned::NIL };
-    let (place, then) = (m.save(), Then::Called(called));
-    push_call(
-        m,
-        Pending { native, place, args, count: 1, receiver: None, then },
-        function,
-        [value],
-    );
+    let place = m.save();
+    let pending = || {
+        let then = After::Lent(loan.resume);
+        let then = Then::Called(Called { then, args: 1, place: true, back: Owned::NIL });
+        Pending { native, place, args, count: 1, receiver: None, then }
+    };
+    push_call(m, args + 1, pending, function, [value]);
     call::enter(m, callee, Given::plain((ENTRY_RESULT * SLOT) as u16, 1));
     places::note_called(m);
     true
@@ -404,7 +402,7 @@ fn answer(
             }
             let then = After::Native(resume);
             let called = Called { then, args, place: false, back: Owned::NIL };
-            push_call(m, pending(Then::Called(called)), function, arguments);
+            push_call(m, first + count, || pending(Then::Called(called)), function, arguments);
             call::start(m).map(|()| Answer::Called)
         }
         Ok(Next::CallPlace(function, value, resume)) => {
@@ -416,7 +414,7 @@ fn answer(
             }
             let back = places::unchanged(&function, &value);
             let called = Called { then: After::NativePlace(resume), args: 1, place: true, back };
-            push_call(m, pending(Then::Called(called)), function, [value]);
+            push_call(m, first + count, || pending(Then::Called(called)), function, [value]);
             call::start(m).map(|()| Answer::Called)
         }
         Err(value) => {
@@ -433,19 +431,27 @@ pub(super) fn finish_new(m: &mut Machine<'_>, value: Owned) -> Step {
 }
 
 /// Ends the instruction that called a native.
+#[inline]
 fn finish(m: &mut Machine<'_>, value: Owned) -> Step {
     let word = m.word();
+    if word.op == code::CallMethod && word.flags & KILL_B == 0 {
+        // Natives get no places.
+        m.put(word.a, value);
+        return m.next(1 + METHOD_WORDS + usize::from(m.extension(1).flags));
+    }
+    finish_other(m, word, value)
+}
+
+/// One that is no plain call of a method.
+fn finish_other(m: &mut Machine<'_>, word: Word, value: Owned) -> Step {
     let length = match word.op {
         code::IterNext => return iter::deliver(m, value),
         code::Import => return m.next(1),
         code::CallWith => 2,
         code::CallMethod => {
             let first = m.extension(1);
-            if word.flags & KILL_B != 0 {
-                drop(m.take(first.a));
-            }
-            // Natives get no places.
-            1 + METHOD_WORDS + first.flags as usize
+            drop(m.take(first.a));
+            1 + METHOD_WORDS + usize::from(first.flags)
         }
         _ => 1,
     };
@@ -460,21 +466,22 @@ pub(super) fn make_room(m: &mut Machine<'_>, slot: usize, count: usize) -> Resul
     if end > m.state().stack.bytes() { call::grow(m, end - base) } else { Ok(()) }
 }
 
-/// Goes to where a function is called for a native or an instruction, which `pending` is. There is
-/// room.
+/// Goes to where a function is called for a native or an instruction, which `pending` makes, from a slot
+/// on. There is room.
+#[inline]
 pub(super) fn push_call(
     m: &mut Machine<'_>,
-    pending: Pending,
+    slot: usize,
+    pending: impl FnOnce() -> Pending,
     function: Owned,
     arguments: impl IntoIterator<Item = Owned>,
 ) {
-    let slot = pending.called();
     let start = m.state().stack.start();
     m.put_at(start.wrapping_add(slot + ENTRY_CALLEE), function);
     for (i, argument) in arguments.into_iter().enumerate() {
         m.put_at(start.wrapping_add(slot + ENTRY_ARGS + i), argument);
     }
-    m.state().pending.push(pending);
+    push_in_place(&mut m.state().pending, pending);
     m.restore(Place { pc: callback(), base: slot * SLOT, constants: std::ptr::null() });
 }
 

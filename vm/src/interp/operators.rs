@@ -80,15 +80,9 @@ pub(super) fn ask_at(
     make_room(m, first + count, args)?;
     let back = if place { unchanged(&function, &arguments[0]) } else { Owned::NIL };
     let called = Called { then: After::Instruction(Box::new(asked)), args, place, back };
-    let pending = Pending {
-        native: std::ptr::null(),
-        place: m.save(),
-        args: first,
-        count,
-        receiver: None,
-        then: Then::Called(called),
-    };
-    push_call(m, pending, function, arguments);
+    let (at, native, then) = (m.save(), std::ptr::null(), Then::Called(called));
+    let pending = || Pending { native, place: at, args: first, count, receiver: None, then };
+    push_call(m, first + count, pending, function, arguments);
     Ok(())
 }
 

@@ -43,7 +43,7 @@ use super::{code, native, proto_of_closure};
 use crate::{
     link::{CodeWord, PLAIN, Proto, SLOT},
     rc::Heap,
-    thread::{Handed, InUse, Slots, Stopped, Then, caller},
+    thread::{Handed, InUse, Slots, Stopped, Then, caller, push_in_place},
     value::{self, Kind, Owned, Raw, View, cell_access, error},
 };
 
@@ -188,7 +188,8 @@ pub(super) fn call(
             let base = m.save().base;
             let receiver = operands.receiver.map(|receiver| receiver.enters);
             let hidden = operands.hidden;
-            m.state().handed.push(Handed { base, pc, hidden, receiver, cells, plain });
+            let handed = || Handed { base, pc, hidden, receiver, cells, plain };
+            push_in_place(&mut m.state().handed, handed);
             Ok(())
         }
         Err(error) => {
@@ -603,8 +604,10 @@ pub(super) fn start_called(m: &mut Machine<'_>, callee: Raw, given: Given<'_>) -
 /// with its first argument a place.
 pub(super) fn note_called(m: &mut Machine<'_>) {
     let (base, pc) = (m.save().base, std::ptr::null());
-    let (hidden, receiver, cells) = (0, None, ThinVec::new());
-    m.state().handed.push(Handed { base, pc, hidden, receiver, cells, plain: false });
+    push_in_place(&mut m.state().handed, || {
+        let (hidden, receiver, cells) = (0, None, ThinVec::new());
+        Handed { base, pc, hidden, receiver, cells, plain: false }
+    });
 }
 
 /// Gives the place back of a call that does not happen, if it is `changed`, and drops the other

@@ -20,7 +20,7 @@ use crate::{
     rc,
     sched::Outcome,
     symbols::Symbol,
-    thread::{Handed, Slots, Stopped},
+    thread::{Handed, Slots, Stopped, push_in_place},
     value::{Owned, Raw, RecordObject, tag},
 };
 
@@ -286,8 +286,11 @@ fn enter_script(m: &mut Machine<'_>, proto: &Proto, reached: &Reached<'_>) -> bo
             let pc = m.pc;
             enter(m, proto.function, given);
             let base = m.save().base;
-            let (receiver, cells, plain) = (Some(false), ThinVec::new(), reached.path.is_empty());
-            m.state().handed.push(Handed { base, pc, hidden: 1, receiver, cells, plain });
+            let plain = reached.path.is_empty();
+            push_in_place(&mut m.state().handed, || {
+                let (receiver, cells) = (Some(false), ThinVec::new());
+                Handed { base, pc, hidden: 1, receiver, cells, plain }
+            });
         }
         _ => return false,
     }

@@ -122,7 +122,7 @@ struct Figures {
     crossed: Cell<i16>,
     /// A limit was passed.
     exceeded: Cell<bool>,
-    /// The heap keeps the VM's side alive.
+    /// The heap keeps the VM's side alive. Immutable.
     keeps: Cell<bool>,
 }
 
@@ -137,13 +137,13 @@ impl Figures {
         }
     }
 
+    /// What changes is copied.
     #[inline(always)]
     fn set(&self, other: &Self) {
         self.bytes.set(other.bytes.get());
         self.work.set(other.work.get());
         self.crossed.set(other.crossed.get());
         self.exceeded.set(other.exceeded.get());
-        self.keeps.set(other.keeps.get());
     }
 
     #[inline(always)]
@@ -584,7 +584,6 @@ impl Local {
     /// No heap is entered.
     fn clear(&self) {
         self.heap.set(std::ptr::null());
-        self.figures.set(&Figures::new());
         self.watch.set(i64::MAX);
     }
 

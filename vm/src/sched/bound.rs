@@ -342,16 +342,16 @@ impl<'a, R: Runnable> Lwp<'a, R> {
         home: usize,
         work: Work<R>,
     ) -> Option<Seat<'a, R>> {
-        let processor = seat.processor;
+        let at = seat.at;
         seat.held.handed = Some(work);
         self.published().idle();
-        let Some(mut held) = self.shared.pass(seat.held, processor, home) else {
+        let Some(mut held) = self.shared.pass(seat.held, at.number, home) else {
             self.shared.idle.lie_down(self.id, None, self.searching, false);
             self.searching = false;
             return None;
         };
         self.shared.take_back(&mut held);
-        Some(Seat { processor, held })
+        Some(Seat { at, held })
     }
 
     /// The life of a bound LWP. Steps 3 to 6.
@@ -364,7 +364,7 @@ impl<'a, R: Runnable> Lwp<'a, R> {
         {
             let mut next = lwp.sit_down(processor);
             while let Some(mut seat) = next {
-                lwp.published().running(seat.processor);
+                lwp.published().running(seat.at.number);
                 next = match seat.held.handed.take_if(|_| !shared.closing()) {
                     Some(work) => {
                         lwp.tell_timers(&mut seat);
@@ -408,12 +408,12 @@ impl<'a, R: Runnable> Lwp<'a, R> {
             return Some(seat);
         }
         self.published().idle();
-        let processor = seat.processor;
+        let at = seat.at;
         let back = match home {
-            Some(home) => shared.pass(seat.held, processor, home),
-            None => shared.pass_to_pool(seat.held, processor),
+            Some(home) => shared.pass(seat.held, at.number, home),
+            None => shared.pass_to_pool(seat.held, at.number),
         };
-        self.set_aside(Seat { processor, held: back? })
+        self.set_aside(Seat { at, held: back? })
     }
 
     /// Leaves the processor to whoever comes. P1 to P4 of the park rule, but that another one gets up.
@@ -422,7 +422,7 @@ impl<'a, R: Runnable> Lwp<'a, R> {
         self.published().idle();
         shared.take_back(&mut seat.held);
         seat.held.release();
-        shared.idle.put_back(seat.processor);
+        shared.idle.put_back(seat.at.number);
         let works = !shared.closing() && shared.work_waits();
         if works || shared.check_quiet().must_look() {
             shared.wake_one();

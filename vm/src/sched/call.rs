@@ -51,12 +51,12 @@ impl<'a, R: Runnable> Lwp<'a, R> {
             shared.calls.push((thread.clone(), handoff));
             return Called::Queued(seat);
         }
-        let processor = &shared.processors[seat.processor];
+        let processor = seat.at;
         processor.counts.calls.bump();
         let caller = thread.number();
         match handoff {
             Handoff::Lazy => {
-                let number = seat.processor;
+                let number = processor.number;
                 self.tell_timers(&mut seat);
                 self.published().in_call(caller, Some(number));
                 let queued = seat.held.has_queued();
@@ -76,13 +76,13 @@ impl<'a, R: Runnable> Lwp<'a, R> {
                 match away.leave() {
                     Some(held) => {
                         self.published().running(number);
-                        Called::Back(Seat { processor: number, held })
+                        Called::Back(Seat { at: processor, held })
                     }
                     None => self.come_back(thread, number),
                 }
             }
             Handoff::Eager => {
-                let number = seat.processor;
+                let number = processor.number;
                 // Nobody fills the slot of an idle processor, but an idle processor is also one
                 // whose slot nobody expects anything in.
                 if let Some(next) = processor.slot.take() {

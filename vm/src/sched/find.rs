@@ -45,7 +45,7 @@ use super::Shared;
 use super::lwp::{Lwp, Seat};
 use super::ownership::Ownership;
 use super::park::Ready;
-use super::processor::{Core, Turn};
+use super::processor::{Core, Processor, Turn};
 use super::run::{Handoff, Runnable, Time};
 use super::slot::Filling;
 use crate::atomics::{AtomicUsize, Mutex, Ordering, Spot, sound, thread};
@@ -185,16 +185,16 @@ impl<'a, R: Runnable> Lwp<'a, R> {
     #[inline(always)]
     pub(super) fn find_near(&mut self, seat: &mut Seat<'a, R>) -> Option<Work<R>> {
         let shared = self.shared;
-        let processor = &shared.processors[seat.processor];
+        let processor = seat.at;
         let core = &mut *seat.held;
         let turn = processor.turn();
         if shared.clock.is_virtual() {
             // Whoever moves the clock fires all: nobody else is sure to look.
-            self.fire_all(core, seat.processor);
+            self.fire_all(core, processor);
         } else if (core.time_passed || processor.counts.slices.get() & TIMER_LOOK_MASK == 0)
             && processor.timers.next() != Time::NEVER
         {
-            self.fire(core, seat.processor, seat.processor);
+            self.fire(core, processor, processor);
         }
         core.time_passed = false;
         if processor.counts.slices.get() & POLL_LOOK_MASK == 0 && shared.poller.is_unheld() {
@@ -211,7 +211,7 @@ impl<'a, R: Runnable> Lwp<'a, R> {
         {
             return Some(work);
         }
-        shared.next_local(core, seat.processor, turn).map(Work::run)
+        shared.next_local(core, processor, turn).map(Work::run)
     }
 
     /// What waits for any processor.
@@ -228,8 +228,8 @@ impl<'a, R: Runnable> Lwp<'a, R> {
             }
             return Some(Work::run(thread));
         }
-        if self.fire_all(&mut seat.held, seat.processor)
-            && let Some(thread) = shared.next_local(&mut seat.held, seat.processor, Turn::Queue)
+        if self.fire_all(&mut seat.held, seat.at)
+            && let Some(thread) = shared.next_local(&mut seat.held, seat.at, Turn::Queue)
         {
             return Some(Work::run(thread));
         }
@@ -247,14 +247,14 @@ impl<'a, R: Runnable> Lwp<'a, R> {
                 return None;
             }
             self.searching = true;
-            self.published().searching(seat.processor);
+            self.published().searching(seat.at.number);
         }
         for round in 0..ROUNDS {
             if shared.closing() {
                 return None;
             }
             if let Some(thread) = self.rob(seat, round + 1 == ROUNDS) {
-                shared.processors[seat.processor].counts.steals.bump();
+                seat.at.counts.steals.bump();
                 return Some(Work::run(thread));
             }
             if let Some(thread) = shared.injector.pop_batch(&mut seat.held.queue) {
@@ -282,7 +282,7 @@ impl<'a, R: Runnable> Lwp<'a, R> {
         let count = shared.processors.len();
         let first = seat.held.route.below(count);
         let mut filling: Option<(usize, Filling)> = None;
-        for victim in (first..count).chain(0..first).filter(|&v| v != seat.processor) {
+        for victim in (first..count).chain(0..first).filter(|&v| v != seat.at.number) {
             let processor = &shared.processors[victim];
             let queue = &mut seat.held.queue;
             let stolen = processor.thief.steal(queue);
@@ -314,17 +314,17 @@ impl<'a, R: Runnable> Lwp<'a, R> {
     /// A searcher has found something: it owes a look for more to those who saw it search.
     fn found(&mut self, seat: &Seat<'a, R>) {
         self.searching = false;
-        self.published().running(seat.processor);
+        self.published().running(seat.at.number);
         if self.shared.idle.stop_searching() && self.shared.work_waits() {
             self.shared.wake_one();
         }
     }
 
     /// Makes ready what all due timers wait for. False if none was due.
-    fn fire_all(&self, core: &mut Core<R>, processor: usize) -> bool {
+    fn fire_all(&self, core: &mut Core<R>, processor: &Processor<R>) -> bool {
         let due = self.shared.timer_due();
         if due {
-            for of in 0..self.shared.processors.len() {
+            for of in &self.shared.processors {
                 self.fire(core, processor, of);
             }
         }
@@ -332,12 +332,12 @@ impl<'a, R: Runnable> Lwp<'a, R> {
     }
 
     /// Makes ready what the due timers of processor `of` wait for.
-    fn fire(&self, core: &mut Core<R>, processor: usize, of: usize) {
+    fn fire(&self, core: &mut Core<R>, processor: &Processor<R>, of: &Processor<R>) {
         let shared = self.shared;
         let now = shared.clock.now();
-        while let Some((thread, token)) = shared.processors[of].timers.pop_due(now) {
+        while let Some((thread, token)) = of.timers.pop_due(now) {
             if thread.timer_fired(token) && thread.park_word().ready() == Ready::Queue {
-                shared.processors[processor].counts.wakes.bump();
+                processor.counts.wakes.bump();
                 // To the queue, not the slot: threads woken by time come in the order of time.
                 shared.push_local(core, thread);
             }

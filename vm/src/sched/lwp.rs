@@ -18,7 +18,7 @@ use super::find::Work;
 use super::idle::Claim;
 use super::ownership::Held;
 use super::park::{Park, Ready};
-use super::processor::Core;
+use super::processor::{Core, Processor};
 use super::report::Published;
 use super::run::{Context, Outcome, Runnable, Time};
 use super::{Scheduler, Shared};
@@ -194,7 +194,7 @@ pub(super) enum Reached {
 
 /// A processor, held.
 pub(super) struct Seat<'a, R> {
-    pub(super) processor: usize,
+    pub(super) at: &'a Processor<R>,
     pub(super) held: Held<'a, Core<R>>,
 }
 
@@ -363,7 +363,7 @@ impl<'a, R: Runnable> Lwp<'a, R> {
     pub(super) fn sit_down(&mut self, processor: usize) -> Option<Seat<'a, R>> {
         let held = self.shared.processors[processor].owned.adopt(self.id);
         debug_assert!(held.is_some(), "a granted processor waits for its LWP");
-        held.map(|held| Seat { processor, held })
+        held.map(|held| Seat { at: &self.shared.processors[processor], held })
     }
 
     /// Before anything that may last: sees to it that the timers set so far are watched.
@@ -400,12 +400,12 @@ impl<'a, R: Runnable> Lwp<'a, R> {
     ) -> Option<Seat<'a, R>> {
         let shared = self.shared;
         let mut calls = 0;
-        shared.processors[seat.processor].begin_slice();
+        seat.at.begin_slice();
         loop {
             let outcome = thread.run(&mut Context {
                 scheduler: self.scheduler,
                 core: &mut seat.held,
-                processor: seat.processor,
+                processor: seat.at,
                 lwp: self.id,
                 continues,
             });
@@ -417,11 +417,11 @@ impl<'a, R: Runnable> Lwp<'a, R> {
                 }
                 Outcome::Parked => {
                     // Counted first: once the thread is parked, it may be running elsewhere.
-                    shared.processors[seat.processor].counts.parks.bump();
+                    seat.at.counts.parks.bump();
                     match thread.park_word().park() {
                         Park::Parked => {}
                         Park::Woken => {
-                            shared.processors[seat.processor].counts.wakes.bump();
+                            seat.at.counts.wakes.bump();
                             shared.push_local(&mut seat.held, thread);
                         }
                     }
@@ -442,7 +442,7 @@ impl<'a, R: Runnable> Lwp<'a, R> {
                     }
                 }
                 Outcome::Done => {
-                    shared.processors[seat.processor].counts.done.bump();
+                    seat.at.counts.done.bump();
                     self.ended = true;
                     return Some(seat);
                 }
@@ -454,7 +454,7 @@ impl<'a, R: Runnable> Lwp<'a, R> {
     pub(super) fn give_back(&mut self, seat: Seat<'a, R>) {
         self.published().idle();
         seat.held.release();
-        self.shared.idle.lie_down(self.id, Some(seat.processor), self.searching, false);
+        self.shared.idle.lie_down(self.id, Some(seat.at.number), self.searching, false);
         self.searching = false;
     }
 

@@ -211,7 +211,7 @@ impl<R: Runnable> Scheduler<R> {
             hooks,
             clock: Clock::new(config.virtual_time),
             processors: (0..config.processors)
-                .map(|id| Processor::new(Chooser::of_processor(seed, id)))
+                .map(|id| Processor::new(id, Chooser::of_processor(seed, id)))
                 .collect(),
             lwps: (0..config.max_lwps).map(|_| LwpSlot::new()).collect(),
             bound: BoundLwps::new(),

@@ -99,6 +99,8 @@ pub(super) enum Turn {
 /// The right to run threads. Aligned so that two owners do not write to one cache line.
 #[repr(align(128))]
 pub(super) struct Processor<R> {
+    /// Its place among all.
+    pub(super) number: usize,
     pub(super) owned: Owned<Core<R>>,
     /// Filled by the owner, emptied by anyone.
     pub(super) slot: NextSlot<R>,
@@ -112,7 +114,7 @@ pub(super) struct Processor<R> {
 }
 
 impl<R: Runnable> Processor<R> {
-    pub(super) fn new(mut chooser: Chooser) -> Self {
+    pub(super) fn new(number: usize, mut chooser: Chooser) -> Self {
         let route = Chooser::new(chooser.next_u64());
         let (queue, stack) = (Local::queue(), Local::stack());
         let (thief, stack_thief) = (queue.thief(), stack.thief());
@@ -130,6 +132,7 @@ impl<R: Runnable> Processor<R> {
             handed: None,
         };
         Self {
+            number,
             owned: Owned::new(core),
             slot: NextSlot::new(),
             thief,
@@ -191,13 +194,18 @@ impl<R> Core<R> {
 impl<R: Runnable> Shared<R> {
     /// The next thread of the processor's own.
     #[inline(always)]
-    pub(super) fn next_local(&self, core: &mut Core<R>, processor: usize, turn: Turn) -> Option<R> {
+    pub(super) fn next_local(
+        &self,
+        core: &mut Core<R>,
+        processor: &Processor<R>,
+        turn: Turn,
+    ) -> Option<R> {
         if core.stack.len() != 0
             && let Some(thread) = self.next_stacked(core, processor)
         {
             return Some(thread);
         }
-        let slot = &self.processors[processor].slot;
+        let slot = &processor.slot;
         if turn == Turn::Queue {
             self.next_queued(core).or_else(|| self.next_common(core)).or_else(|| slot.take())
         } else {
@@ -207,8 +215,7 @@ impl<R: Runnable> Shared<R> {
 
     /// The next thread while there is something in the stack; `None` when it is the queue's turn.
     #[cold]
-    fn next_stacked(&self, core: &mut Core<R>, processor: usize) -> Option<R> {
-        let processor = &self.processors[processor];
+    fn next_stacked(&self, core: &mut Core<R>, processor: &Processor<R>) -> Option<R> {
         if core.stack_used < STACK_FUEL {
             core.used(SLICE_FUEL);
             return processor.slot.take().or_else(|| core.stack.pop());
@@ -304,11 +311,10 @@ impl<R: Runnable> Shared<R> {
 
     /// Makes a thread ready on the processor of `core`.
     #[inline]
-    pub(super) fn ready_local(&self, core: &mut Core<R>, processor: usize, thread: R) {
+    pub(super) fn ready_local(&self, core: &mut Core<R>, processor: &Processor<R>, thread: R) {
         match thread.park_word().ready() {
             Ready::Noted => {}
             Ready::Queue => {
-                let processor = &self.processors[processor];
                 processor.counts.wakes.bump();
                 // Most often its waker parks next, and it runs here with what it needs in the cache.
                 if let Some(other) = processor.slot.fill(thread) {

@@ -22,7 +22,7 @@ use std::time::Duration;
 use super::Scheduler;
 use super::chooser::Chooser;
 use super::park::ParkWord;
-use super::processor::Core;
+use super::processor::{Core, Processor};
 
 /// What the scheduler runs: a handle of one word, cheap to clone.
 pub trait Runnable: Clone + Send + Sync + 'static {
@@ -118,7 +118,7 @@ impl Add<Duration> for Time {
 pub struct Context<'a, R: Runnable> {
     pub(super) scheduler: &'a Scheduler<R>,
     pub(super) core: &'a mut Core<R>,
-    pub(super) processor: usize,
+    pub(super) processor: &'a Processor<R>,
     pub(super) lwp: usize,
     pub(super) continues: bool,
 }
@@ -127,7 +127,7 @@ impl<R: Runnable> Context<'_, R> {
     /// Adds a new thread to the run queue of this processor.
     pub fn spawn(&mut self, thread: R) {
         let shared = &*self.scheduler.shared;
-        shared.processors[self.processor].counts.spawned.bump();
+        self.processor.counts.spawned.bump();
         shared.push_new(self.core, thread);
     }
 
@@ -139,8 +139,7 @@ impl<R: Runnable> Context<'_, R> {
 
     /// Has [`Runnable::timer_fired`] called with `token` when `at` has come.
     pub fn timer(&mut self, at: Time, thread: R, token: u64) {
-        let shared = &*self.scheduler.shared;
-        if shared.processors[self.processor].timers.add(at, thread, token) {
+        if self.processor.timers.add(at, thread, token) {
             self.core.timer_news = true;
         }
     }
@@ -179,7 +178,7 @@ impl<R: Runnable> Context<'_, R> {
 impl<R: Runnable> fmt::Debug for Context<'_, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Context")
-            .field("processor", &self.processor)
+            .field("processor", &self.processor.number)
             .field("lwp", &self.lwp)
             .finish_non_exhaustive()
     }

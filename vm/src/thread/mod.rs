@@ -80,6 +80,33 @@ unsafe impl Send for ThreadRef {}
 // SAFETY: as above.
 unsafe impl Sync for ThreadRef {}
 
+/// Writes a struct where it will stand, one field after the other. Put together elsewhere and moved, it
+/// would be read back in larger pieces than it was written in, for which a processor waits.
+macro_rules! write_in_place {
+    ($type:ident at $at:expr, { $($field:ident $(: $value:expr)?),* $(,)? }) => {{
+        let at: *mut $type = $at;
+        // None is forgotten.
+        let _ = |whole: &$type| {
+            let $type { $($field: _),* } = whole;
+        };
+        $((&raw mut (*at).$field).write(write_in_place!(@ $field $($value)?));)*
+    }};
+    (@ $field:ident) => { $field };
+    (@ $field:ident $value:expr) => { $value };
+}
+
+/// Adds what `make` makes to a list, for the same reason where it will stand.
+#[inline(always)]
+pub(crate) fn push_in_place<T>(list: &mut ThinVec<T>, make: impl FnOnce() -> T) {
+    let len = list.len();
+    list.reserve(1);
+    // SAFETY: there is room for one more.
+    unsafe {
+        list.as_mut_ptr().add(len).write(make());
+        list.set_len(len + 1);
+    }
+}
+
 const RECORD: Layout = Layout::new::<UserThread>();
 // Threads are many: a record fills a class of the pool, and the next one is for a reason.
 const _: () = assert!(cfg!(any(loom, test)) || RECORD.size() <= 264);
@@ -321,29 +348,26 @@ impl ThreadRef {
             unsafe { Stack::within(block.add(1).cast(), slots) }
         };
         fill_entry(&stack, callee, arguments);
-        // Made where it stands: it is too large to be moved about.
-        let wait = Wait::new();
-        wait.stand_at(crate::interp::entry());
-        let record = UserThread {
-            references: AtomicUsize::new(2 + handles as usize),
-            id,
-            seat: AtomicU32::new(0),
-            made,
-            room,
-            park: ParkWord::new(),
-            wait,
-            flags: AtomicU8::new(0),
-            done: Completion::new(handles),
-            rare,
-            scope: options.scope,
-            // SAFETY: the record keeps the VM, and lets go of it after its state.
-            state: UnsafeCell::new(unsafe {
-                ThreadState::new(&vm, stack, arguments.len(), memory_limit, options.fuel)
-            }),
-            vm,
-        };
-        // SAFETY: fresh memory of the record's layout.
-        unsafe { block.write(record) };
+        // SAFETY: fresh memory of the record's layout. The record keeps the VM, and lets go of it after its
+        // state.
+        unsafe {
+            let heap = Heap::within(&vm.heap, memory_limit);
+            write_in_place!(UserThread at block.as_ptr(), {
+                references: AtomicUsize::new(2 + handles as usize),
+                id,
+                seat: AtomicU32::new(0),
+                made,
+                room,
+                park: ParkWord::new(),
+                wait: Wait::standing_at(crate::interp::entry()),
+                flags: AtomicU8::new(0),
+                done: Completion::new(handles),
+                rare,
+                scope: options.scope,
+                state: UnsafeCell::new(ThreadState::new(heap, stack, arguments.len(), options.fuel)),
+                vm,
+            });
+        }
         // SAFETY: just written; the caller's reference keeps it.
         let thread = unsafe { block.as_ref() };
         thread.vm.registry.insert(Self(block));
@@ -712,20 +736,10 @@ pub(crate) struct Thrown {
 
 impl ThreadState {
     /// That of a thread whose callee and arguments stand in `stack`.
-    ///
-    /// # Safety
-    /// `vm` outlives it.
     #[inline(always)]
-    unsafe fn new(
-        vm: &VmShared,
-        stack: Stack,
-        arguments: usize,
-        memory_limit: Option<u64>,
-        fuel: Option<u64>,
-    ) -> Self {
+    fn new(heap: Heap, stack: Stack, arguments: usize, fuel: Option<u64>) -> Self {
         Self {
-            // SAFETY: the caller's promise.
-            heap: unsafe { Heap::within(&vm.heap, memory_limit) },
+            heap,
             stack,
             base: 0,
             constants: std::ptr::null(),

@@ -141,6 +141,12 @@ impl<D> Wait<D> {
         }
     }
 
+    /// The same, of one that stands there.
+    #[inline]
+    pub(super) fn standing_at(site: *const Word) -> Self {
+        Self { site: AtomicPtr::new(site.cast_mut()), ..Self::new() }
+    }
+
     /// Opens the next wait. Only the thread itself calls this, while it runs, and parks next.
     pub fn begin(&self, level: u8) -> Result<Generation, Noticed> {
         let mut word = self.word.load(Ordering::Relaxed);
