@@ -93,14 +93,6 @@ impl<T> Mutex<T> {
             Err(TryLockError::WouldBlock) => None,
         }
     }
-
-    /// What it protects, for who has it alone.
-    pub fn get_mut(&mut self) -> &mut T {
-        match self.0.get_mut() {
-            Ok(value) => value,
-            Err(poisoned) => poisoned.into_inner(),
-        }
-    }
 }
 
 /// A condition variable for guards of [`Mutex`].

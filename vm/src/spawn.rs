@@ -81,6 +81,10 @@ impl Handle for ThreadHandle {
     fn identity(&self) -> Option<usize> {
         Some(self.0.address())
     }
+
+    fn holds_no_value(&self) -> bool {
+        self.0.holds_no_value()
+    }
 }
 
 /// Starts a thread that calls `callee` with `arguments`, all of which are taken if all goes well, as a
@@ -89,7 +93,7 @@ pub(crate) fn spawn(
     waits: &mut Waits<'_, '_>,
     callee: &mut Owned,
     arguments: &mut [Owned],
-    options: ThreadOptions,
+    options: &mut ThreadOptions,
 ) -> Result<Owned, Owned> {
     refuse_places(callee)?;
     if !matches!(callee.view(), View::Function(_) | View::Native(_) | View::Type(_)) {
@@ -100,9 +104,9 @@ pub(crate) fn spawn(
     for value in &*arguments {
         Shared::may_cross(value)?;
     }
-    let scope =
-        if options.background { None } else { scope::current(waits.thread, waits.state).cloned() };
-    let options = ThreadOptions { scope, ..options };
+    if !options.background {
+        options.scope = scope::current(waits.thread, waits.state).cloned();
+    }
     let (thread, handle) = ThreadRef::with_handle(waits.thread.vm(), options, callee, arguments)
         .map_err(|refused| error(Kind::Io, explain(&refused)))?;
     let handle = Owned::thread(ThreadHandle(handle));
@@ -155,7 +159,7 @@ pub(crate) fn finish(context: &mut Cx<'_>, thread: &ThreadRef, outcome: Result<O
     match end {
         // Steps 1 and 2.
         End::Value(value) => {
-            let ended = thread.done.end(End::Value(value.clone()), thread.scope.is_some());
+            let ended = thread.done.end_well(value.clone());
             for joiner in ended.joiners {
                 if joiner.give(value.clone()) {
                     context.ready(joiner.into_thread());

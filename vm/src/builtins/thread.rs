@@ -269,7 +269,7 @@ fn spawn_with(call: &mut Call<'_>) -> NativeResult {
     let flag = |i: usize, what: &str| {
         call.arg(i).as_bool().ok_or_else(|| wrong(what, "a bool", call.arg(i)))
     };
-    let options = ThreadOptions {
+    let mut options = ThreadOptions {
         name,
         bound: flag(2, "bound")?,
         background: flag(3, "background")?,
@@ -278,7 +278,7 @@ fn spawn_with(call: &mut Call<'_>) -> NativeResult {
         ..ThreadOptions::default()
     };
     let mut callee = call.take(0);
-    Ok(Next::Return(spawn(&mut Waits::of(call), &mut callee, &mut [], options)?))
+    Ok(Next::Return(spawn(&mut Waits::of(call), &mut callee, &mut [], &mut options)?))
 }
 
 fn limit(value: &Owned, what: &str) -> Result<Option<u64>, Owned> {

@@ -50,8 +50,8 @@ pub(super) fn spawn(m: &mut Machine<'_>) -> Step {
     let arguments = unsafe { std::slice::from_raw_parts_mut(first, word.c as usize) };
     let dies = word.flags & KILL_B != 0;
     let mut callee = if dies { m.take(word.b) } else { m.get(word.b).clone() };
-    let options = ThreadOptions::default();
-    let started = crate::spawn::spawn(&mut m.waits(), &mut callee, arguments, options);
+    let mut options = ThreadOptions::default();
+    let started = crate::spawn::spawn(&mut m.waits(), &mut callee, arguments, &mut options);
     if started.is_err() {
         for argument in arguments {
             drop(argument.take());

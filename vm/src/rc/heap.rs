@@ -333,7 +333,15 @@ impl Heap {
     }
 
     /// The end of the thread for its cells: drops what is in its own, gives a session's back.
+    #[inline]
     pub(crate) fn end_cells(&self) {
+        if self.rare.get().is_some() {
+            self.end_cells_there();
+        }
+    }
+
+    #[cold]
+    fn end_cells_there(&self) {
         // They stay its own while they are emptied.
         let Some(domain) = self.look_at_cells(|domain| domain.cloned()) else { return };
         let rare = self.rare();

@@ -396,6 +396,11 @@ unsafe fn release_cold(raw: Raw) {
         },
         // SAFETY: as above.
         tag::RANGE => unsafe { free::<RangeObject>(raw.pointer()) },
+        // Most threads have returned nothing that is counted.
+        // SAFETY: as above.
+        tag::THREAD if unsafe { body::<HandleObject>(raw) }.get().holds_no_value() => unsafe {
+            free::<HandleObject>(raw.pointer());
+        },
         // Most threads are made of such a function.
         // SAFETY: as above.
         tag::FUNCTION if unsafe { body::<Closure>(raw) }.is_plain() => unsafe {

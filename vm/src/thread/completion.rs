@@ -18,7 +18,7 @@ use thin_vec::ThinVec;
 
 use super::{Scope, ThreadRef, Ticket, WaitQueue, WaitToken, family::DEADLINE};
 use crate::{
-    atomics::{Arc, AtomicBool, AtomicU32, Condvar, Mutex, Ordering},
+    atomics::{Arc, AtomicU8, AtomicU32, Condvar, Mutex, Ordering},
     value::Shared,
 };
 
@@ -37,11 +37,18 @@ pub enum End {
 pub struct Completion {
     /// How many handles of the thread there are, until it has ended well. Any LWP, atomic.
     handles: AtomicU32,
-    /// It has ended, and did not fail: there is nothing to notice. Written once, under the lock.
-    well: AtomicBool,
+    /// [`OPEN`], [`WELL`] or [`PLAIN`]. Written once, under the lock.
+    well: AtomicU8,
     /// Any LWP, under the lock.
     state: Mutex<State>,
 }
+
+/// It has not ended, or has failed.
+const OPEN: u8 = 0;
+/// It has ended, and did not fail: there is nothing to notice.
+const WELL: u8 = 1;
+/// The same, and its end holds no object.
+const PLAIN: u8 = 2;
 
 #[derive(Default)]
 struct State {
@@ -147,6 +154,7 @@ pub struct Joiners {
 impl Iterator for Joiners {
     type Item = WaitToken;
 
+    #[inline]
     fn next(&mut self) -> Option<WaitToken> {
         self.first.take().or_else(|| self.rest.as_mut()?.joiners.pop())
     }
@@ -155,7 +163,7 @@ impl Iterator for Joiners {
 impl Completion {
     /// Of a thread that has not ended, with so many handles.
     pub fn new(handles: u32) -> Self {
-        let (handles, well) = (AtomicU32::new(handles), AtomicBool::new(false));
+        let (handles, well) = (AtomicU32::new(handles), AtomicU8::new(OPEN));
         Self { handles, well, state: Mutex::default() }
     }
 
@@ -169,7 +177,7 @@ impl Completion {
         let mut state = self.state.lock();
         let failed = matches!(end, End::Failed(_));
         // Relaxed: it says nothing but itself, and who misses it looks under the lock.
-        self.well.store(!failed, Ordering::Relaxed);
+        self.well.store(if failed { OPEN } else { WELL }, Ordering::Relaxed);
         // Its deadlines go with it, when the lock is free.
         let rest = state.rare.take();
         let host = rest.as_ref().and_then(|rare| rare.host.as_ref());
@@ -187,6 +195,23 @@ impl Completion {
         Ended { joiners: Joiners { first, rest }, place, unnoticed }
     }
 
+    /// The same, of a thread that has returned.
+    #[inline]
+    pub fn end_well(&self, value: Shared) -> Ended {
+        let mut state = self.state.lock();
+        if state.rare.is_some() {
+            drop(state);
+            return self.end(End::Value(value), false);
+        }
+        // Relaxed: as in `end`.
+        self.well.store(if value.is_plain() { PLAIN } else { WELL }, Ordering::Relaxed);
+        let open = std::mem::replace(&mut state.outcome, Outcome::Value(value));
+        let place = state.place;
+        drop(state);
+        let Outcome::Open(first) = open else { unreachable!("a thread ends once") };
+        Ended { joiners: Joiners { first, rest: None }, place, unnoticed: false }
+    }
+
     /// The end, if it has come; else the caller enters the list. `begin` begins its wait.
     pub fn join(&self, begin: impl FnOnce() -> Option<WaitToken>) -> Joining {
         let mut state = self.state.lock();
@@ -202,7 +227,7 @@ impl Completion {
     /// What the thread has returned, when it has; and nothing that needs notice.
     pub fn value_at_once(&self) -> Option<Shared> {
         // Relaxed: the lock orders.
-        if !self.well.load(Ordering::Relaxed) {
+        if self.well.load(Ordering::Relaxed) == OPEN {
             return None;
         }
         match &self.state.lock().outcome {
@@ -226,10 +251,10 @@ impl Completion {
         drop(left);
     }
 
-    /// True when the thread has ended, and its end holds no object. For who has the record to itself.
-    pub fn is_plain(&mut self) -> bool {
-        let state = self.state.get_mut();
-        matches!(&state.outcome, Outcome::Value(value) if value.is_plain()) && state.rare.is_none()
+    /// True when the thread has ended, and its end holds no object. It stays so.
+    pub fn is_plain(&self) -> bool {
+        // Relaxed: it says nothing but itself.
+        self.well.load(Ordering::Relaxed) == PLAIN
     }
 
     /// Has the thread ended?
@@ -278,7 +303,7 @@ impl Completion {
     #[must_use]
     pub fn drop_handle(&self) -> Option<Shared> {
         // Relaxed: as in `end`, after which nobody counts where all is well.
-        if self.well.load(Ordering::Relaxed) {
+        if self.well.load(Ordering::Relaxed) != OPEN {
             return None;
         }
         // Relaxed: the lock orders this with the end. If that comes later it sees that there is no

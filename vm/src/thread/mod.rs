@@ -297,19 +297,19 @@ impl ThreadRef {
     /// A kernel that refuses that LWP is an error, and nothing has happened then.
     pub fn new(
         vm: &Arc<VmShared>,
-        options: ThreadOptions,
+        mut options: ThreadOptions,
         callee: &mut Owned,
         arguments: &mut [Owned],
     ) -> Result<Self, BindError> {
-        let record = Self::make(vm, options, 0, callee, arguments)?;
+        let record = Self::make(vm, &mut options, 0, callee, arguments)?;
         Ok(Self(record))
     }
 
     /// The same, and a reference for the handle that whoever makes it has of it, which is to be dropped
-    /// once.
+    /// once. Name and scope are taken.
     pub fn with_handle(
         vm: &Arc<VmShared>,
-        options: ThreadOptions,
+        options: &mut ThreadOptions,
         callee: &mut Owned,
         arguments: &mut [Owned],
     ) -> Result<(Self, Self), BindError> {
@@ -321,7 +321,7 @@ impl ThreadRef {
     #[inline]
     fn make(
         vm: &Arc<VmShared>,
-        options: ThreadOptions,
+        options: &mut ThreadOptions,
         handles: u32,
         callee: &mut Owned,
         arguments: &mut [Owned],
@@ -332,7 +332,7 @@ impl ThreadRef {
         let made = if options.background { BACKGROUND } else { 0 }
             | if options.main { MAIN } else { 0 }
             | if bound { BOUND } else { 0 };
-        let rare = match (options.name, bound_to) {
+        let rare = match (options.name.take(), bound_to) {
             (None, None) => OnceBox::new(),
             (name, bound_to) => OnceBox::with_value(Rare::new(name, bound_to)),
         };
@@ -363,7 +363,7 @@ impl ThreadRef {
                 flags: AtomicU8::new(0),
                 done: Completion::new(handles),
                 rare,
-                scope: options.scope,
+                scope: options.scope.take(),
                 state: UnsafeCell::new(ThreadState::new(heap, stack, arguments.len(), options.fuel)),
                 vm,
             });
@@ -466,6 +466,11 @@ impl UserThread {
         self.flags.fetch_and(!flags, Ordering::AcqRel)
     }
 
+    /// It has ended, and there is no value in its record. It stays so.
+    pub(crate) fn holds_no_value(&self) -> bool {
+        self.done.is_plain() && self.scope.is_none()
+    }
+
     /// The thread's own data.
     ///
     /// # Safety
@@ -478,11 +483,10 @@ impl UserThread {
 
 impl Drop for UserThread {
     fn drop(&mut self) {
-        let state = self.state.get_mut();
-        if self.wait.site().is_null() && self.scope.is_none() && self.done.is_plain() {
-            // It has ended, and holds no value.
+        if self.holds_no_value() {
             return;
         }
+        let state = self.state.get_mut();
         crate::interp::abandon(&self.wait, state);
         // What the record holds is freed on the thread's own account.
         // SAFETY: the heap is dropped with the record, after the guard.

@@ -44,6 +44,11 @@ pub(crate) trait Handle: Any + Send + Sync {
         None
     }
 
+    /// Its drop frees no value for certain, now and later.
+    fn holds_no_value(&self) -> bool {
+        false
+    }
+
     /// How it prints.
     fn display(&self) -> String {
         format!("<{}>", self.type_name())
@@ -133,8 +138,10 @@ impl HandleObject {
     /// What stands behind it, as the type it was made of.
     #[inline]
     pub(crate) fn downcast<T: Handle>(&self) -> Option<&T> {
+        // Most often there is one table of a type.
+        let is = std::ptr::eq(self.table, Table::of::<T>()) || self.table.of == TypeId::of::<T>();
         // SAFETY: that is its type, and it lives as long as `self`.
-        (self.table.of == TypeId::of::<T>()).then(|| unsafe { &*self.behind().cast::<T>() })
+        is.then(|| unsafe { &*self.behind().cast::<T>() })
     }
 }
 
