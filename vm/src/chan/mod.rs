@@ -256,7 +256,7 @@ impl<W: Waiter> Channel<W> {
     }
 
     /// Receives, or begins to wait for an item. `begin` begins the caller's wait.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn receive(
         &self,
         after: &mut After<W>,
@@ -280,7 +280,7 @@ impl<W: Waiter> Channel<W> {
     }
 
     /// Sends, or begins to wait for room or a receiver. `begin` begins the caller's wait.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn send(
         &self,
         item: W::Item,
@@ -372,7 +372,7 @@ impl<W: Waiter> State<W> {
     }
 
     /// Takes the oldest item: from the buffer, or straight from the first sender that waits.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn take(&mut self, after: &mut After<W>) -> Take<W::Item> {
         if let Some(item) = self.buffer.pop() {
             // There is room now, so the first sender's item is accepted.
@@ -390,7 +390,7 @@ impl<W: Waiter> State<W> {
     }
 
     /// Hands the item to the first receiver that waits, or buffers it.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn put(&mut self, item: W::Item, after: &mut After<W>) -> Put<W::Item> {
         if self.closed {
             return Put::Closed(item);
@@ -450,7 +450,7 @@ impl<W: Waiter> State<W> {
     }
 
     /// Ends the wait of the first sender that still waits and takes its item.
-    #[inline]
+    #[inline(always)]
     fn take_from_sender(&mut self, after: &mut After<W>) -> Option<W::Item> {
         while let Some((sender, item)) = self.senders.pop() {
             match sender.end(Event::Sent) {

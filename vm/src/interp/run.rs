@@ -162,11 +162,9 @@ fn slice(
 ) -> Outcome {
     let continues = context.continues();
     let mut m = Machine::new(thread, state, context);
-    let place = m.place_of_thread();
-    if place.pc.is_null() {
+    if m.pc.is_null() {
         return Outcome::Done;
     }
-    m.restore(place);
     let left = m.state().slice.into();
     m.grant(if continues { left } else { SLICE });
     let flags = thread.flags();
@@ -182,11 +180,14 @@ fn slice(
             // The instruction finds its arguments by itself.
             m.state().stopped = Stopped::Before;
         }
-        native::deliver(&mut m);
-        if m.pc == entry() {
+        let goes_on = if m.pc == entry() {
             call::enter_first(&mut m);
-        }
-        match go_on(&mut m) {
+            None
+        } else {
+            native::deliver(&mut m);
+            go_on(&mut m)
+        };
+        match goes_on {
             Some(outcome) => outcome,
             None if m.vm().profiler.get().is_some() => execute::<true>(&mut m),
             None => execute::<false>(&mut m),
@@ -194,7 +195,7 @@ fn slice(
     } else {
         Outcome::Yielded
     };
-    m.account();
+    m.fuel -= i64::from(Heap::take_work());
     m.settle();
     if !matches!(outcome, Outcome::Yielded) {
         // It may be long until it runs again.
@@ -230,13 +231,13 @@ impl<'a> Machine<'a> {
         context: &'a mut Context<'_, ThreadRef>,
     ) -> Self {
         // SAFETY: the caller has the thread in hand.
-        let limit = unsafe { (*state).stack.end() }.cast();
+        let (place, stack) = unsafe { ((*state).place(&thread.wait), &(*state).stack) };
         Self {
-            pc: std::ptr::null(),
-            base: std::ptr::null_mut(),
-            constants: std::ptr::null(),
+            pc: place.pc,
+            base: stack.start().cast::<u8>().wrapping_add(place.base),
+            constants: place.constants,
             fuel: 0,
-            limit,
+            limit: stack.end().cast(),
             granted: 0,
             saved: 0,
             thread,
@@ -257,7 +258,8 @@ impl<'a> Machine<'a> {
     /// Takes what was used off the thread's fuel, and tells the scheduler.
     fn settle(&mut self) {
         self.fuel += std::mem::take(&mut self.saved);
-        let used = self.granted.saturating_sub(self.fuel).max(0).cast_unsigned();
+        // Both are far from the ends of numbers.
+        let used = self.granted.wrapping_sub(self.fuel).max(0).cast_unsigned();
         self.granted = self.fuel;
         self.context().used(used);
         self.state().use_fuel(used);

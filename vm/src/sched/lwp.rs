@@ -409,22 +409,23 @@ impl<'a, R: Runnable> Lwp<'a, R> {
                 lwp: self.id,
                 continues,
             });
+            if let Outcome::Parked = outcome {
+                // Counted first: once the thread is parked, it may be running elsewhere.
+                seat.at.counts.parks.bump();
+                match thread.park_word().park() {
+                    Park::Parked => {}
+                    Park::Woken => {
+                        seat.at.counts.wakes.bump();
+                        shared.push_local(&mut seat.held, thread);
+                    }
+                }
+                return Some(seat);
+            }
             match outcome {
+                Outcome::Parked => unreachable!("it has been dealt with"),
                 Outcome::Yielded => {
                     thread.park_word().stop();
                     shared.push_yielded(&mut seat.held, thread);
-                    return Some(seat);
-                }
-                Outcome::Parked => {
-                    // Counted first: once the thread is parked, it may be running elsewhere.
-                    seat.at.counts.parks.bump();
-                    match thread.park_word().park() {
-                        Park::Parked => {}
-                        Park::Woken => {
-                            seat.at.counts.wakes.bump();
-                            shared.push_local(&mut seat.held, thread);
-                        }
-                    }
                     return Some(seat);
                 }
                 Outcome::Blocking(handoff) => {
