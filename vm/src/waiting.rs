@@ -97,6 +97,7 @@ impl<'c, 'a> Waits<'c, 'a> {
     }
 
     /// Makes the thread of a claimed wait ready.
+    #[inline(always)]
     pub(crate) fn wake(&mut self, token: Option<WaitToken>) {
         if let Some(token) = token {
             self.context.ready(token.into_thread());

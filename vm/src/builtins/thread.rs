@@ -167,7 +167,7 @@ pub(crate) fn join(
 }
 
 /// Joins a thread that has ended, or begins to wait.
-#[inline]
+#[inline(always)]
 fn begin_join(waits: &mut Waits<'_, '_>, thread: &ThreadRef) -> Joining {
     let begin = waits.begin(WaitReason::Join(thread.id()));
     let joining = thread.done.join(|| begin.begin());

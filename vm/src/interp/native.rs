@@ -425,13 +425,14 @@ fn answer(
 }
 
 /// Ends the instruction whose native has given its result by its short way.
+#[inline(always)]
 pub(super) fn finish_new(m: &mut Machine<'_>, value: Owned) -> Step {
     m.fuel -= 1;
     finish(m, value)
 }
 
 /// Ends the instruction that called a native.
-#[inline]
+#[inline(always)]
 fn finish(m: &mut Machine<'_>, value: Owned) -> Step {
     let word = m.word();
     if word.op == code::CallMethod && word.flags & KILL_B == 0 {

@@ -310,7 +310,7 @@ impl<R: Runnable> Shared<R> {
     }
 
     /// Makes a thread ready on the processor of `core`.
-    #[inline]
+    #[inline(always)]
     pub(super) fn ready_local(&self, core: &mut Core<R>, processor: &Processor<R>, thread: R) {
         match thread.park_word().ready() {
             Ready::Noted => {}

@@ -133,6 +133,7 @@ impl<R: Runnable> Context<'_, R> {
 
     /// Makes a parked thread ready: it runs next on this processor, unless it is the
     /// turn of others. To be called by whoever won the claim of the thread's wait.
+    #[inline(always)]
     pub fn ready(&mut self, thread: R) {
         self.scheduler.shared.ready_local(self.core, self.processor, thread);
     }

@@ -213,6 +213,7 @@ impl Completion {
     }
 
     /// The end, if it has come; else the caller enters the list. `begin` begins its wait.
+    #[inline(always)]
     pub fn join(&self, begin: impl FnOnce() -> Option<WaitToken>) -> Joining {
         let mut state = self.state.lock();
         if let Some(end) = state.outcome.notice() {
