@@ -21,6 +21,7 @@
 use std::{
     borrow::Cow,
     collections::HashMap,
+    mem::MaybeUninit,
     sync::{Arc, OnceLock},
 };
 
@@ -47,18 +48,29 @@ pub type NativeFn = fn(&mut Call<'_>) -> NativeResult;
 /// arguments as they are given, which may be too few or too many.
 pub type AtOnce = fn(&mut Owned, &mut [Owned]) -> Option<Owned>;
 
-/// The same for a method that may park or wake, whose thread has not parked in it yet.
-pub(crate) type OrPark = fn(&mut Waits<'_, '_>, &Owned, &mut [Owned]) -> Brief;
+/// The same for a method that may park or wake, whose thread has not parked in it yet. A result is
+/// written where it is to be.
+pub(crate) type OrPark =
+    fn(&mut Waits<'_, '_>, &Owned, &mut [Owned], &mut MaybeUninit<Owned>) -> Brief;
 
 /// What came of an [`OrPark`].
 #[must_use]
 pub(crate) enum Brief {
-    /// The result; the arguments are used up.
-    Value(Owned),
+    /// The result is written; the arguments are used up.
+    Done,
     /// The thread parks; what delivers it gives the result.
     Park,
     /// There is more to it. Nothing has happened.
     Longer,
+}
+
+impl Brief {
+    /// With this result.
+    #[inline(always)]
+    pub(crate) fn done(result: &mut MaybeUninit<Owned>, value: Owned) -> Self {
+        result.write(value);
+        Self::Done
+    }
 }
 
 /// The short way of a native.

@@ -1,5 +1,7 @@
 //! Channels of values: the function that makes one, and their methods.
 
+use std::mem::MaybeUninit;
+
 use super::time::{self, Last, Tick, Ticks};
 use crate::{
     chan::{After, Channel, Event, Receiving, Sending, Waiter},
@@ -328,7 +330,12 @@ fn buffer(handle: &ChannelHandle, value: &mut Owned) -> Option<Owned> {
 }
 
 /// Where the value crosses as it is.
-fn send_or_park(waits: &mut Waits<'_, '_>, this: &Owned, args: &mut [Owned]) -> Brief {
+fn send_or_park(
+    waits: &mut Waits<'_, '_>,
+    this: &Owned,
+    args: &mut [Owned],
+    result: &mut MaybeUninit<Owned>,
+) -> Brief {
     let (Some(handle), [value]) = (this.as_handle::<ChannelHandle>(), args) else {
         return Brief::Longer;
     };
@@ -336,7 +343,7 @@ fn send_or_park(waits: &mut Waits<'_, '_>, this: &Owned, args: &mut [Owned]) -> 
         return Brief::Longer;
     }
     match begin_send(waits, &handle.channel, Shared::new(value.take())) {
-        Sending::Done => Brief::Value(Owned::NIL),
+        Sending::Done => Brief::done(result, Owned::NIL),
         Sending::Waiting(_) => Brief::Park,
         Sending::Closed(back) | Sending::Noticed(back) => {
             *value = back.into_owned();
@@ -352,14 +359,19 @@ fn recv_at_once(this: &mut Owned, _: &mut [Owned]) -> Option<Owned> {
 }
 
 /// From any channel but the clock's.
-fn recv_or_park(waits: &mut Waits<'_, '_>, this: &Owned, _: &mut [Owned]) -> Brief {
+fn recv_or_park(
+    waits: &mut Waits<'_, '_>,
+    this: &Owned,
+    _: &mut [Owned],
+    result: &mut MaybeUninit<Owned>,
+) -> Brief {
     let Some(handle) = this.as_handle::<ChannelHandle>().filter(|handle| handle.ticks.is_none())
     else {
         return Brief::Longer;
     };
     match begin_receive(waits, &handle.channel) {
-        Receiving::Item(value) => Brief::Value(value.into_owned()),
-        Receiving::Closed => Brief::Value(Owned::NIL),
+        Receiving::Item(value) => Brief::done(result, value.into_owned()),
+        Receiving::Closed => Brief::done(result, Owned::NIL),
         Receiving::Waiting(_) => Brief::Park,
         Receiving::Noticed => Brief::Longer,
     }

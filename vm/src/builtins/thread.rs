@@ -1,7 +1,7 @@
 //! Threads as scripts see them: the methods of their handles, the functions `sleep` and `yield`,
 //! and the module `thread`.
 
-use std::sync::Arc;
+use std::{mem::MaybeUninit, sync::Arc};
 
 use crate::{
     native::{Brief, Call, FunctionDef, MethodDef, NativeResult, Next, Shortcut},
@@ -192,14 +192,19 @@ fn join_at_once(this: &mut Owned, _: &mut [Owned]) -> Option<Owned> {
 }
 
 /// A thread that has returned, or has not ended.
-fn join_or_park(waits: &mut Waits<'_, '_>, this: &Owned, _: &mut [Owned]) -> Brief {
+fn join_or_park(
+    waits: &mut Waits<'_, '_>,
+    this: &Owned,
+    _: &mut [Owned],
+    result: &mut MaybeUninit<Owned>,
+) -> Brief {
     let Some(handle) = this.as_handle::<ThreadHandle>() else { return Brief::Longer };
     let thread = handle.thread();
     if thread == waits.thread || waits.thread.flags() != 0 {
         return Brief::Longer;
     }
     match begin_join(waits, thread) {
-        Joining::Ended(End::Value(value)) => Brief::Value(value.into_owned()),
+        Joining::Ended(End::Value(value)) => Brief::done(result, value.into_owned()),
         Joining::Waiting(_) => Brief::Park,
         Joining::Ended(_) | Joining::Noticed => Brief::Longer,
     }

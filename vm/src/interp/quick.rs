@@ -6,6 +6,8 @@
 
 #![expect(unsafe_code, reason = "the receiver is reached without counting")]
 
+use std::mem::MaybeUninit;
+
 use lisle_compiler::bytecode::{METHOD_WORDS, Receiver::Var, op::KILL_B};
 use thin_vec::ThinVec;
 
@@ -134,13 +136,19 @@ pub(super) fn call_or_park(
     native: &NativeDef,
     or_park: OrPark,
 ) -> Option<Outcome> {
-    let args = arguments(m, 1);
-    let receiver: *const Owned = m.reg(m.extension(1).a).cast();
-    // SAFETY: the receiver stands there, and nobody else touches it meanwhile.
-    match or_park(&mut m.waits(), unsafe { &*receiver }, args) {
-        Brief::Value(value) => {
-            let step = native::finish_new(m, value);
-            slow::settle(m, step)
+    let (args, first) = (arguments(m, 1), m.extension(1));
+    let receiver: *const Owned = m.reg(first.a).cast();
+    let result: *mut MaybeUninit<Owned> = m.reg(m.word().a).cast();
+    // SAFETY: the receiver stands there, and nobody else touches it meanwhile; the register of the result
+    // is in the frame's link, and holds nothing.
+    match or_park(&mut m.waits(), unsafe { &*receiver }, args, unsafe { &mut *result }) {
+        Brief::Done => {
+            m.fuel -= 1;
+            if m.word().flags & KILL_B != 0 {
+                drop(m.take(first.a));
+            }
+            m.pc = m.pc.wrapping_add(1 + METHOD_WORDS);
+            slow::settle(m, Ok(()))
         }
         Brief::Park => {
             m.fuel -= 1;

@@ -318,30 +318,11 @@ impl<'a, R: Runnable> Lwp<'a, R> {
         lwp.searching = true;
         lwp.published().searching(processor);
         let mut next = lwp.sit_down(processor);
-        while let Some(mut seat) = next {
-            if shared.closing() {
+        while let Some(seat) = next {
+            if let Some(seat) = lwp.serve(seat) {
                 lwp.give_back(seat);
-                next = lwp.rest();
-                continue;
             }
-            next = match lwp.find(&mut seat) {
-                Some(work) => {
-                    shared.share(&seat.held);
-                    lwp.tell_timers(&mut seat);
-                    let back = match work.thread.bound_to() {
-                        None => lwp.work(seat, work),
-                        Some(home) => lwp.send(seat, home, work),
-                    };
-                    match back {
-                        Some(seat) => Some(seat),
-                        None => lwp.rest(),
-                    }
-                }
-                None => {
-                    lwp.give_back(seat);
-                    lwp.rest()
-                }
-            };
+            next = lwp.rest();
         }
         lwp.published().gone();
         shared.someone_left();
@@ -375,57 +356,107 @@ impl<'a, R: Runnable> Lwp<'a, R> {
         }
     }
 
+    /// Runs threads as long as there are any and the end has not begun. `None` if the processor was lost on
+    /// the way. The seat stays where it is while threads park: it is on the way of all that a switch does.
+    fn serve(&mut self, mut seat: Seat<'a, R>) -> Option<Seat<'a, R>> {
+        let shared = self.shared;
+        while !shared.closing()
+            && let Some(work) = self.find(&mut seat)
+        {
+            shared.share(&seat.held);
+            self.tell_timers(&mut seat);
+            if let Some(home) = work.thread.bound_to() {
+                seat = self.send(seat, home, work)?;
+            } else if work.call.is_some() {
+                seat = self.work(seat, work)?;
+            } else {
+                let thread = work.thread;
+                match self.begin(&mut seat, &thread) {
+                    Outcome::Parked => self.park(&mut seat, thread),
+                    Outcome::Done => self.end(&seat),
+                    outcome => seat = self.conclude(seat, thread, outcome)?,
+                }
+            }
+        }
+        Some(seat)
+    }
+
     /// Runs a thread until it stops, through any number of calls. `None` if the processor was lost
     /// on the way.
-    #[inline(always)]
-    pub(super) fn work(&mut self, seat: Seat<'a, R>, work: Work<R>) -> Option<Seat<'a, R>> {
+    pub(super) fn work(&mut self, mut seat: Seat<'a, R>, work: Work<R>) -> Option<Seat<'a, R>> {
         let Work { thread, call } = work;
-        let Some(handoff) = call else {
-            thread.park_word().start();
-            return self.slice(seat, thread, false);
-        };
-        match self.call(seat, &thread, handoff, true) {
-            Called::Back(seat) => self.slice(seat, thread, false),
-            Called::Queued(seat) => Some(seat),
-            Called::Lost => None,
+        if let Some(handoff) = call {
+            match self.call(seat, &thread, handoff, true) {
+                Called::Back(back) => seat = back,
+                Called::Queued(seat) => return Some(seat),
+                Called::Lost => return None,
+            }
+            seat.at.begin_slice();
+            let outcome = self.run(&mut seat, &thread, false);
+            return self.conclude(seat, thread, outcome);
         }
+        let outcome = self.begin(&mut seat, &thread);
+        self.conclude(seat, thread, outcome)
+    }
+
+    /// A slice of a thread, or what comes of it before its first call.
+    #[inline(always)]
+    fn begin(&self, seat: &mut Seat<'a, R>, thread: &R) -> Outcome {
+        thread.park_word().start();
+        seat.at.begin_slice();
+        self.run(seat, thread, false)
     }
 
     #[inline(always)]
-    fn slice(
+    fn run(&self, seat: &mut Seat<'a, R>, thread: &R, continues: bool) -> Outcome {
+        thread.run(&mut Context {
+            scheduler: self.scheduler,
+            core: &mut seat.held,
+            processor: seat.at,
+            lwp: self.id,
+            continues,
+        })
+    }
+
+    /// The thread has said that it waits.
+    #[inline(always)]
+    fn park(&self, seat: &mut Seat<'a, R>, thread: R) {
+        // Counted first: once the thread is parked, it may be running elsewhere.
+        seat.at.counts.parks.bump();
+        match thread.park_word().park() {
+            Park::Parked => {}
+            Park::Woken => {
+                seat.at.counts.wakes.bump();
+                self.shared.push_local(&mut seat.held, thread);
+            }
+        }
+    }
+
+    /// The thread has ended.
+    #[inline(always)]
+    fn end(&mut self, seat: &Seat<'a, R>) {
+        seat.at.counts.done.bump();
+        self.ended = true;
+    }
+
+    /// Goes on by how a slice has ended, or been interrupted for a call.
+    fn conclude(
         &mut self,
         mut seat: Seat<'a, R>,
         thread: R,
-        mut continues: bool,
+        mut outcome: Outcome,
     ) -> Option<Seat<'a, R>> {
         let shared = self.shared;
         let mut calls = 0;
-        seat.at.begin_slice();
         loop {
-            let outcome = thread.run(&mut Context {
-                scheduler: self.scheduler,
-                core: &mut seat.held,
-                processor: seat.at,
-                lwp: self.id,
-                continues,
-            });
-            if let Outcome::Parked = outcome {
-                // Counted first: once the thread is parked, it may be running elsewhere.
-                seat.at.counts.parks.bump();
-                match thread.park_word().park() {
-                    Park::Parked => {}
-                    Park::Woken => {
-                        seat.at.counts.wakes.bump();
-                        shared.push_local(&mut seat.held, thread);
-                    }
-                }
-                return Some(seat);
-            }
             match outcome {
-                Outcome::Parked => unreachable!("it has been dealt with"),
                 Outcome::Yielded => {
                     thread.park_word().stop();
                     shared.push_yielded(&mut seat.held, thread);
+                    return Some(seat);
+                }
+                Outcome::Parked => {
+                    self.park(&mut seat, thread);
                     return Some(seat);
                 }
                 Outcome::Blocking(handoff) => {
@@ -435,16 +466,15 @@ impl<'a, R: Runnable> Lwp<'a, R> {
                         Called::Queued(seat) => return Some(seat),
                         Called::Lost => return None,
                     }
-                    continues = true;
                     if calls >= CALLS_PER_SLICE {
                         thread.park_word().stop();
                         shared.push_yielded(&mut seat.held, thread);
                         return Some(seat);
                     }
+                    outcome = self.run(&mut seat, &thread, true);
                 }
                 Outcome::Done => {
-                    seat.at.counts.done.bump();
-                    self.ended = true;
+                    self.end(&seat);
                     return Some(seat);
                 }
             }
