@@ -99,11 +99,11 @@ impl Shortcut {
 /// result. Where anything else is to be done, all goes on the long way.
 #[derive(Clone, Copy, Debug)]
 pub struct Loan {
-    /// Takes what is in the place out of the receiver; `None` when there is more to it than that, and
+    /// Moves what is in the place out of the receiver; false when there is more to it than that, and
     /// then nothing has happened.
-    pub take: fn(&Owned, &ThreadRef) -> Option<Owned>,
-    /// Puts it back after a success; or gives it back, and nothing has happened.
-    pub put_back: fn(&Owned, &mut Cx<'_>, Owned) -> Result<(), Owned>,
+    pub take: fn(&Owned, &ThreadRef, &mut MaybeUninit<Owned>) -> bool,
+    /// Takes it back after a success; false when there is more to it, and then nothing has happened.
+    pub put_back: fn(&Owned, &mut Cx<'_>, &mut Owned) -> bool,
     /// What the long way goes on with when the function has ended.
     pub resume: ResumeLent,
 }

@@ -917,6 +917,10 @@ fn execute<const PROFILED: bool>(m: &mut Machine<'_>) -> Outcome {
                                         continue;
                                     }
                                 }
+                                if let Some(loan) = &(*native).loan {
+                                    outside!(quick::call_lending(m, &*native, loan));
+                                    continue;
+                                }
                                 if !(*native).mutating {
                                     outside!(quick::call_known(m, &*native));
                                     continue;

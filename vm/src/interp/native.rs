@@ -4,6 +4,7 @@
 
 use std::{
     any::Any,
+    mem::MaybeUninit,
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
@@ -122,8 +123,12 @@ pub(super) fn lend(
     if proto.arity != 1 || proto.places != 1 || m.fuel <= 1 || frame > m.limit {
         return false;
     }
-    // SAFETY: the receiver is in its register.
-    let Some(value) = (loan.take)(unsafe { &*receiver }, m.thread) else { return false };
+    let lent: *mut MaybeUninit<Owned> = argument.wrapping_add(1 + ENTRY_ARGS).cast();
+    // SAFETY: the receiver is in its register; where the function will have its argument there is room,
+    // and nothing yet.
+    if !(loan.take)(unsafe { &*receiver }, m.thread, unsafe { &mut *lent }) {
+        return false;
+    }
     m.fuel -= 1;
     let function = m.take_at(argument);
     let place = m.save();
@@ -132,7 +137,7 @@ pub(super) fn lend(
         let then = Then::Called(Called { then, args: 1, place: true, back: Owned::NIL });
         Pending { native, place, args, count: 1, receiver: None, then }
     };
-    push_call(m, args + 1, pending, function, [value]);
+    push_call(m, args + 1, pending, function, []);
     call::enter(m, callee, Given::plain((ENTRY_RESULT * SLOT) as u16, 1));
     places::note_called(m);
     true
@@ -150,17 +155,17 @@ pub(super) fn returns_lent(m: &mut Machine<'_>) -> bool {
     let (place, called) = (pending.place, pending.called());
     let frame = m.save();
     // The place is the function's only parameter.
-    let (lent, result) = (m.take(0), m.take(word.a));
+    let (lent, result): (*mut Owned, *mut Owned) = (m.reg(0).cast(), m.reg(word.a).cast());
     m.restore(place);
     let (call, first) = (m.word(), m.extension(1));
     let receiver: *const Owned = m.reg(first.a).cast();
-    // SAFETY: the register keeps the receiver, and nobody else touches it meanwhile.
-    if let Err(lent) = put_back(unsafe { &*receiver }, m.context(), lent) {
+    // SAFETY: the registers keep the receiver and what was lent, and nobody else touches them meanwhile.
+    if !put_back(unsafe { &*receiver }, m.context(), unsafe { &mut *lent }) {
         m.restore(frame);
-        m.put(0, lent);
-        m.put(word.a, result);
         return false;
     }
+    // SAFETY: the function's register, which nobody reads any more.
+    let result = unsafe { (*result).take() };
     let state = m.state();
     let (pending, handed) = (state.pending.len() - 1, state.handed.len() - 1);
     // SAFETY: neither owns anything: see `lend` and `places::note_called`.

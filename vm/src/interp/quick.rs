@@ -18,7 +18,7 @@ use super::slots::{own_slot, slot};
 use super::{proto_of_closure, slow};
 use crate::{
     link::{CodeWord, LINK, Proto, SLOT, Word},
-    native::{Brief, NativeDef, OrPark},
+    native::{Brief, Loan, NativeDef, OrPark},
     rc,
     sched::Outcome,
     symbols::Symbol,
@@ -117,17 +117,22 @@ pub(super) fn call_known(m: &mut Machine<'_>, native: &NativeDef) -> Option<Outc
         return call_method(m);
     }
     let at = m.reg(m.extension(1).a).cast();
-    if let Some(loan) = &native.loan
-        && native::lend(m, native, loan, at)
-    {
-        return None;
-    }
     if m.word().flags & KILL_B != 0 {
         return call_found(m, native, Receiver::Last(at));
     }
     // Its short way was tried where it was found.
     let step = run(m, native, Receiver::Ref(at), 1);
     slow::settle(m, step)
+}
+
+/// The same for a method whose receiver lends something.
+pub(super) fn call_lending(
+    m: &mut Machine<'_>,
+    native: &NativeDef,
+    loan: &Loan,
+) -> Option<Outcome> {
+    let receiver = m.reg(m.extension(1).a).cast();
+    if native::lend(m, native, loan, receiver) { None } else { call_known(m, native) }
 }
 
 /// The same for a native that may park.

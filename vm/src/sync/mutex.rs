@@ -28,6 +28,7 @@
 //! wake up for nothing.
 
 use std::{
+    mem::MaybeUninit,
     sync::{Arc, OnceLock, Weak},
     time::Duration,
 };
@@ -136,14 +137,13 @@ impl<W: Sleeper, T> Lock<W, T> {
     }
 
     /// Takes the mutex if nobody holds it and `enter` makes something of the value.
-    fn acquire_now<R>(&self, me: u64, enter: impl FnOnce(&mut T) -> Option<R>) -> Option<R> {
+    fn acquire_now(&self, me: u64, enter: impl FnOnce(&mut T) -> bool) -> bool {
         let mut state = self.state.lock();
-        if state.holder.is_some() {
-            return None;
+        let entered = state.holder.is_none() && enter(&mut state.value);
+        if entered {
+            state.holder = Some(me);
         }
-        let entered = enter(&mut state.value)?;
-        state.holder = Some(me);
-        Some(entered)
+        entered
     }
 
     /// Does `leave` to the value and frees the mutex; gives the waiter whose wait that ended.
@@ -500,25 +500,32 @@ fn with(call: &mut Call<'_>) -> NativeResult {
 }
 
 /// The value of a `with` that need not wait.
-fn lend(this: &Owned, thread: &ThreadRef) -> Option<Owned> {
-    let mutex = this.as_handle::<MutexHandle>()?;
-    let take = |content: &mut Content| content.take().ok();
-    mutex.lock.acquire_now(thread.id(), take).map(Shared::into_owned)
+fn lend(this: &Owned, thread: &ThreadRef, place: &mut MaybeUninit<Owned>) -> bool {
+    let Some(mutex) = this.as_handle::<MutexHandle>() else { return false };
+    let take = |content: &mut Content| {
+        let whole = content.spoilt.is_none();
+        if whole {
+            let nothing = Shared::new(Owned::NIL);
+            place.write(std::mem::replace(&mut content.value, nothing).into_owned());
+        }
+        whole
+    };
+    mutex.lock.acquire_now(thread.id(), take)
 }
 
 /// The function of a `with` has returned: the value goes back, unless it belongs to this thread.
-fn has_back(this: &Owned, context: &mut Cx<'_>, value: Owned) -> Result<(), Owned> {
-    let Some(mutex) = this.as_handle::<MutexHandle>() else { return Err(value) };
-    if Shared::may_cross(&value).is_err() {
-        return Err(value);
+fn has_back(this: &Owned, context: &mut Cx<'_>, lent: &mut Owned) -> bool {
+    let Some(mutex) = this.as_handle::<MutexHandle>() else { return false };
+    if Shared::may_cross(lent).is_err() {
+        return false;
     }
-    let new = Content { value: Shared::new(value), spoilt: None };
-    // What is there is the nil that `lend` has left.
-    let leave = |content: &mut Content| *content = new;
+    let value = Shared::new(lent.take());
+    // What is there is the nil that `lend` has left, and not spoilt.
+    let leave = |content: &mut Content| content.value = value;
     if let ((), Some(woken)) = mutex.lock.release(|| context.now(), leave) {
         context.ready(woken.into_thread());
     }
-    Ok(())
+    true
 }
 
 /// The function of a `with` has ended, in whatever way: the value goes back.

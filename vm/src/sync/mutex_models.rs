@@ -7,10 +7,13 @@ use crate::models::{Sleep, Sleeping, check, must_fail};
 fn increment(lock: &Lock<Sleeping, u32>, me: &Sleep, patience: Time) -> bool {
     let mut turn = Turn::First;
     let old = loop {
-        if turn == Turn::First
-            && let Some(value) = lock.acquire_now(me.id(), |value| Some(*value))
-        {
-            break value;
+        let mut old = 0;
+        let look = |value: &mut u32| {
+            old = *value;
+            true
+        };
+        if turn == Turn::First && lock.acquire_now(me.id(), look) {
+            break old;
         }
         match lock.acquire(me.id(), turn, || Time::START, |value| *value, || me.begin()) {
             Acquired::Held(value) => break value,

@@ -99,7 +99,9 @@ macro_rules! write_in_place {
 #[inline(always)]
 pub(crate) fn push_in_place<T>(list: &mut ThinVec<T>, make: impl FnOnce() -> T) {
     let len = list.len();
-    list.reserve(1);
+    if len == list.capacity() {
+        list.reserve(1);
+    }
     // SAFETY: there is room for one more.
     unsafe {
         list.as_mut_ptr().add(len).write(make());
