@@ -89,6 +89,7 @@ impl Handle for ThreadHandle {
 
 /// Starts a thread that calls `callee` with `arguments`, all of which are taken if all goes well, as a
 /// thread of the innermost scope; gives its handle.
+#[inline(always)]
 pub(crate) fn spawn(
     waits: &mut Waits<'_, '_>,
     callee: &mut Owned,
@@ -128,6 +129,7 @@ pub(crate) fn explain(refused: &BindError) -> String {
 }
 
 /// Gives a new thread to the scheduler.
+#[inline(always)]
 pub(crate) fn start(context: &mut Cx<'_>, thread: ThreadRef) {
     if let Some(scope) = &thread.scope {
         let (place, start) = scope.enter(&thread);

@@ -309,6 +309,7 @@ impl ThreadRef {
 
     /// The same, and a reference for the handle that whoever makes it has of it, which is to be dropped
     /// once. Name and scope are taken.
+    #[inline(always)]
     pub fn with_handle(
         vm: &Arc<VmShared>,
         options: &mut ThreadOptions,
@@ -320,7 +321,7 @@ impl ThreadRef {
     }
 
     /// A record with the registry's reference, one more, and one for each of so many handles.
-    #[inline]
+    #[inline(always)]
     fn make(
         vm: &Arc<VmShared>,
         options: &mut ThreadOptions,
@@ -720,6 +721,7 @@ impl Default for More {
 }
 
 /// Writes callee and arguments of a new thread, which are taken, to its stack.
+#[inline(always)]
 fn fill_entry(stack: &Stack, callee: &mut Owned, arguments: &mut [Owned]) {
     let write = |slot: usize, value: &mut Owned| {
         let value = Shared::new(value.take()).into_owned().into_raw();

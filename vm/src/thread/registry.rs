@@ -45,6 +45,7 @@ impl Registry {
     }
 
     /// Enters a new thread.
+    #[inline(always)]
     pub(crate) fn insert(&self, thread: ThreadRef) {
         let mut shard = self.shard(thread.id()).lock();
         let seat = shard.empty.pop().unwrap_or_else(|| {
