@@ -68,7 +68,7 @@ pub(crate) use run::{entry, is_running, registers_of};
 pub(crate) use unwind::abandon;
 
 use crate::{
-    link::{Cell, CodeWord, DIRECT, HALT, KnownMethod, LINK, PLAIN, Proto, SLOT, Word},
+    link::{Cell, CodeWord, DIRECT, KnownMethod, LINK, PLAIN, Proto, SLOT, Word},
     rc,
     sched::Outcome,
     symbols::Symbol,
@@ -1028,10 +1028,6 @@ fn execute<const PROFILED: bool>(m: &mut Machine<'_>) -> Outcome {
                 code::Landing => {
                     if (*pc).flags == 0 {
                         next!();
-                    }
-                    if (*pc).flags == HALT {
-                        outside!(Some(run::halt(m)));
-                        continue;
                     }
                 }
                 // Done outside. Each is a block of its own: else they would become the default of

@@ -19,6 +19,10 @@ use crate::{
 #[cold]
 #[inline(never)]
 pub(super) fn step(m: &mut Machine<'_>) -> Option<Outcome> {
+    if m.word().op == code::Landing && m.word().flags == HALT {
+        // Each thread ends so.
+        return Some(run::halt(m));
+    }
     let step = operate(m);
     settle(m, step)
 }
@@ -61,7 +65,7 @@ fn operate(m: &mut Machine<'_>) -> Step {
     match op {
         Op::Landing => match word.flags {
             START => call::start(m),
-            HALT => Err(Exit::Stop(run::halt(m))),
+            HALT => unreachable!("it has been dealt with"),
             RESUME => native::resume_returned(m),
             _ => m.next(1),
         },
