@@ -197,6 +197,9 @@ pub mod thread {
     pub use loom::thread::yield_now;
 
     #[cfg(not(loom))]
+    pub use std::thread::yield_now;
+
+    #[cfg(not(loom))]
     pub use super::kernel_thread::{JoinHandle, has_room, start};
 
     /// A thread of the model that was started.
@@ -269,12 +272,10 @@ pub enum Spot {
     BoundClosing,
     /// The exchange by which a granted processor is adopted.
     Adopt,
-    /// The exchange that parks a user thread.
+    /// The store that puts a user thread down.
     Park,
-    /// The exchange that makes a parked user thread ready.
-    Ready,
-    /// The re-check of a wake-up that came before the park was noted.
-    ParkWoken,
+    /// The look whether a user thread has been put down.
+    TakeUp,
     /// The fence between a push and the look at the idle word.
     WakeFence,
     /// The fence between going idle and the last scan.

@@ -11,6 +11,8 @@
 //!    queue, notes in the memo how to leave it, and parks. When the wait does not begin
 //!    ([`Waits::look`] then says whether to throw), it tries again.
 
+#![expect(unsafe_code, reason = "a wait takes over the reference of the LWP")]
+
 use std::time::Duration;
 
 use crate::{
@@ -104,12 +106,13 @@ impl<'c, 'a> Waits<'c, 'a> {
         }
     }
 
-    /// Has the wait that has begun end with [`Delivery::TimedOut`] after `span`.
-    pub(crate) fn timer(&mut self, span: Duration) {
-        self.timer_at(self.context.now() + span);
+    /// Has the wait of this token end with [`Delivery::TimedOut`] after `span`.
+    pub(crate) fn timer(&mut self, token: WaitToken, span: Duration) {
+        let (at, generation) = (self.context.now() + span, token.generation());
+        self.context.timer(at, token.into_thread(), generation.get());
     }
 
-    /// The same, at a time.
+    /// Has the wait that has begun end so at a time, too.
     pub(crate) fn timer_at(&mut self, at: Time) {
         if at != Time::NEVER {
             let generation = self.thread.wait.generation();
@@ -123,7 +126,9 @@ impl Begin<'_> {
     pub(crate) fn begin(self) -> Option<WaitToken> {
         self.thread.wait.describe(self.reason);
         let generation = self.thread.wait.begin(self.level).ok()?;
-        Some(WaitToken::new(self.thread.clone(), generation))
+        // SAFETY: the thread runs, and parks next (invariant 3 of `Wait`).
+        let thread = unsafe { self.thread.give_up() };
+        Some(WaitToken::new(thread, generation))
     }
 }
 

@@ -242,8 +242,8 @@ fn sleep(call: &mut Call<'_>) -> NativeResult {
     }
     loop {
         match waits.begin(WaitReason::Sleep).begin() {
-            Some(_) => {
-                waits.timer(span);
+            Some(token) => {
+                waits.timer(token, span);
                 return Ok(Next::Park);
             }
             None => waits.look()?,

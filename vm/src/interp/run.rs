@@ -137,6 +137,11 @@ impl Runnable for ThreadRef {
         &self.park
     }
 
+    fn let_go(self) {
+        // The wait has taken it over.
+        std::mem::forget(self);
+    }
+
     fn bound_to(&self) -> Option<usize> {
         (**self).bound_to()
     }
@@ -441,5 +446,7 @@ fn broken(
     std::mem::take(&mut m.state().pending).into_iter().for_each(std::mem::forget);
     std::mem::take(&mut m.state().handed).into_iter().for_each(std::mem::forget);
     m.state().stopped = Stopped::Before;
+    // It may have begun a wait, which has taken over what the LWP is about to drop.
+    std::mem::forget(thread.clone());
     ended(&mut m, Err(error))
 }

@@ -100,8 +100,7 @@ fn doze(call: &mut Call<'_>) -> NativeResult {
     match waits.delivery() {
         None => {
             let token = waits.begin(WaitReason::Sleep).begin().unwrap();
-            drop(token);
-            waits.timer(Duration::from_millis(1));
+            waits.timer(token, Duration::from_millis(1));
             Ok(Next::Park)
         }
         Some(Delivery::TimedOut) => Ok(Next::Return(Owned::string(text))),

@@ -119,7 +119,7 @@ impl<'a, R: Runnable> Lwp<'a, R> {
                 return Called::Back(seat);
             }
         }
-        thread.park_word().stop();
+        thread.park_word().put_down();
         shared.returners.push(thread.clone());
         // The thread is queued before this LWP stops counting as stranded, or for a moment it
         // would be nowhere and the machine would look finished.

@@ -44,7 +44,6 @@ use std::collections::VecDeque;
 use super::Shared;
 use super::lwp::{Lwp, Seat};
 use super::ownership::Ownership;
-use super::park::Ready;
 use super::processor::{Core, Processor, Turn};
 use super::run::{Handoff, Runnable, Time};
 use super::slot::Filling;
@@ -157,13 +156,8 @@ impl<R: Runnable> Shared<R> {
 
     /// Makes a thread ready from outside any processor.
     pub(super) fn ready_outside(&self, thread: R) {
-        match thread.park_word().ready() {
-            Ready::Noted => {}
-            Ready::Queue => {
-                self.totals.wakes.add_shared();
-                self.submit(thread);
-            }
-        }
+        self.totals.wakes.add_shared();
+        self.submit(thread);
     }
 }
 
@@ -199,10 +193,8 @@ impl<'a, R: Runnable> Lwp<'a, R> {
         core.time_passed = false;
         if processor.counts.slices.get() & POLL_LOOK_MASK == 0 && shared.poller.is_unheld() {
             shared.poll_in_passing(|thread| {
-                if thread.park_word().ready() == Ready::Queue {
-                    processor.counts.wakes.bump();
-                    shared.push_local(core, thread);
-                }
+                processor.counts.wakes.bump();
+                shared.push_local(core, thread);
             });
         }
         if matches!(turn, Turn::Returners | Turn::Calls)
@@ -336,7 +328,7 @@ impl<'a, R: Runnable> Lwp<'a, R> {
         let shared = self.shared;
         let now = shared.clock.now();
         while let Some((thread, token)) = of.timers.pop_due(now) {
-            if thread.timer_fired(token) && thread.park_word().ready() == Ready::Queue {
+            if thread.timer_fired(token) {
                 processor.counts.wakes.bump();
                 // To the queue, not the slot: threads woken by time come in the order of time.
                 shared.push_local(core, thread);

@@ -17,7 +17,6 @@ use std::time::Duration;
 use super::find::Work;
 use super::idle::Claim;
 use super::ownership::Held;
-use super::park::{Park, Ready};
 use super::processor::{Core, Processor};
 use super::report::Published;
 use super::run::{Context, Outcome, Runnable, Time};
@@ -371,8 +370,12 @@ impl<'a, R: Runnable> Lwp<'a, R> {
                 seat = self.work(seat, work)?;
             } else {
                 let thread = work.thread;
+                if !thread.park_word().take_up() {
+                    self.put_off(&mut seat, thread);
+                    continue;
+                }
                 match self.begin(&mut seat, &thread) {
-                    Outcome::Parked => self.park(&mut seat, thread),
+                    Outcome::Parked => Self::park(&seat, thread),
                     Outcome::Done => self.end(&seat),
                     outcome => seat = self.conclude(seat, thread, outcome)?,
                 }
@@ -395,14 +398,24 @@ impl<'a, R: Runnable> Lwp<'a, R> {
             let outcome = self.run(&mut seat, &thread, false);
             return self.conclude(seat, thread, outcome);
         }
+        if !thread.park_word().take_up() {
+            self.put_off(&mut seat, thread);
+            return Some(seat);
+        }
         let outcome = self.begin(&mut seat, &thread);
         self.conclude(seat, thread, outcome)
     }
 
-    /// A slice of a thread, or what comes of it before its first call.
+    /// Another LWP has not put the thread down yet, and the kernel holds that up.
+    #[cold]
+    fn put_off(&self, seat: &mut Seat<'a, R>, thread: R) {
+        self.shared.push_local(&mut seat.held, thread);
+        thread::yield_now();
+    }
+
+    /// A slice of a thread that was taken up, or what comes of it before its first call.
     #[inline(always)]
     fn begin(&self, seat: &mut Seat<'a, R>, thread: &R) -> Outcome {
-        thread.park_word().start();
         seat.at.begin_slice();
         self.run(seat, thread, false)
     }
@@ -420,16 +433,11 @@ impl<'a, R: Runnable> Lwp<'a, R> {
 
     /// The thread has said that it waits.
     #[inline(always)]
-    fn park(&self, seat: &mut Seat<'a, R>, thread: R) {
-        // Counted first: once the thread is parked, it may be running elsewhere.
+    fn park(seat: &Seat<'a, R>, thread: R) {
         seat.at.counts.parks.bump();
-        match thread.park_word().park() {
-            Park::Parked => {}
-            Park::Woken => {
-                seat.at.counts.wakes.bump();
-                self.shared.push_local(&mut seat.held, thread);
-            }
-        }
+        // From here on it may be running elsewhere.
+        thread.park_word().put_down();
+        thread.let_go();
     }
 
     /// The thread has ended.
@@ -451,12 +459,12 @@ impl<'a, R: Runnable> Lwp<'a, R> {
         loop {
             match outcome {
                 Outcome::Yielded => {
-                    thread.park_word().stop();
+                    thread.park_word().put_down();
                     shared.push_yielded(&mut seat.held, thread);
                     return Some(seat);
                 }
                 Outcome::Parked => {
-                    self.park(&mut seat, thread);
+                    Self::park(&seat, thread);
                     return Some(seat);
                 }
                 Outcome::Blocking(handoff) => {
@@ -467,7 +475,7 @@ impl<'a, R: Runnable> Lwp<'a, R> {
                         Called::Lost => return None,
                     }
                     if calls >= CALLS_PER_SLICE {
-                        thread.park_word().stop();
+                        thread.park_word().put_down();
                         shared.push_yielded(&mut seat.held, thread);
                         return Some(seat);
                     }
@@ -560,11 +568,9 @@ impl<'a, R: Runnable> Lwp<'a, R> {
         let mut woken = 0;
         if post.enter_poller() {
             woken = role.poll(shared, limit, |thread| {
-                if thread.park_word().ready() == Ready::Queue {
-                    shared.totals.wakes.add_shared();
-                    if let Some(thread) = shared.send_home(thread) {
-                        shared.injector.push(thread);
-                    }
+                shared.totals.wakes.add_shared();
+                if let Some(thread) = shared.send_home(thread) {
+                    shared.injector.push(thread);
                 }
             });
         }

@@ -43,7 +43,7 @@
 //! | word | release | acquire |
 //! |---|---|---|
 //! | ownership of a processor | enter a call, release, grant, pass | leave, take, grant, adopt |
-//! | park word | park, ready | ready, park that finds a wake-up |
+//! | park word | put down | take up |
 //! | next-slot | fill, take | take, fill |
 //! | queues | inside `crossbeam-deque` | inside `crossbeam-deque` |
 //! | role of the poller | its holder lets go | the next takes it |

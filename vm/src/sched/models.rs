@@ -25,7 +25,7 @@ use super::idle::Idle;
 use super::lwp::{Post, Reached};
 use super::monitor::Monitor;
 use super::ownership::{Owned, Ownership};
-use super::park::{Park, ParkWord, Ready};
+use super::park::ParkWord;
 use super::queue::Injector;
 use super::run::Time;
 use super::slot::NextSlot;
@@ -267,23 +267,14 @@ fn bound_close_mutants() {
 }
 
 // The park word: a thread registers its wait and stops running; a waker leaves a value for it and
-// makes it ready. Whoever may run it next must see both.
+// queues it. Whoever may run it next must see both.
 
 struct Parkable {
     word: ParkWord,
     registered: AtomicBool,
     stack: Watched,
     value: Watched,
-    queued: AtomicUsize,
-}
-
-impl Parkable {
-    /// Runs the thread again: reads the value and its own stack, from whatever LWP.
-    fn run_again(&self) {
-        assert_eq!(self.queued.fetch_add(1, Ordering::Relaxed), 0, "queued twice");
-        assert_eq!((self.stack.read(), self.value.read()), (1, 7));
-        self.stack.write(2);
-    }
+    ran: AtomicUsize,
 }
 
 fn park_and_wake() {
@@ -293,30 +284,35 @@ fn park_and_wake() {
             registered: AtomicBool::new(false),
             stack: Watched::new(),
             value: Watched::new(),
-            queued: AtomicUsize::new(0),
+            ran: AtomicUsize::new(0),
         });
         let waker = {
             let thread = thread.clone();
             go(move || {
                 // Registration orders what the thread did before it, as a channel's lock would; it
                 // does not order what the thread does between it and the park.
-                if thread.registered.load(Ordering::Acquire) {
-                    thread.value.write(7);
-                    if thread.word.ready() == Ready::Queue {
-                        thread.run_again();
-                    }
+                if !thread.registered.load(Ordering::Acquire) {
+                    return;
                 }
+                thread.value.write(7);
+                while !thread.word.take_up() {
+                    thread::yield_now();
+                }
+                assert_eq!((thread.stack.read(), thread.value.read()), (1, 7));
+                thread.stack.write(2);
+                thread.ran.store(1, Ordering::Relaxed);
+                thread.word.put_down();
             })
         };
-        thread.word.start();
+        assert!(thread.word.take_up());
+        thread.stack.write(1);
         thread.registered.store(true, Ordering::Release);
         thread.stack.write(1);
-        if thread.word.park() == Park::Woken {
-            thread.run_again();
-        }
+        thread.word.put_down();
         waker.join().expect("waker");
-        let ran = thread.queued.load(Ordering::Relaxed);
-        assert_eq!(ran == 0, thread.word.is_parked(), "a wake-up was lost");
+        let expected = 1 + thread.ran.load(Ordering::Relaxed) as u64;
+        assert!(thread.word.take_up());
+        assert_eq!(thread.stack.read(), expected, "a slice is lost");
     });
 }
 
@@ -327,7 +323,7 @@ fn park() {
 
 #[test]
 fn park_mutants() {
-    for spot in [Spot::Park, Spot::Ready, Spot::ParkWoken] {
+    for spot in [Spot::Park, Spot::TakeUp] {
         must_fail(spot, park_and_wake);
     }
 }

@@ -33,7 +33,6 @@
 use std::time::Duration;
 
 use super::ownership::{Ownership, Sighting};
-use super::park::Ready;
 use super::run::{Runnable, Time};
 use super::slot::Filling;
 use super::{Scheduler, Shared};
@@ -398,7 +397,7 @@ impl<R: Runnable> Shared<R> {
         self.holds.begin();
         for processor in self.processors.iter() {
             while let Some((thread, token)) = processor.timers.pop_due(now) {
-                if thread.timer_fired(token) && thread.park_word().ready() == Ready::Queue {
+                if thread.timer_fired(token) {
                     self.totals.wakes.add_shared();
                     self.submit(thread);
                 }

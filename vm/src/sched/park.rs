@@ -1,127 +1,78 @@
 //! The park word: where a thread's going to sleep meets its being woken.
 //!
-//! One per user thread, written only here. States and who moves them:
+//! A thread registers itself with whatever will wake it while an LWP still runs it, so a waker can be
+//! faster than the LWP. It queues the thread all the same; whoever takes that from the queue waits
+//! until the other LWP has put it down. One word for each user thread, written only here:
 //!
 //! ```text
-//!            start (LWP)            park (LWP)
-//!   READY ───────────────► RUNNING ────────────► PARKED
-//!     ▲ ▲                   │   │                   │
-//!     │ └──── stop (LWP) ───┘   │ ready (waker)     │ ready (waker)
-//!     │                         ▼                   │
-//!     ├───── park (LWP) ───── WOKEN                 │
-//!     └─────────────────────────────────────────────┘
+//!             take_up (LWP)
+//!   DOWN ─────────────────────► IN_HAND
+//!     ▲                            │
+//!     └────── put_down (LWP) ──────┘
 //! ```
 //!
-//! The race it settles: the thread registers itself with whatever will wake it while it still runs,
-//! so a waker can be faster than the LWP that takes note of the park.
+//! 1. An LWP puts a thread down when that has registered its wait and returned, or before it queues it
+//!    itself. The store is a release: all that the thread did in its slice comes before it. From then on
+//!    the LWP must not touch the thread.
+//! 2. There is one waker for each wait (whoever won the claim of it), and it queues the thread once,
+//!    whatever the word says. So a thread is in one queue at most, and one LWP at a time may take it up.
+//! 3. An LWP that takes a thread up finds DOWN by a load, an acquire (partner of 1), and stores IN_HAND.
+//!    Nobody else writes the word meanwhile, by 2, so no exchange is needed.
+//! 4. If it finds IN_HAND the thread is about to be put down: between its registration and that there is
+//!    nothing that waits. Only the kernel may delay the other LWP, so this one looks a few times, and
+//!    then queues the thread again and runs others.
 //!
-//! 1. The LWP moves READY to RUNNING and runs the thread, which registers its wait and returns.
-//! 2. The LWP tries RUNNING to PARKED. That exchange is a release: all that the thread did in its
-//!    slice comes before it. From then on the LWP must not touch the thread.
-//! 3. A waker that finds PARKED moves it to READY and now has the only right to queue the thread.
-//!    That exchange is an acquire (partner of 2) and, through the run queue's own order, hands the
-//!    thread's state to the LWP that runs it next.
-//! 4. A waker that finds RUNNING moves it to WOKEN and does nothing more. That exchange is a
-//!    release, because the waker may have left a value for the thread; the failing exchange of 2,
-//!    an acquire, is its partner. The LWP then queues the thread itself.
+//! What a waker leaves for the thread reaches it through the run queue's own order.
 //!
-//! There is at most one waker per wait (whoever won the claim of it), so `ready` in any other state
-//! is a bug of the caller; it is reported in debug builds and does nothing in others.
+//! Rejected: a third state for a thread that is woken before it is down, which the waker leaves for the
+//! LWP to queue. It takes an exchange on either side, of each wait; and those, of all that a switch does,
+//! cost the most.
 
-use crate::atomics::{AtomicU8, Ordering, Spot, order, sound};
+use crate::atomics::{AtomicBool, Ordering, Spot, order, thread};
 
-const READY: u8 = 0;
-const RUNNING: u8 = 1;
-const PARKED: u8 = 2;
-const WOKEN: u8 = 3;
+/// How often an LWP looks whether a thread has been put down.
+const LOOKS: u32 = if cfg!(loom) { 1 } else { 100 };
 
-/// The state of a user thread as the scheduler sees it.
+/// Has an LWP the user thread in hand?
 #[derive(Debug)]
-pub struct ParkWord(AtomicU8);
-
-/// What [`ParkWord::park`] came to.
-#[must_use]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Park {
-    /// The thread is parked, and no longer the caller's to touch.
-    Parked,
-    /// It was made ready meanwhile: the caller queues it.
-    Woken,
-}
-
-/// What [`ParkWord::ready`] came to.
-#[must_use]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Ready {
-    /// The thread was parked: the caller queues it.
-    Queue,
-    /// It is still running: its LWP will see the wake-up.
-    Noted,
-}
+pub struct ParkWord(AtomicBool);
 
 impl ParkWord {
     /// The word of a thread that has not run yet.
     pub fn new() -> Self {
-        Self(AtomicU8::new(READY))
+        Self(AtomicBool::new(false))
     }
 
-    /// The thread begins to run.
-    pub(super) fn start(&self) {
-        debug_assert_eq!(self.0.load(Ordering::Relaxed), READY, "a queued thread is ready");
-        // Relaxed: nobody else writes a ready thread's word, and whoever wakes it learnt of the
-        // wait through something the thread published later.
-        self.0.store(RUNNING, Ordering::Relaxed);
-    }
-
-    /// The thread stops running but stays runnable.
-    pub(super) fn stop(&self) {
-        debug_assert_eq!(self.0.load(Ordering::Relaxed), RUNNING, "woken without a wait");
-        // Relaxed: the queue it goes to publishes the thread.
-        self.0.store(READY, Ordering::Relaxed);
-    }
-
-    /// The thread said that it waits. Steps 2 and 4.
-    pub(super) fn park(&self) -> Park {
-        let noted = self.0.compare_exchange(
-            RUNNING,
-            PARKED,
-            // Release: partner of the acquire in `ready`.
-            order(Spot::Park, Ordering::Release),
-            // Acquire: partner of the release in `ready` that noted the wake-up.
-            order(Spot::ParkWoken, Ordering::Acquire),
-        );
-        match noted {
-            Ok(_) => Park::Parked,
-            Err(state) => {
-                debug_assert_eq!(state, WOKEN, "a running thread is running or woken");
-                self.0.store(READY, Ordering::Relaxed);
-                Park::Woken
-            }
+    /// The thread is about to run. False when another LWP has still to put it down. Steps 3 and 4.
+    #[inline(always)]
+    pub(super) fn take_up(&self) -> bool {
+        if self.in_hand() && !self.comes_down() {
+            return false;
         }
+        // Relaxed: nobody reads it before the thread is queued again, which publishes it.
+        self.0.store(true, Ordering::Relaxed);
+        true
     }
 
-    /// The wait is over. Steps 3 and 4.
-    pub(super) fn ready(&self) -> Ready {
-        let argued = order(Spot::Ready, Ordering::AcqRel);
-        let mut seen = PARKED;
-        loop {
-            let next = if seen == PARKED { READY } else { WOKEN };
-            match self.0.compare_exchange(seen, next, argued, Ordering::Relaxed) {
-                Ok(PARKED) => return Ready::Queue,
-                Ok(_) => return Ready::Noted,
-                Err(state @ (RUNNING | PARKED)) => seen = state,
-                Err(state) => {
-                    debug_assert!(!sound(Spot::Ready), "ready in state {state}: woken twice");
-                    return Ready::Noted;
-                }
-            }
-        }
+    /// The thread stops running. Step 1.
+    #[inline(always)]
+    pub(super) fn put_down(&self) {
+        debug_assert!(self.0.load(Ordering::Relaxed), "what is put down was in hand");
+        // Release: partner of the acquire in `in_hand`.
+        self.0.store(false, order(Spot::Park, Ordering::Release));
     }
 
-    /// Is the thread parked at this moment?
-    #[cfg(test)]
-    pub fn is_parked(&self) -> bool {
-        self.0.load(Ordering::Relaxed) == PARKED
+    fn in_hand(&self) -> bool {
+        // Acquire: partner of the release in `put_down`.
+        self.0.load(order(Spot::TakeUp, Ordering::Acquire))
+    }
+
+    #[cold]
+    fn comes_down(&self) -> bool {
+        (0..LOOKS).any(|_| {
+            thread::spin();
+            !self.in_hand()
+        })
     }
 }
 

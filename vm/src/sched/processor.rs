@@ -20,7 +20,6 @@ use super::Shared;
 use super::chooser::Chooser;
 use super::find::Work;
 use super::ownership::{Owned, Ownership};
-use super::park::Ready;
 use super::queue::{Local, Thief};
 use super::report::Counter;
 use super::run::Runnable;
@@ -312,15 +311,10 @@ impl<R: Runnable> Shared<R> {
     /// Makes a thread ready on the processor of `core`.
     #[inline(always)]
     pub(super) fn ready_local(&self, core: &mut Core<R>, processor: &Processor<R>, thread: R) {
-        match thread.park_word().ready() {
-            Ready::Noted => {}
-            Ready::Queue => {
-                processor.counts.wakes.bump();
-                // Most often its waker parks next, and it runs here with what it needs in the cache.
-                if let Some(other) = processor.slot.fill(thread) {
-                    self.push_local(core, other);
-                }
-            }
+        processor.counts.wakes.bump();
+        // Most often its waker parks next, and it runs here with what it needs in the cache.
+        if let Some(other) = processor.slot.fill(thread) {
+            self.push_local(core, other);
         }
     }
 }

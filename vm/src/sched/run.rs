@@ -11,7 +11,7 @@
 //! Invariants the scheduler relies on:
 //! - a thread that returns [`Outcome::Parked`] has registered itself, before it returned, with
 //!   somebody who will call `ready`; that call is made exactly once, by whoever won the claim of
-//!   that wait. It may come before the scheduler has seen `Parked`.
+//!   that wait. It may come before the scheduler has seen `Parked`; but only for a thread that returns that.
 //! - `run`, `call`, `timer_fired`, `source_ready` and `waits` do not panic, and the last three neither
 //!   block nor call the scheduler.
 
@@ -38,6 +38,10 @@ pub trait Runnable: Clone + Send + Sync + 'static {
 
     /// The word in which parks and wake-ups of this thread meet.
     fn park_word(&self) -> &ParkWord;
+
+    /// The thread has parked, and this was the handle of the LWP that ran it. It may run elsewhere by
+    /// now, and need not be there any more.
+    fn let_go(self) {}
 
     /// The LWP that alone may run this thread, as [`Scheduler::bind`] gave it; `None` for a thread that
     /// any may run. Immutable.

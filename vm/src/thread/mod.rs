@@ -16,6 +16,13 @@
 //! slots 1 and 2 become the frame link); its place in the code is an instruction of the
 //! interpreter's own that makes the call, after which comes the one that ends the thread.
 
+//! # References
+//!
+//! The registry has one until the thread ends; so have each handle, each token of a wait, the run queue
+//! that the thread is in, and the LWP that runs it. A wait takes that of the LWP over: it *is* the one in
+//! the first token ([`ThreadRef::give_up`]), and the LWP lets go without counting. Whoever wakes the thread
+//! hands a token's to the run queue. So nothing is counted in a switch.
+
 #![expect(unsafe_code, reason = "the state is owned by the LWP that runs the thread")]
 
 mod calling;
@@ -214,7 +221,7 @@ pub struct UserThread {
     made: u8,
     /// How many slots stand behind the record: its first stack.
     room: u8,
-    /// The scheduler's word: parked, ready, woken early.
+    /// The scheduler's word: does an LWP have the thread in hand?
     pub(crate) park: ParkWord,
     /// What it waits for, and who has woken it.
     pub(crate) wait: Wait,
@@ -376,6 +383,15 @@ impl ThreadRef {
         thread.vm.registry.insert(Self(block));
         thread.vm.thread_started(options.background);
         Ok(block)
+    }
+
+    /// The reference of the LWP that runs the thread, for the token of a wait.
+    ///
+    /// # Safety
+    /// The thread runs, and parks next: the LWP then gives its own up without dropping it. Once for each
+    /// wait that has begun.
+    pub(crate) unsafe fn give_up(&self) -> Self {
+        Self(self.0)
     }
 
     /// The address of its record: tells threads apart.

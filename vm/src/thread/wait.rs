@@ -377,7 +377,8 @@ impl WaitToken {
         }
     }
 
-    fn generation(&self) -> Generation {
+    /// The number of the wait.
+    pub fn generation(&self) -> Generation {
         Generation(self.what >> GENERATION_AT)
     }
 

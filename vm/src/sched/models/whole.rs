@@ -67,8 +67,8 @@ impl Thread {
     pub(super) fn parked(scheduler: &Scheduler<Self>) -> Self {
         let (thread, _) = Self::new(0);
         scheduler.shared.totals.injected.add_shared();
-        thread.0.park.start();
-        let _ = thread.0.park.park();
+        assert!(thread.0.park.take_up());
+        thread.0.park.put_down();
         thread
     }
 }

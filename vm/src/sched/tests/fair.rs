@@ -76,7 +76,7 @@ fn pair(cx: Cx<'_, '_>, course: &Arc<Course>) {
             // The second one waits to be woken for the first time.
             let waits = std::mem::take(&mut first) && me == 1;
             let (other, since) = seats_too.lock().unwrap()[1 - me].clone();
-            this.0.wait.store(1, SeqCst);
+            this.0.wait.store(u64::from(!over), SeqCst);
             if !waits && other.claim() {
                 since.store(runner.course.slices.load(SeqCst), SeqCst);
                 cx.ready(other);

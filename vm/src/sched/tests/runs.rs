@@ -276,27 +276,13 @@ fn choices_repeat_with_the_seed() {
     assert_ne!(first, draw(2));
 }
 
-/// Every event in every state in which it may come.
 #[test]
-fn park_word() {
-    use crate::sched::ParkWord;
-    use crate::sched::park::{Park, Ready};
-    let word = ParkWord::new();
-    // Ready: start. Running: stop.
-    word.start();
-    word.stop();
-    // Running: park. Parked: ready.
-    word.start();
-    assert_eq!(word.park(), Park::Parked);
-    assert!(word.is_parked());
-    assert_eq!(word.ready(), Ready::Queue);
-    assert!(!word.is_parked());
-    // Running: ready. Woken: park.
-    word.start();
-    assert_eq!(word.ready(), Ready::Noted);
-    assert_eq!(word.park(), Park::Woken);
-    word.start();
-    assert_eq!(word.park(), Park::Parked);
+fn who_is_in_hand_is_not_taken_up() {
+    let word = crate::sched::ParkWord::new();
+    assert!(word.take_up());
+    assert!(!word.take_up());
+    word.put_down();
+    assert!(word.take_up());
 }
 
 #[test]
