@@ -4,12 +4,11 @@
 //! protocols of the scheduler can be run under the model checker (`--cfg loom`) as they are
 //! shipped. Without that flag each name is the standard library's type or a thin cover over it.
 //!
-//! Three covers differ from the standard library on purpose:
-//! - [`Mutex::lock`] ignores poisoning. The locks of this crate guard data that is consistent
+//! What differs from the standard library on purpose:
+//! - [`Mutex::lock`] knows no poisoning. The locks of this crate guard data that is consistent
 //!   between any two statements, and a panic in a host function must not make the machine unusable.
-//! - It stays away from a lock that it finds taken, longer each time, before it sleeps. Our locks are
-//!   held for some twenty instructions; what costs is that the lock, and what it guards, go from one
-//!   core's cache to the other's. Meanwhile the other core takes it many times.
+//! - On Linux a [`Mutex`] is our own ([`lock`]): giving it back is a plain store. Elsewhere it is a cover over
+//!   the standard library's, and the models of all other protocols take the checker's.
 //! - [`UnsafeCell`] lends a pointer to a closure, which is what lets the model checker see when
 //!   two threads are in the cell without an order between them.
 //!
@@ -21,120 +20,28 @@ pub use std::sync::atomic::{
     AtomicBool, AtomicI64, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, fence,
 };
 pub use std::sync::{Arc, Weak, atomic::Ordering};
-use std::{sync::TryLockError, time::Duration};
 
 #[cfg(loom)]
 pub use loom::sync::atomic::{
     AtomicBool, AtomicI64, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, fence,
 };
 
-#[cfg(loom)]
-use loom::sync as base;
-#[cfg(not(loom))]
-use std::sync as base;
+#[cfg(all(target_os = "linux", not(loom)))]
+mod kernel;
+#[cfg(any(all(target_os = "linux", not(loom)), all(test, loom)))]
+mod lock;
+#[cfg(any(not(target_os = "linux"), loom))]
+mod plain_lock;
 
-/// How many pauses a lock that is taken is left alone for, again and again.
-const AWAY: &[u32] = if cfg!(loom) { &[] } else { &[32, 64, 128, 256] };
+#[cfg(all(target_os = "linux", not(loom)))]
+pub use lock::{Condvar, Mutex, MutexGuard};
+#[cfg(any(not(target_os = "linux"), loom))]
+pub use plain_lock::{Condvar, Mutex, MutexGuard};
 
-/// The guard of a locked [`Mutex`].
-pub type MutexGuard<'a, T> = base::MutexGuard<'a, T>;
-
-/// A lock that does not know poisoning.
-#[derive(Debug, Default)]
-pub struct Mutex<T>(base::Mutex<T>);
-
-impl<T> Mutex<T> {
-    /// A lock around `value`.
-    #[cfg(not(loom))]
-    pub const fn new(value: T) -> Self {
-        Self(base::Mutex::new(value))
-    }
-
-    /// A lock around `value`.
-    #[cfg(loom)]
-    pub fn new(value: T) -> Self {
-        Self(base::Mutex::new(value))
-    }
-
-    /// Waits until the lock is free and takes it.
-    #[inline]
-    pub fn lock(&self) -> MutexGuard<'_, T> {
-        match self.take_at_once() {
-            Some(guard) => guard,
-            None => self.wait(),
-        }
-    }
-
-    #[cold]
-    fn wait(&self) -> MutexGuard<'_, T> {
-        for &pauses in AWAY {
-            for _ in 0..pauses {
-                thread::spin();
-            }
-            if let Some(guard) = self.take_at_once() {
-                return guard;
-            }
-        }
-        match self.0.lock() {
-            Ok(guard) => guard,
-            Err(poisoned) => poisoned.into_inner(),
-        }
-    }
-
-    #[inline]
-    fn take_at_once(&self) -> Option<MutexGuard<'_, T>> {
-        // A model lets whoever waits come in any order anyway.
-        if cfg!(loom) {
-            return None;
-        }
-        match self.0.try_lock() {
-            Ok(guard) => Some(guard),
-            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
-            Err(TryLockError::WouldBlock) => None,
-        }
-    }
-}
-
-/// A condition variable for guards of [`Mutex`].
-#[derive(Debug, Default)]
-pub struct Condvar(base::Condvar);
-
-impl Condvar {
-    /// A condition nobody waits for yet.
-    pub fn new() -> Self {
-        Self(base::Condvar::new())
-    }
-
-    /// Gives the lock up, waits to be notified, takes the lock again. May return without reason.
-    pub fn wait<'a, T>(&self, guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
-        match self.0.wait(guard) {
-            Ok(guard) => guard,
-            Err(poisoned) => poisoned.into_inner(),
-        }
-    }
-
-    /// As [`Condvar::wait`], for at most `limit`. The model checker knows no time: there this
-    /// waits to be notified.
-    pub fn wait_timeout<'a, T>(
-        &self,
-        guard: MutexGuard<'a, T>,
-        limit: Duration,
-    ) -> MutexGuard<'a, T> {
-        match self.0.wait_timeout(guard, limit) {
-            Ok((guard, _)) => guard,
-            Err(poisoned) => poisoned.into_inner().0,
-        }
-    }
-
-    /// Wakes one waiter.
-    pub fn notify_one(&self) {
-        self.0.notify_one();
-    }
-
-    /// Wakes all waiters.
-    pub fn notify_all(&self) {
-        self.0.notify_all();
-    }
+/// Makes ready what locks are quicker with. To be called before there are kernel threads that lock.
+pub fn prepare() {
+    #[cfg(all(target_os = "linux", not(loom)))]
+    kernel::has_barrier();
 }
 
 /// Data of its own for each kernel thread, or thread of a model.
@@ -272,6 +179,16 @@ pub enum Spot {
     BoundClosing,
     /// The exchange by which a granted processor is adopted.
     Adopt,
+    /// The exchange that takes a lock.
+    LockTake,
+    /// The store that gives a lock back.
+    LockGive,
+    /// The fence between giving a lock back and the look for sleepers.
+    LockFence,
+    /// The barrier between saying that somebody will sleep and the last try.
+    LockBarrier,
+    /// Sleepers of a lock are forgotten before their turn comes.
+    LockClear,
     /// The store that puts a user thread down.
     Park,
     /// The look whether a user thread has been put down.

@@ -132,7 +132,7 @@ use self::timer::Clock;
 #[cfg(test)]
 #[cfg(not(loom))]
 pub(crate) use self::timer::NANOS_PER_FUEL;
-use crate::atomics::{Arc, AtomicBool, Condvar, Mutex, Weak, thread};
+use crate::atomics::{Arc, AtomicBool, Condvar, Mutex, Weak, prepare, thread};
 
 /// A scheduler. Clones are handles to the same one.
 ///
@@ -189,6 +189,7 @@ impl<R: Runnable> Scheduler<R> {
     /// Starts a scheduler: the monitor and one LWP; further LWPs are made when there is work for
     /// them.
     pub fn new(config: Config, hooks: Box<dyn Hooks>) -> Result<Self, StartError> {
+        prepare();
         let scheduler = Self::unstarted(config, hooks);
         let watched = scheduler.clone();
         let monitor = thread::start("lisle-monitor".to_owned(), 0, move || watched.monitor_main())
