@@ -238,6 +238,8 @@ pub enum Spot {
     ClosedLists,
     /// Who submits looks whether a shutdown has begun, after the push.
     SubmitClosing,
+    /// Who takes the only thread of a shard out does so with all of them locked.
+    RegistryAll,
     /// The exchange that opens a wait.
     WaitBegin,
     /// The exchange that claims a wait.

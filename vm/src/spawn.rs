@@ -30,7 +30,7 @@ use crate::{
     rc::{Heap, work},
     sched::BindError,
     scope,
-    thread::{End, Start, ThreadOptions, ThreadRef, Ticket},
+    thread::{End, Removed, Start, ThreadOptions, ThreadRef, Ticket},
     value::{Handle, Kind, Owned, Shared, View, error},
     waiting::Waits,
 };
@@ -108,7 +108,8 @@ pub(crate) fn spawn(
     if !options.background {
         options.scope = scope::current(waits.thread, waits.state).cloned();
     }
-    let (thread, handle) = ThreadRef::with_handle(waits.thread.vm(), options, callee, arguments)
+    let (vm, processor) = (waits.thread.vm(), waits.context.processor());
+    let (thread, handle) = ThreadRef::with_handle(vm, processor, options, callee, arguments)
         .map_err(|refused| error(Kind::Io, explain(&refused)))?;
     let handle = Owned::thread(ThreadHandle(handle));
     work(SPAWN_WORK);
@@ -174,7 +175,21 @@ pub(crate) fn finish(context: &mut Cx<'_>, thread: &ThreadRef, outcome: Result<O
         End::Failed(_) | End::Cancelled(_) => finish_without_value(context, thread, end),
     }
     // Step 5.
-    if vm.thread_ended(thread) {
+    let Removed { thread: registered, last } = vm.registry.remove(thread);
+    debug_assert!(registered.is_some(), "a thread that runs is in the registry");
+    // The LWP lets go of this reference with its own.
+    std::mem::forget(registered.unwrap_or_else(|| thread.clone()));
+    if last {
+        end_program(context, thread);
+    }
+}
+
+/// No thread of this one's kind is left.
+#[cold]
+fn end_program(context: &mut Cx<'_>, last: &ThreadRef) {
+    let vm = last.vm();
+    vm.last_has_ended();
+    if !last.background() {
         for other in vm.background_threads() {
             other.cancel(context);
         }

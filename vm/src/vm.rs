@@ -7,7 +7,7 @@
 //!
 //! # When the program ends
 //!
-//! Threads are counted when they are made and when they end, those in the background apart. When
+//! The registry counts the threads that have not ended, those in the background apart. When
 //! the last other thread has ended, those in the background are cancelled; when they have ended
 //! too, [`VmShared::wait`] returns. An [exit request](VmShared::request_exit) ends it at once: all
 //! threads are told to stop and none of their cleanup runs.
@@ -21,7 +21,7 @@ use std::{
 };
 
 use crate::{
-    atomics::{AtomicU8, AtomicUsize, Condvar, Mutex, Ordering},
+    atomics::{AtomicU8, Condvar, Mutex, Ordering},
     deadlock,
     files::Files,
     input::Input,
@@ -127,15 +127,9 @@ pub(crate) struct Awaited {
 /// Called with a thread and its error, on whichever kernel thread finds out.
 pub(crate) type Reporter = Box<dyn Fn(&VmShared, &ThreadRef, &Shared) + Send + Sync>;
 
-/// The counts by which a program's end is known. Aligned so that what every thread reads of the VM is in
-/// no cache line that every thread writes.
+/// How a program ends.
 #[derive(Debug, Default)]
-#[repr(align(128))]
 struct Life {
-    /// Live threads that keep the program alive. Any LWP, atomic.
-    foreground: AtomicUsize,
-    /// Live threads that do not. Any LWP, atomic.
-    background: AtomicUsize,
     /// 0, or 1 once somebody has asked for the end. Any LWP, atomic.
     exiting: AtomicU8,
     /// The status that was asked for, or that failures give.
@@ -243,30 +237,11 @@ impl VmShared {
         self.registry.len()
     }
 
-    /// Counts a new thread.
-    pub(crate) fn thread_started(&self, background: bool) {
-        let count = if background { &self.life.background } else { &self.life.foreground };
-        // Relaxed: it is counted before anybody else knows the thread.
-        count.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// Counts a thread that has ended, and takes it out of the registry. True when it was the last
-    /// that kept the program alive: the caller then cancels the [background threads].
-    ///
-    /// [background threads]: VmShared::background_threads
-    #[must_use]
-    pub(crate) fn thread_ended(&self, thread: &ThreadRef) -> bool {
-        self.registry.remove(thread);
-        let background = thread.background();
-        let count = if background { &self.life.background } else { &self.life.foreground };
-        // AcqRel: who sees the count reach zero sees what all threads did.
-        let last = count.fetch_sub(1, Ordering::AcqRel) == 1;
-        if last {
-            // The lock orders this with the check of a waiter that is about to wait.
-            let _ending = self.life.ending.lock();
-            self.life.changed.notify_all();
-        }
-        last && !background
+    /// The last thread that kept the program alive has ended, or the last one in the background.
+    pub(crate) fn last_has_ended(&self) {
+        // The lock orders this with the check of a waiter that is about to wait.
+        let _ending = self.life.ending.lock();
+        self.life.changed.notify_all();
     }
 
     /// The live threads that do not keep the program alive.
@@ -321,7 +296,7 @@ impl VmShared {
     /// Waits on the host's thread until the program has ended; gives its exit status.
     pub fn wait(&self) -> i32 {
         let mut ending = self.life.ending.lock();
-        while ending.exit.is_none() && self.live() > 0 {
+        while ending.exit.is_none() && self.threads_live() > 0 {
             ending = self.life.changed.wait(ending);
         }
         drop(ending);
@@ -342,11 +317,6 @@ impl VmShared {
     /// The status that was requested.
     pub(crate) fn exit_status(&self) -> Option<i32> {
         self.life.ending.lock().exit
-    }
-
-    fn live(&self) -> usize {
-        // Acquire pairs with the release in `thread_ended`.
-        self.life.foreground.load(Ordering::Acquire) + self.life.background.load(Ordering::Acquire)
     }
 
     /// Stops the scheduler and frees the threads that have not ended. Further calls do nothing.

@@ -142,6 +142,11 @@ impl Runnable for ThreadRef {
         std::mem::forget(self);
     }
 
+    fn ended(self) {
+        // SAFETY: `finish` has forgotten that of the registry.
+        unsafe { self.drop_two() };
+    }
+
     fn bound_to(&self) -> Option<usize> {
         (**self).bound_to()
     }
@@ -168,7 +173,8 @@ fn slice(
     let continues = context.continues();
     let mut m = Machine::new(thread, state, context);
     if m.pc.is_null() {
-        return Outcome::Done;
+        // It was abandoned, and is out of the registry: nobody waits for it.
+        return Outcome::Parked;
     }
     let left = m.state().slice.into();
     m.grant(if continues { left } else { SLICE });

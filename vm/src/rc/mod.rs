@@ -377,9 +377,11 @@ pub(crate) unsafe fn release_object(raw: Raw) {
 unsafe fn release_cold(raw: Raw) {
     // SAFETY: the caller's reference keeps it alive.
     let count = unsafe { count(raw) };
-    if count.load(Ordering::Relaxed) < 0 {
+    let n = count.load(Ordering::Relaxed);
+    if n < 0 {
+        // Who sees -1 has the only reference, and no exchange is needed: nobody else can make one.
         // Release: what this thread read or wrote through its reference comes before the free.
-        if count.fetch_add(1, Ordering::Release) != -1 {
+        if n != -1 && count.fetch_add(1, Ordering::Release) != -1 {
             return;
         }
         // Acquire: partner of the releases of all other references.

@@ -376,7 +376,7 @@ impl<'a, R: Runnable> Lwp<'a, R> {
                 }
                 match self.begin(&mut seat, &thread) {
                     Outcome::Parked => Self::park(&seat, thread),
-                    Outcome::Done => self.end(&seat),
+                    Outcome::Done => self.end(&seat, thread),
                     outcome => seat = self.conclude(seat, thread, outcome)?,
                 }
             }
@@ -442,8 +442,9 @@ impl<'a, R: Runnable> Lwp<'a, R> {
 
     /// The thread has ended.
     #[inline(always)]
-    fn end(&mut self, seat: &Seat<'a, R>) {
+    fn end(&mut self, seat: &Seat<'a, R>, thread: R) {
         seat.at.counts.done.bump();
+        thread.ended();
         self.ended = true;
     }
 
@@ -482,7 +483,7 @@ impl<'a, R: Runnable> Lwp<'a, R> {
                     outcome = self.run(&mut seat, &thread, true);
                 }
                 Outcome::Done => {
-                    self.end(&seat);
+                    self.end(&seat, thread);
                     return Some(seat);
                 }
             }

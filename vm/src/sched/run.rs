@@ -43,6 +43,9 @@ pub trait Runnable: Clone + Send + Sync + 'static {
     /// now, and need not be there any more.
     fn let_go(self) {}
 
+    /// The thread has ended, and this was the handle of the LWP that ran it.
+    fn ended(self) {}
+
     /// The LWP that alone may run this thread, as [`Scheduler::bind`] gave it; `None` for a thread that
     /// any may run. Immutable.
     fn bound_to(&self) -> Option<usize>;
@@ -160,6 +163,11 @@ impl<R: Runnable> Context<'_, R> {
     pub fn used(&mut self, fuel: u64) {
         self.core.used(fuel);
         self.scheduler.shared.clock.pass(fuel);
+    }
+
+    /// The number of the processor.
+    pub fn processor(&self) -> usize {
+        self.processor.number
     }
 
     /// The source of this processor's random choices.

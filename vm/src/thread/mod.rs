@@ -48,7 +48,8 @@ pub use completion::{Completion, End, Joining};
 pub use family::{Ripple, Scope, Start, Wake, level_of};
 pub use memo::Memo;
 pub use program::Program;
-pub(crate) use registry::Registry;
+use registry::Listed;
+pub(crate) use registry::{Registry, Removed, shard_of};
 pub(crate) use stack::Stack;
 pub(crate) use trace::{Edge, Frames, caller, record_trace};
 pub use wait::{
@@ -154,8 +155,11 @@ impl Clone for ThreadRef {
 impl Drop for ThreadRef {
     #[inline]
     fn drop(&mut self) {
-        // Release: partner of the fence before the free.
-        if self.references.fetch_sub(1, Ordering::Release) == 1 {
+        // Relaxed, release: partners of the fence before the free. Who sees 1 has the only reference, and
+        // no exchange is needed: nobody else can make one.
+        if self.references.load(Ordering::Relaxed) == 1
+            || self.references.fetch_sub(1, Ordering::Release) == 1
+        {
             // SAFETY: it was the last reference.
             unsafe { free(self.0) };
         }
@@ -217,7 +221,8 @@ pub struct UserThread {
     id: u64,
     /// Where the registry has it. Written once, before anybody else knows the thread.
     seat: AtomicU32,
-    /// [`BACKGROUND`], [`MAIN`], [`BOUND`]: what it was made as.
+    /// [`BACKGROUND`], [`MAIN`], [`BOUND`]: what it was made as; and from [`SHARD_AT`] on its shard of the
+    /// registry.
     made: u8,
     /// How many slots stand behind the record: its first stack.
     room: u8,
@@ -245,6 +250,7 @@ const BACKGROUND: u8 = 1;
 const MAIN: u8 = 2;
 /// It has an LWP of its own.
 const BOUND: u8 = 4;
+const SHARD_AT: u32 = 3;
 
 /// What few threads have, so that the others are smaller.
 #[derive(Debug)]
@@ -310,20 +316,21 @@ impl ThreadRef {
         callee: &mut Owned,
         arguments: &mut [Owned],
     ) -> Result<Self, BindError> {
-        let record = Self::make(vm, &mut options, 0, callee, arguments)?;
+        let record = Self::make(vm, registry::HOST, &mut options, 0, callee, arguments)?;
         Ok(Self(record))
     }
 
-    /// The same, and a reference for the handle that whoever makes it has of it, which is to be dropped
-    /// once. Name and scope are taken.
+    /// The same, by a thread that runs on this processor, and a reference for the handle that it has of
+    /// the new one, which is to be dropped once. Name and scope are taken.
     #[inline(always)]
     pub fn with_handle(
         vm: &Arc<VmShared>,
+        processor: usize,
         options: &mut ThreadOptions,
         callee: &mut Owned,
         arguments: &mut [Owned],
     ) -> Result<(Self, Self), BindError> {
-        let record = Self::make(vm, options, 1, callee, arguments)?;
+        let record = Self::make(vm, shard_of(processor), options, 1, callee, arguments)?;
         Ok((Self(record), Self(record)))
     }
 
@@ -331,6 +338,7 @@ impl ThreadRef {
     #[inline(always)]
     fn make(
         vm: &Arc<VmShared>,
+        shard: u8,
         options: &mut ThreadOptions,
         handles: u32,
         callee: &mut Owned,
@@ -341,7 +349,8 @@ impl ThreadRef {
         let id = vm.registry.next_id();
         let made = if options.background { BACKGROUND } else { 0 }
             | if options.main { MAIN } else { 0 }
-            | if bound { BOUND } else { 0 };
+            | if bound { BOUND } else { 0 }
+            | shard << SHARD_AT;
         let rare = match (options.name.take(), bound_to) {
             (None, None) => OnceBox::new(),
             (name, bound_to) => OnceBox::with_value(Rare::new(name, bound_to)),
@@ -381,7 +390,6 @@ impl ThreadRef {
         // SAFETY: just written; the caller's reference keeps it.
         let thread = unsafe { block.as_ref() };
         thread.vm.registry.insert(Self(block));
-        thread.vm.thread_started(options.background);
         Ok(block)
     }
 
@@ -394,19 +402,40 @@ impl ThreadRef {
         Self(self.0)
     }
 
+    /// Drops this reference and another one.
+    ///
+    /// # Safety
+    /// The other one has been forgotten.
+    pub(crate) unsafe fn drop_two(self) {
+        let this = std::mem::ManuallyDrop::new(self);
+        // As in `drop`: whoever has all that there are needs no exchange.
+        if this.references.load(Ordering::Relaxed) == 2
+            || this.references.fetch_sub(2, Ordering::Release) == 2
+        {
+            // SAFETY: they were the last references.
+            unsafe { free(this.0) };
+        }
+    }
+
     /// The address of its record: tells threads apart.
     pub fn address(&self) -> usize {
         self.0.addr().get()
     }
 }
 
-impl UserThread {
-    /// Its number.
-    pub fn id(&self) -> u64 {
+impl Listed for ThreadRef {
+    fn id(&self) -> u64 {
         self.id
     }
 
-    /// Where the registry has it.
+    fn background(&self) -> bool {
+        (**self).background()
+    }
+
+    fn shard(&self) -> u8 {
+        self.made >> SHARD_AT
+    }
+
     fn seat(&self) -> u32 {
         // Relaxed: whoever knows the thread heard of it after it was written.
         self.seat.load(Ordering::Relaxed)
@@ -415,6 +444,13 @@ impl UserThread {
     fn set_seat(&self, seat: u32) {
         // Relaxed: as in `seat`.
         self.seat.store(seat, Ordering::Relaxed);
+    }
+}
+
+impl UserThread {
+    /// Its number.
+    pub fn id(&self) -> u64 {
+        self.id
     }
 
     /// The name it was given, or `thread N`.

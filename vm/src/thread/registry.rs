@@ -1,107 +1,307 @@
 //! The threads of a VM that have not ended.
 //!
-//! Shards keep the locks short and apart: a thread takes a seat in the shard of its number when it is
-//! made and leaves it when it ends. The registry holds a reference, so what it lists is alive; a
-//! thread that can never run again is only freed when the VM is shut down and clears the registry.
+//! They sit in shards: those that a thread makes in that of the processor on which it runs, those that the
+//! host makes in one of their own. So who makes threads, and ends them, is most often alone at a shard.
+//! The registry holds a reference, so what it lists is alive; a thread that can never run again is
+//! only freed when the VM is shut down and clears the registry.
 //!
 //! A thread notes its seat in its record, so nothing is looked for when it ends. Who asks for one by
-//! its number looks through a shard: that is for people.
+//! its number looks through all shards: that is for people.
+//!
+//! # The last one
+//!
+//! A shard counts its threads under its lock, those in the background apart. Of each kind exactly one thread
+//! that ends is the *last*: when it has been taken out there is none in any shard.
+//!
+//! - Who takes the only one of its kind out of a shard does so with all shards locked, and counts.
+//! - It need not if the host's shard has one of that kind, which it sees under the lock of its own shard:
+//!   that one is then taken out by somebody who locks all shards, hence after this. While the main thread of
+//!   a program lives nobody looks further.
+
+use std::sync::atomic::Ordering::Relaxed;
 
 use super::ThreadRef;
-use crate::atomics::{AtomicU64, Mutex, Ordering};
+use crate::atomics::{AtomicU64, AtomicUsize, Mutex, MutexGuard, Spot, sound};
 
-const SHARDS: usize = 16;
+/// The first one is the host's.
+const SHARDS: usize = if cfg!(loom) { 3 } else { 32 };
+
+/// Whose shard a thread belongs to that the host makes.
+pub(crate) const HOST: u8 = 0;
+
+/// The shard of what is made on this processor.
+pub(crate) fn shard_of(processor: usize) -> u8 {
+    // There are few enough.
+    (1 + processor % (SHARDS - 1)) as u8
+}
+
+/// What is listed.
+pub(crate) trait Listed: Clone + PartialEq {
+    /// Its number.
+    fn id(&self) -> u64;
+    /// Does it not keep the program alive?
+    fn background(&self) -> bool;
+    /// Its shard.
+    fn shard(&self) -> u8;
+    /// Its seat there.
+    fn seat(&self) -> u32;
+    /// Gives it one.
+    fn set_seat(&self, seat: u32);
+}
 
 /// All live threads of a VM.
-#[derive(Debug, Default)]
-pub(crate) struct Registry {
+#[derive(Debug)]
+pub(crate) struct Registry<T = ThreadRef> {
     last_id: AtomicU64,
-    shards: [Mutex<Shard>; SHARDS],
+    shards: [Shard<T>; SHARDS],
 }
 
 /// Aligned so that two who use different ones do not write to one cache line.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 #[repr(align(128))]
-struct Shard {
-    seats: Vec<Option<ThreadRef>>,
+struct Shard<T> {
+    seats: Mutex<Seats<T>>,
+    /// How many are seated, and in the background. Written under the lock.
+    live: [AtomicUsize; 2],
+}
+
+#[derive(Debug)]
+struct Seats<T> {
+    all: Vec<Option<T>>,
     /// The empty ones.
     empty: Vec<u32>,
 }
 
-impl Registry {
+/// What came of taking a thread out.
+#[derive(Debug)]
+pub(crate) struct Removed<T> {
+    /// The registry's reference, if it had one.
+    pub(crate) thread: Option<T>,
+    /// It was the last: of those in the background, or of the others.
+    pub(crate) last: bool,
+}
+
+impl<T: Listed> Registry<T> {
     /// A number that no thread of this VM has had.
     pub(crate) fn next_id(&self) -> u64 {
         // Relaxed: only the number itself matters.
-        self.last_id.fetch_add(1, Ordering::Relaxed) + 1
+        self.last_id.fetch_add(1, Relaxed) + 1
     }
 
     /// How many threads this VM has made.
     pub(crate) fn made(&self) -> u64 {
-        self.last_id.load(Ordering::Relaxed)
+        self.last_id.load(Relaxed)
     }
 
-    fn shard(&self, id: u64) -> &Mutex<Shard> {
-        &self.shards[id as usize % SHARDS]
+    fn shard(&self, thread: &T) -> &Shard<T> {
+        &self.shards[usize::from(thread.shard()) % SHARDS]
     }
 
     /// Enters a new thread.
     #[inline(always)]
-    pub(crate) fn insert(&self, thread: ThreadRef) {
-        let mut shard = self.shard(thread.id()).lock();
-        let seat = shard.empty.pop().unwrap_or_else(|| {
-            shard.seats.push(None);
-            u32::try_from(shard.seats.len() - 1).expect("threads are fewer than 2^36")
+    pub(crate) fn insert(&self, thread: T) {
+        let shard = self.shard(&thread);
+        let mut seats = shard.seats.lock();
+        shard.count(&thread, |live| live + 1);
+        let seat = seats.empty.pop().unwrap_or_else(|| {
+            seats.all.push(None);
+            u32::try_from(seats.all.len() - 1).expect("threads are fewer than 2^32")
         });
         thread.set_seat(seat);
-        shard.seats[seat as usize] = Some(thread);
+        seats.all[seat as usize] = Some(thread);
     }
 
     /// Takes out a thread that has ended.
-    pub(crate) fn remove(&self, thread: &ThreadRef) {
-        let mut shard = self.shard(thread.id()).lock();
-        let removed = shard
-            .seats
-            .get_mut(thread.seat() as usize)
-            .and_then(|seat| seat.take_if(|seated| seated == thread));
-        if removed.is_some() {
-            shard.empty.push(thread.seat());
+    #[inline(always)]
+    pub(crate) fn remove(&self, thread: &T) -> Removed<T> {
+        let shard = self.shard(thread);
+        let mut seats = shard.seats.lock();
+        let others = shard.live(thread) > 1
+            || thread.shard() != HOST && self.shards[usize::from(HOST)].live(thread) != 0;
+        if !others && sound(Spot::RegistryAll) {
+            drop(seats);
+            return self.remove_with_all(thread);
         }
-        drop(shard);
-        drop(removed);
+        let thread = shard.take_out(&mut seats, thread);
+        Removed { thread, last: !others }
+    }
+
+    /// The same, of the only one of its kind in its shard.
+    #[cold]
+    fn remove_with_all(&self, thread: &T) -> Removed<T> {
+        let mut locked = self.lock_all();
+        let shard = self.shard(thread);
+        let removed = shard.take_out(&mut locked[usize::from(thread.shard()) % SHARDS], thread);
+        let last = removed.is_some() && self.shards.iter().all(|shard| shard.live(thread) == 0);
+        Removed { thread: removed, last }
+    }
+
+    fn lock_all(&self) -> [MutexGuard<'_, Seats<T>>; SHARDS] {
+        // In the order of their numbers, and nobody else locks two.
+        self.shards.each_ref().map(|shard| shard.seats.lock())
     }
 
     /// The live thread of this number.
-    pub(crate) fn get(&self, id: u64) -> Option<ThreadRef> {
-        let shard = self.shard(id).lock();
-        shard.seats.iter().flatten().find(|thread| thread.id() == id).cloned()
+    pub(crate) fn get(&self, id: u64) -> Option<T> {
+        self.shards.iter().find_map(|shard| {
+            let seats = shard.seats.lock();
+            seats.all.iter().flatten().find(|thread| thread.id() == id).cloned()
+        })
     }
 
     /// All live threads in the order of their creation.
-    pub(crate) fn all(&self) -> Vec<ThreadRef> {
+    pub(crate) fn all(&self) -> Vec<T> {
         let mut all = Vec::new();
         for shard in &self.shards {
-            all.extend(shard.lock().seats.iter().flatten().cloned());
+            all.extend(shard.seats.lock().all.iter().flatten().cloned());
         }
-        all.sort_by_key(|thread| thread.id());
+        all.sort_by_key(T::id);
         all
     }
 
-    /// How many there are.
+    /// How many there are at this moment.
     pub(crate) fn len(&self) -> usize {
-        let taken = |shard: &Mutex<Shard>| {
-            let shard = shard.lock();
-            shard.seats.len() - shard.empty.len()
-        };
-        self.shards.iter().map(taken).sum()
+        let _locked = self.lock_all();
+        self.shards.iter().flat_map(|shard| &shard.live).map(|live| live.load(Relaxed)).sum()
     }
 
     /// Takes all out.
-    pub(crate) fn clear(&self) -> Vec<ThreadRef> {
+    pub(crate) fn clear(&self) -> Vec<T> {
         let mut all = Vec::new();
         for shard in &self.shards {
-            let shard = std::mem::take(&mut *shard.lock());
-            all.extend(shard.seats.into_iter().flatten());
+            let mut seats = shard.seats.lock();
+            shard.live.iter().for_each(|live| live.store(0, Relaxed));
+            all.extend(std::mem::take(&mut *seats).all.into_iter().flatten());
         }
         all
+    }
+}
+
+impl<T: Listed> Shard<T> {
+    /// How many of the kind of this one there are.
+    fn live(&self, thread: &T) -> usize {
+        // Relaxed: the locks order. Who reads it without the shard's is told by the module's text.
+        self.live[usize::from(thread.background())].load(Relaxed)
+    }
+
+    /// Under the lock.
+    fn count(&self, thread: &T, next: impl FnOnce(usize) -> usize) {
+        let live = &self.live[usize::from(thread.background())];
+        live.store(next(live.load(Relaxed)), Relaxed);
+    }
+
+    fn take_out(&self, seats: &mut Seats<T>, thread: &T) -> Option<T> {
+        let seat = seats.all.get_mut(thread.seat() as usize)?;
+        let removed = seat.take_if(|seated| seated == thread)?;
+        seats.empty.push(thread.seat());
+        self.count(thread, |live| live - 1);
+        Some(removed)
+    }
+}
+
+impl<T> Default for Registry<T> {
+    fn default() -> Self {
+        Self { last_id: AtomicU64::new(0), shards: std::array::from_fn(|_| Shard::default()) }
+    }
+}
+
+impl<T> Default for Shard<T> {
+    fn default() -> Self {
+        let live = [AtomicUsize::new(0), AtomicUsize::new(0)];
+        Self { seats: Mutex::new(Seats::default()), live }
+    }
+}
+
+impl<T> Default for Seats<T> {
+    fn default() -> Self {
+        Self { all: Vec::new(), empty: Vec::new() }
+    }
+}
+
+#[cfg(all(test, loom))]
+mod models {
+    //! Threads that start and end each other: exactly one of them is the last.
+
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::models::{check, must_fail};
+
+    #[derive(Clone)]
+    struct Thread(Arc<(u8, AtomicU64)>);
+
+    impl PartialEq for Thread {
+        fn eq(&self, other: &Self) -> bool {
+            Arc::ptr_eq(&self.0, &other.0)
+        }
+    }
+
+    impl Thread {
+        fn new(shard: u8) -> Self {
+            Self(Arc::new((shard, AtomicU64::new(0))))
+        }
+    }
+
+    impl Listed for Thread {
+        fn id(&self) -> u64 {
+            0
+        }
+
+        fn background(&self) -> bool {
+            false
+        }
+
+        fn shard(&self) -> u8 {
+            self.0.0
+        }
+
+        fn seat(&self) -> u32 {
+            self.0.1.load(Relaxed) as u32
+        }
+
+        fn set_seat(&self, seat: u32) {
+            self.0.1.store(u64::from(seat), Relaxed);
+        }
+    }
+
+    fn start(registry: &Registry<Thread>, shard: u8) -> Thread {
+        let thread = Thread::new(shard);
+        registry.insert(thread.clone());
+        thread
+    }
+
+    fn end(registry: &Registry<Thread>, thread: &Thread) -> usize {
+        let removed = registry.remove(thread);
+        assert!(removed.thread.is_some());
+        usize::from(removed.last)
+    }
+
+    /// The main thread starts another one and ends; that starts a third on another processor and
+    /// ends, while the third ends.
+    fn three_end() {
+        check(|| {
+            let registry = Arc::new(Registry::<Thread>::default());
+            let main = start(&registry, HOST);
+            let second = start(&registry, 1);
+            let theirs = registry.clone();
+            let other = loom::thread::spawn(move || {
+                let third = start(&theirs, 2);
+                let last = end(&theirs, &second);
+                last + end(&theirs, &third)
+            });
+            let last = end(&registry, &main);
+            assert_eq!(last + other.join().unwrap(), 1);
+            assert_eq!(registry.len(), 0);
+        });
+    }
+
+    #[test]
+    fn one_is_the_last_model() {
+        three_end();
+    }
+
+    #[test]
+    fn last_mutant_model() {
+        must_fail(Spot::RegistryAll, three_end);
     }
 }
