@@ -401,7 +401,7 @@ impl<'a, R: Runnable> Lwp<'a, R> {
         let Some(work) = self.find_near(&mut seat).or_else(|| self.find_common(&mut seat)) else {
             return self.set_aside(seat);
         };
-        shared.share(&seat.held);
+        shared.share(&mut seat.held);
         let home = work.thread.bound_to();
         seat.held.handed = Some(work);
         if home == Some(self.id) {

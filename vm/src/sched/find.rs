@@ -43,7 +43,6 @@ use std::collections::VecDeque;
 
 use super::Shared;
 use super::lwp::{Lwp, Seat};
-use super::ownership::Ownership;
 use super::processor::{Core, Processor, Turn};
 use super::run::{Handoff, Runnable, Time};
 use super::slot::Filling;
@@ -111,11 +110,20 @@ impl<T> Line<T> {
 impl<R: Runnable> Shared<R> {
     /// Is there anything an idle processor could be used for? To be asked after a fence.
     pub(super) fn work_waits(&self) -> bool {
+        self.work_waits_at(Processor::can_be_robbed) || self.timer_due()
+    }
+
+    /// The same, but for what an owner that runs will come to: what is in its queue, for which it looks for
+    /// somebody itself, and timers.
+    fn work_waits_alone(&self) -> bool {
+        self.work_waits_at(|processor| !processor.is_running() && processor.can_be_robbed())
+    }
+
+    fn work_waits_at(&self, processor: impl Fn(&Processor<R>) -> bool) -> bool {
         !self.injector.is_empty()
             || !self.returners.is_empty()
             || !self.calls.is_empty() && self.admits_calls()
-            || self.processors.iter().any(|processor| processor.can_be_robbed())
-            || self.timer_due()
+            || self.processors.iter().any(processor)
     }
 
     /// The earliest timer of all processors.
@@ -214,10 +222,6 @@ impl<'a, R: Runnable> Lwp<'a, R> {
             return Some(work);
         }
         if let Some(thread) = shared.injector.pop_batch(&mut seat.held.queue) {
-            if seat.held.queue.len() != 0 {
-                // In between the rest was in neither queue, and whoever looked then has lain down.
-                shared.wake_rule();
-            }
             return Some(Work::run(thread));
         }
         if self.fire_all(&mut seat.held, seat.at)
@@ -282,7 +286,7 @@ impl<'a, R: Runnable> Lwp<'a, R> {
                 return Some(thread);
             }
             if let Some(seen) = processor.slot.look() {
-                if !matches!(processor.owned.look(), Ownership::Running(_))
+                if !processor.is_running()
                     && let Some(thread) = processor.slot.take_filling(seen)
                 {
                     return Some(thread);
@@ -307,7 +311,7 @@ impl<'a, R: Runnable> Lwp<'a, R> {
     fn found(&mut self, seat: &Seat<'a, R>) {
         self.searching = false;
         self.published().running(seat.at.number);
-        if self.shared.idle.stop_searching() && self.shared.work_waits() {
+        if self.shared.idle.stop_searching() && self.shared.work_waits_alone() {
             self.shared.wake_one();
         }
     }

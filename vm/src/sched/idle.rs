@@ -15,8 +15,9 @@
 //!
 //! - *Late wake rule.* What threads of a processor put in its queue waits until the owner has its next
 //!   thread, before each slice. Then the owner reads the word; if something is left in the queue, nobody
-//!   searches and a processor is idle, it wakes one LWP. So a thread that starts another and waits for
-//!   it wakes nobody, and one that starts a thousand wakes once. No fence is needed: this look
+//!   searches and a processor is idle, it wakes one LWP when that is worth it ([`super::backlog`]). So a
+//!   thread that starts another and waits for it wakes nobody, and one that starts a thousand once, if at
+//!   all. No fence is needed: this look
 //!   comes again with each slice, an owner that makes a call looks once more after the fence
 //!   of that ([`super::monitor`]), and one that goes idle scans. What is made ready goes by the same rule;
 //!   the fence is in what comes from outside.
@@ -28,7 +29,8 @@
 //! A submitter that sees a searcher wakes nobody, so the searcher owes it a look:
 //! - one that finds nothing does the park rule, which begins by not being a searcher any more;
 //! - one that finds something stops searching, fences, and if it sees more work wakes the next
-//!   ([`Idle::stop_searching`]). It does not wake when it sees none: two kernel wake-ups for each
+//!   ([`Idle::stop_searching`]); but not for what an owner that runs has in its queue, which goes by the late
+//!   wake rule, nor for timers, which whoever runs looks at. It does not wake when it sees none: two kernel wake-ups for each
 //!   message were the price.
 //!
 //! At most half of the busy processors search. An LWP over that limit parks without having

@@ -27,6 +27,10 @@ use crate::atomics::{Condvar, Mutex, Ordering, Spot, sound, thread};
 /// do little else than lie down and get up.
 const NAP: Duration = Duration::from_micros(200);
 
+/// How long an LWP runs threads before it has another one watch the timers that were set meanwhile. A few
+/// slices: less than the precision of a nap.
+const NEWS: Duration = Duration::from_micros(100);
+
 /// How many calls a thread may make in one slice while others wait for its processor.
 const CALLS_PER_SLICE: u32 = 32;
 
@@ -351,7 +355,19 @@ impl<'a, R: Runnable> Lwp<'a, R> {
     pub(super) fn tell_timers(&self, seat: &mut Seat<'a, R>) {
         if seat.held.timer_news {
             seat.held.timer_news = false;
+            seat.held.news_since = None;
             self.shared.cover_timers();
+        }
+    }
+
+    /// The same before a slice, after which this LWP looks at its timers itself: it wakes nobody for what it
+    /// will be back for in time.
+    #[cold]
+    fn tell_timers_late(&self, seat: &mut Seat<'a, R>) {
+        let now = self.shared.clock.wall();
+        let since = *seat.held.news_since.get_or_insert(now);
+        if now.since(since) >= NEWS {
+            self.tell_timers(seat);
         }
     }
 
@@ -362,8 +378,10 @@ impl<'a, R: Runnable> Lwp<'a, R> {
         while !shared.closing()
             && let Some(work) = self.find(&mut seat)
         {
-            shared.share(&seat.held);
-            self.tell_timers(&mut seat);
+            shared.share(&mut seat.held);
+            if seat.held.timer_news {
+                self.tell_timers_late(&mut seat);
+            }
             if let Some(home) = work.thread.bound_to() {
                 seat = self.send(seat, home, work)?;
             } else if work.call.is_some() {
@@ -549,7 +567,7 @@ impl<'a, R: Runnable> Lwp<'a, R> {
                 self.published().searching(processor);
                 let mut seat = self.sit_down(processor);
                 if let Some(seat) = &mut seat {
-                    seat.held.timer_news = true;
+                    (seat.held.timer_news, seat.held.news_since) = (true, None);
                 }
                 return seat;
             }
@@ -612,7 +630,7 @@ impl<'a, R: Runnable> Lwp<'a, R> {
         debug_assert!(granted, "a processor on the idle list is idle");
         let mut seat = self.sit_down(processor);
         if let Some(seat) = &mut seat {
-            seat.held.timer_news = true;
+            (seat.held.timer_news, seat.held.news_since) = (true, None);
         }
         seat
     }

@@ -57,7 +57,8 @@
 //! # What is promised
 //!
 //! - *Work conservation*: no LWP sleeps with an idle processor while a thread waits in a queue, but
-//!   for the rest of the slice in which another thread has put it there. A thread in a next-slot
+//!   for the rest of the slice in which another thread has put it there, and the next one; behind short slices
+//!   for some hundred microseconds ([`backlog`]). A thread in a next-slot
 //!   whose owner runs waits for the end of each slice, unless a searcher comes by.
 //! - *Fairness*: a thread that can run does so within a number of slices in proportion to how many
 //!   can; see [`find`] for the order and the bound, `docs/scheduler.md` for what a slice is.
@@ -84,6 +85,7 @@ pub mod chooser;
 pub mod park;
 pub mod run;
 
+mod backlog;
 mod bound;
 mod call;
 mod config;

@@ -17,12 +17,13 @@
 //! ([`STACK_FUEL`]); then it has its turn, and the oldest of the stack goes to the queue's end.
 
 use super::Shared;
+use super::backlog::Backlog;
 use super::chooser::Chooser;
 use super::find::Work;
 use super::ownership::{Owned, Ownership};
 use super::queue::{Local, Thief};
 use super::report::Counter;
-use super::run::Runnable;
+use super::run::{Runnable, Time};
 use super::slot::NextSlot;
 use super::timer::Timers;
 
@@ -66,6 +67,9 @@ pub(super) struct Core<R> {
     pub(super) time_passed: bool,
     /// A timer was set that may be earlier than whoever watches the timers knows.
     pub(super) timer_news: bool,
+    /// Since when that is so, from a look before a slice.
+    pub(super) news_since: Option<Time>,
+    backlog: Backlog,
     /// What the LWP that was given this processor is to run first, of whoever gave it.
     pub(super) handed: Option<Work<R>>,
 }
@@ -128,6 +132,8 @@ impl<R: Runnable> Processor<R> {
             long: false,
             time_passed: false,
             timer_news: false,
+            news_since: None,
+            backlog: Backlog::NONE,
             handed: None,
         };
         Self {
@@ -151,7 +157,12 @@ impl<R: Runnable> Processor<R> {
     pub(super) fn can_be_robbed(&self) -> bool {
         !self.thief.is_empty()
             || !self.stack_thief.is_empty()
-            || self.slot.look().is_some() && !matches!(self.owned.look(), Ownership::Running(_))
+            || self.slot.look().is_some() && !self.is_running()
+    }
+
+    /// Does its owner run threads?
+    pub(super) fn is_running(&self) -> bool {
+        matches!(self.owned.look(), Ownership::Running(_))
     }
 
     /// Whose turn it is. Slices are counted, not looks: how often a processor looks in vain depends
@@ -244,10 +255,9 @@ impl<R: Runnable> Shared<R> {
         if self.injector.is_empty() {
             return None;
         }
-        let thread = self.injector.pop_batch(&mut core.queue);
-        // In between the rest was in neither queue, and whoever looked then has lain down.
-        self.wake_rule();
-        thread
+        // In between the rest is in neither queue, and whoever looks then lies down: the owner's next look is
+        // for that.
+        self.injector.pop_batch(&mut core.queue)
     }
 
     /// Moves the processor's share of the injector to the end of its queue.
@@ -256,10 +266,9 @@ impl<R: Runnable> Shared<R> {
         let share = self.injector.len() / self.processors.len() + 1;
         for _ in 0..share.min(INJECTOR_EVERY as usize) {
             let Some(thread) = self.injector.pop() else { break };
+            // In between it is in neither queue, as in `next_common`.
             core.queue.push(thread);
         }
-        // In between a thread was in neither queue, and whoever looked then has lain down.
-        self.wake_rule();
     }
 
     /// Queues a thread on the processor of `core`, or in the injector if the queue is long.
@@ -301,9 +310,13 @@ impl<R: Runnable> Shared<R> {
     }
 
     /// The late wake rule: see [`super::idle`]. To be called when the owner has its next thread.
-    #[inline]
-    pub(super) fn share(&self, core: &Core<R>) {
-        if self.idle.counts().wants_wake() && core.has_queued() {
+    #[inline(always)]
+    pub(super) fn share(&self, core: &mut Core<R>) {
+        if !self.idle.counts().wants_wake() || !core.has_queued() {
+            core.backlog.ends();
+            return;
+        }
+        if core.backlog.grows(|| self.clock.wall()) {
             self.wake_one();
         }
     }
