@@ -317,7 +317,7 @@ impl<'a, R: Runnable> Lwp<'a, R> {
     }
 
     /// Makes ready what all due timers wait for. False if none was due.
-    fn fire_all(&self, core: &mut Core<R>, processor: &Processor<R>) -> bool {
+    fn fire_all(&mut self, core: &mut Core<R>, processor: &Processor<R>) -> bool {
         let due = self.shared.timer_due();
         if due {
             for of in &self.shared.processors {
@@ -328,10 +328,11 @@ impl<'a, R: Runnable> Lwp<'a, R> {
     }
 
     /// Makes ready what the due timers of processor `of` wait for.
-    fn fire(&self, core: &mut Core<R>, processor: &Processor<R>, of: &Processor<R>) {
+    fn fire(&mut self, core: &mut Core<R>, processor: &Processor<R>, of: &Processor<R>) {
         let shared = self.shared;
         let now = shared.clock.now();
         while let Some((thread, token)) = of.timers.pop_due(now) {
+            self.fired += 1;
             if thread.timer_fired(token) {
                 processor.counts.wakes.bump();
                 // To the queue, not the slot: threads woken by time come in the order of time.

@@ -26,6 +26,9 @@ use crate::atomics::{Condvar, Mutex, Ordering, Spot, sound, thread};
 /// The shortest sleep of an LWP that waits for a timer: with a timer every few microseconds it would
 /// do little else than lie down and get up.
 const NAP: Duration = Duration::from_micros(200);
+/// The same after it has fired [`MANY`] since it got up: each nap is a wake-up saved.
+const LONG_NAP: Duration = Duration::from_micros(500);
+const MANY: u32 = 16;
 
 /// How long an LWP runs threads before it has another one watch the timers that were set meanwhile. A few
 /// slices: less than the precision of a nap.
@@ -40,7 +43,7 @@ crate::atomics::per_kernel_thread! {
 }
 
 /// Is the calling kernel thread an LWP or a monitor?
-pub(super) fn is_ours() -> bool {
+pub(crate) fn is_ours() -> bool {
     IS_OURS.with(Cell::get)
 }
 
@@ -220,6 +223,8 @@ pub(super) struct Lwp<'a, R: Runnable> {
     pub(super) searching: bool,
     /// The thread it ran last has ended.
     pub(super) ended: bool,
+    /// How many timers it has fired since it last lay down.
+    pub(super) fired: u32,
 }
 
 impl<R: Runnable> Shared<R> {
@@ -336,7 +341,7 @@ impl<'a, R: Runnable> Lwp<'a, R> {
         mark_as_ours();
         thread::precise_timeouts();
         let shared = &*scheduler.shared;
-        Self { scheduler, shared, id, searching: false, ended: false }
+        Self { scheduler, shared, id, searching: false, ended: false, fired: 0 }
     }
 
     pub(super) fn published(&self) -> &'a Published {
@@ -534,6 +539,7 @@ impl<'a, R: Runnable> Lwp<'a, R> {
             return self.stand_up(processor);
         }
         let exit_at = shared.clock.wall() + shared.config.idle_exit;
+        let nap = if std::mem::take(&mut self.fired) >= MANY { LONG_NAP } else { NAP };
         let mut may_keep = !shared.clock.is_virtual();
         loop {
             if shared.closing() && shared.idle.retire(self.id, true) {
@@ -554,7 +560,7 @@ impl<'a, R: Runnable> Lwp<'a, R> {
             }
             let until = if deadline > now { deadline.min(exit_at) } else { exit_at };
             // One that is too old to stay but the last of all sleeps until there is something.
-            let limit = (until > now).then(|| until.since(now).max(NAP));
+            let limit = (until > now).then(|| until.since(now).max(nap));
             let (mail, news) = self.sleep(limit);
             if news
                 && mail.processor.is_none()

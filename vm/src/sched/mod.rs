@@ -115,6 +115,7 @@ use std::fmt;
 pub use self::bound::BindError;
 pub use self::chooser::Chooser;
 pub use self::config::{Config, Hooks, StartError};
+pub(crate) use self::lwp::is_ours;
 pub use self::park::ParkWord;
 pub use self::poller::{Enlisted, Interest, Source, Told};
 pub use self::report::{LwpInfo, LwpState};

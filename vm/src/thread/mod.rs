@@ -31,6 +31,7 @@ pub(crate) mod family;
 mod memo;
 pub(crate) mod program;
 mod registry;
+mod spare;
 mod stack;
 mod trace;
 pub(crate) mod wait;
@@ -50,6 +51,7 @@ pub use memo::Memo;
 pub use program::Program;
 use registry::Listed;
 pub(crate) use registry::{Registry, Removed, shard_of};
+use spare::VmRef;
 pub(crate) use stack::Stack;
 pub(crate) use trace::{Edge, Frames, caller, record_trace};
 pub use wait::{
@@ -241,7 +243,7 @@ pub struct UserThread {
     /// Owner-only: whoever runs the thread.
     state: UnsafeCell<ThreadState>,
     /// Behind the state, whose heap is an account of it.
-    vm: Arc<VmShared>,
+    vm: VmRef,
 }
 
 /// It does not keep the program alive.
@@ -356,7 +358,7 @@ impl ThreadRef {
             (name, bound_to) => OnceBox::with_value(Rare::new(name, bound_to)),
         };
         let memory_limit = options.memory_limit.or(vm.options.thread_memory_limit);
-        let vm = vm.clone();
+        let vm = VmRef::new(vm);
         let slots = ENTRY_ARGS + crate::interp::registers_of(callee).max(arguments.len());
         let room = room_for(slots);
         let block: NonNull<UserThread> = pool::allocate(with_room(room)).cast();

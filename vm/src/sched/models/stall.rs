@@ -21,7 +21,7 @@ fn hold_processor(scheduler: &Scheduler<Thread>) {
 /// LWP 0 runs out of work.
 fn goes_idle(scheduler: &Scheduler<Thread>) {
     let shared = &*scheduler.shared;
-    let mut lwp = Lwp { scheduler, shared, id: 0, searching: true, ended: false };
+    let mut lwp = Lwp { scheduler, shared, id: 0, searching: true, ended: false, fired: 0 };
     let seat = lwp.sit_down(0).expect("granted");
     lwp.give_back(seat);
     let _ = shared.check_quiet();

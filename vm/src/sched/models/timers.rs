@@ -32,7 +32,7 @@ fn a_keeper_gives_up() {
             go(move || {
                 let (id, shared) = (claim.lwp, &*scheduler.shared);
                 let scheduler = &scheduler;
-                let lwp = Lwp { scheduler, shared, id, searching: false, ended: false };
+                let lwp = Lwp { scheduler, shared, id, searching: false, ended: false, fired: 0 };
                 while lwp.keep_time() > LATER {
                     let _ = shared.lwps[id].post.wait(None);
                 }
