@@ -26,6 +26,9 @@ pub use loom::sync::atomic::{
     AtomicBool, AtomicI64, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, fence,
 };
 
+mod biased;
+#[cfg(any(not(target_os = "linux"), loom))]
+mod fences;
 #[cfg(all(target_os = "linux", not(loom)))]
 mod kernel;
 #[cfg(any(all(target_os = "linux", not(loom)), all(test, loom)))]
@@ -37,6 +40,8 @@ mod plain_lock;
 pub use lock::{Condvar, Mutex, MutexGuard};
 #[cfg(any(not(target_os = "linux"), loom))]
 pub use plain_lock::{Condvar, Mutex, MutexGuard};
+
+pub use biased::{Biased, BiasedGuard};
 
 /// Makes ready what locks are quicker with. To be called before there are kernel threads that lock.
 pub fn prepare() {
@@ -189,6 +194,14 @@ pub enum Spot {
     LockBarrier,
     /// Sleepers of a lock are forgotten before their turn comes.
     LockClear,
+    /// The fence between an owner's saying that it is inside a lock and its look for the bias.
+    BiasFence,
+    /// The barrier between taking the bias away and the look whether the owner is inside.
+    BiasBarrier,
+    /// The look that finds the owner outside.
+    BiasOutside,
+    /// The store by which an owner leaves.
+    BiasLeave,
     /// The store that puts a user thread down.
     Park,
     /// The look whether a user thread has been put down.

@@ -30,7 +30,7 @@ use crate::{
     rc::{Heap, work},
     sched::BindError,
     scope,
-    thread::{End, Removed, Start, ThreadOptions, ThreadRef, Ticket},
+    thread::{End, Removed, Start, ThreadOptions, ThreadRef, Ticket, owner},
     value::{Handle, Kind, Owned, Shared, View, error},
     waiting::Waits,
 };
@@ -108,8 +108,8 @@ pub(crate) fn spawn(
     if !options.background {
         options.scope = scope::current(waits.thread, waits.state).cloned();
     }
-    let (vm, processor) = (waits.thread.vm(), waits.context.processor());
-    let (thread, handle) = ThreadRef::with_handle(vm, processor, options, callee, arguments)
+    let vm = waits.thread.vm();
+    let (thread, handle) = ThreadRef::with_handle(vm, waits.context, options, callee, arguments)
         .map_err(|refused| error(Kind::Io, explain(&refused)))?;
     let handle = Owned::thread(ThreadHandle(handle));
     work(SPAWN_WORK);
@@ -175,7 +175,7 @@ pub(crate) fn finish(context: &mut Cx<'_>, thread: &ThreadRef, outcome: Result<O
         End::Failed(_) | End::Cancelled(_) => finish_without_value(context, thread, end),
     }
     // Step 5.
-    let Removed { thread: registered, last } = vm.registry.remove(thread);
+    let Removed { thread: registered, last } = vm.registry.remove(thread, owner(context));
     debug_assert!(registered.is_some(), "a thread that runs is in the registry");
     // The LWP lets go of this reference with its own.
     std::mem::forget(registered.unwrap_or_else(|| thread.clone()));

@@ -6,6 +6,7 @@ use std::{
     ptr,
     sync::OnceLock,
     sync::atomic::{AtomicBool, AtomicU32, Ordering, compiler_fence, fence},
+    thread,
     time::Duration,
 };
 
@@ -88,6 +89,14 @@ pub(super) fn has_barrier() -> bool {
 pub(super) fn barrier() -> bool {
     fence(Ordering::SeqCst);
     !has_barrier() || membarrier(PRIVATE_EXPEDITED)
+}
+
+/// [`barrier`], by all means.
+pub(super) fn barrier_at_last() {
+    if !barrier() {
+        // No core keeps what it has stored to itself for so long.
+        thread::sleep(Duration::from_millis(1));
+    }
 }
 
 /// What is before it is seen before what comes after it is done, by who calls [`barrier`].

@@ -170,6 +170,11 @@ impl<R: Runnable> Context<'_, R> {
         self.processor.number
     }
 
+    /// How many processors there are.
+    pub fn processors(&self) -> usize {
+        self.scheduler.shared.processors.len()
+    }
+
     /// The source of this processor's random choices.
     pub fn chooser(&mut self) -> &mut Chooser {
         &mut self.core.chooser

@@ -50,7 +50,7 @@ pub use family::{Ripple, Scope, Start, Wake, level_of};
 pub use memo::Memo;
 pub use program::Program;
 use registry::Listed;
-pub(crate) use registry::{Registry, Removed, shard_of};
+pub(crate) use registry::{Owner, Registry, Removed};
 use spare::VmRef;
 pub(crate) use stack::Stack;
 pub(crate) use trace::{Edge, Frames, caller, record_trace};
@@ -67,7 +67,7 @@ use crate::{
     atomics::{AtomicU8, AtomicU32, AtomicUsize, Ordering, fence},
     interp::Asked,
     model::Model,
-    native::{Finish, Later, NativeDef, Resume, ResumeLent, ResumePlace},
+    native::{Cx, Finish, Later, NativeDef, Resume, ResumeLent, ResumePlace},
     rc::{Heap, pool},
     sched::{BindError, ParkWord},
     value::{Owned, Raw, Shared, TraceEntry},
@@ -318,7 +318,8 @@ impl ThreadRef {
         callee: &mut Owned,
         arguments: &mut [Owned],
     ) -> Result<Self, BindError> {
-        let record = Self::make(vm, registry::HOST, &mut options, 0, callee, arguments)?;
+        let home = (registry::HOST, Owner::NONE);
+        let record = Self::make(vm, home, &mut options, 0, callee, arguments)?;
         Ok(Self(record))
     }
 
@@ -327,12 +328,13 @@ impl ThreadRef {
     #[inline(always)]
     pub fn with_handle(
         vm: &Arc<VmShared>,
-        processor: usize,
+        context: &Cx<'_>,
         options: &mut ThreadOptions,
         callee: &mut Owned,
         arguments: &mut [Owned],
     ) -> Result<(Self, Self), BindError> {
-        let record = Self::make(vm, shard_of(processor), options, 1, callee, arguments)?;
+        let home = (registry::shard_of(context.processor()), owner(context));
+        let record = Self::make(vm, home, options, 1, callee, arguments)?;
         Ok((Self(record), Self(record)))
     }
 
@@ -340,7 +342,7 @@ impl ThreadRef {
     #[inline(always)]
     fn make(
         vm: &Arc<VmShared>,
-        shard: u8,
+        (shard, maker): (u8, Owner),
         options: &mut ThreadOptions,
         handles: u32,
         callee: &mut Owned,
@@ -391,7 +393,7 @@ impl ThreadRef {
         }
         // SAFETY: just written; the caller's reference keeps it.
         let thread = unsafe { block.as_ref() };
-        thread.vm.registry.insert(Self(block));
+        thread.vm.registry.insert(Self(block), maker);
         Ok(block)
     }
 
@@ -423,6 +425,12 @@ impl ThreadRef {
     pub fn address(&self) -> usize {
         self.0.addr().get()
     }
+}
+
+/// Whoever has this context, which is lent to it while it holds the processor.
+pub(crate) fn owner(context: &Cx<'_>) -> Owner {
+    // SAFETY: the context is the processor's as long as a thread has it.
+    unsafe { Owner::new(context.processor(), context.processors()) }
 }
 
 impl Listed for ThreadRef {

@@ -1,7 +1,8 @@
 //! The threads of a VM that have not ended.
 //!
 //! They sit in shards: those that a thread makes in that of the processor on which it runs, those that the
-//! host makes in one of their own. So who makes threads, and ends them, is most often alone at a shard.
+//! host makes in one of their own. So who makes threads, and ends them, is most often alone at a shard, whose
+//! lock is for that ([`Biased`]).
 //! The registry holds a reference, so what it lists is alive; a thread that can never run again is
 //! only freed when the VM is shut down and clears the registry.
 //!
@@ -18,10 +19,12 @@
 //!   that one is then taken out by somebody who locks all shards, hence after this. While the main thread of
 //!   a program lives nobody looks further.
 
+#![expect(unsafe_code, reason = "who runs a thread holds its processor")]
+
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::ThreadRef;
-use crate::atomics::{AtomicU64, AtomicUsize, Mutex, MutexGuard, Spot, sound};
+use crate::atomics::{AtomicU64, AtomicUsize, Biased, BiasedGuard, Spot, sound};
 
 /// The first one is the host's.
 const SHARDS: usize = if cfg!(loom) { 3 } else { 32 };
@@ -33,6 +36,21 @@ pub(crate) const HOST: u8 = 0;
 pub(crate) fn shard_of(processor: usize) -> u8 {
     // There are few enough.
     (1 + processor % (SHARDS - 1)) as u8
+}
+
+/// Whoever runs a thread on a processor: it owns that processor's shard, if no other one has the same.
+#[derive(Clone, Copy)]
+pub(crate) struct Owner(Option<u8>);
+
+impl Owner {
+    /// Nobody in particular.
+    pub(crate) const NONE: Self = Self(None);
+
+    /// # Safety
+    /// The caller holds the processor of this number, of so many, as long as it uses this.
+    pub(crate) unsafe fn new(processor: usize, of: usize) -> Self {
+        Self((of < SHARDS).then(|| shard_of(processor)))
+    }
 }
 
 /// What is listed.
@@ -50,22 +68,19 @@ pub(crate) trait Listed: Clone + PartialEq {
 }
 
 /// All live threads of a VM.
-#[derive(Debug)]
 pub(crate) struct Registry<T = ThreadRef> {
     last_id: AtomicU64,
     shards: [Shard<T>; SHARDS],
 }
 
 /// Aligned so that two who use different ones do not write to one cache line.
-#[derive(Debug)]
 #[repr(align(128))]
 struct Shard<T> {
-    seats: Mutex<Seats<T>>,
+    seats: Biased<Seats<T>>,
     /// How many are seated, and in the background. Written under the lock.
     live: [AtomicUsize; 2],
 }
 
-#[derive(Debug)]
 struct Seats<T> {
     all: Vec<Option<T>>,
     /// The empty ones.
@@ -99,9 +114,9 @@ impl<T: Listed> Registry<T> {
 
     /// Enters a new thread.
     #[inline(always)]
-    pub(crate) fn insert(&self, thread: T) {
+    pub(crate) fn insert(&self, thread: T, by: Owner) {
         let shard = self.shard(&thread);
-        let mut seats = shard.seats.lock();
+        let mut seats = shard.lock(&thread, by);
         shard.count(&thread, |live| live + 1);
         let seat = seats.empty.pop().unwrap_or_else(|| {
             seats.all.push(None);
@@ -113,9 +128,9 @@ impl<T: Listed> Registry<T> {
 
     /// Takes out a thread that has ended.
     #[inline(always)]
-    pub(crate) fn remove(&self, thread: &T) -> Removed<T> {
+    pub(crate) fn remove(&self, thread: &T, by: Owner) -> Removed<T> {
         let shard = self.shard(thread);
-        let mut seats = shard.seats.lock();
+        let mut seats = shard.lock(thread, by);
         let others = shard.live(thread) > 1
             || thread.shard() != HOST && self.shards[usize::from(HOST)].live(thread) != 0;
         if !others && sound(Spot::RegistryAll) {
@@ -136,7 +151,7 @@ impl<T: Listed> Registry<T> {
         Removed { thread: removed, last }
     }
 
-    fn lock_all(&self) -> [MutexGuard<'_, Seats<T>>; SHARDS] {
+    fn lock_all(&self) -> [BiasedGuard<'_, Seats<T>>; SHARDS] {
         // In the order of their numbers, and nobody else locks two.
         self.shards.each_ref().map(|shard| shard.seats.lock())
     }
@@ -178,6 +193,16 @@ impl<T: Listed> Registry<T> {
 }
 
 impl<T: Listed> Shard<T> {
+    #[inline(always)]
+    fn lock(&self, thread: &T, by: Owner) -> BiasedGuard<'_, Seats<T>> {
+        if by.0 == Some(thread.shard()) {
+            // SAFETY: by the promise to `Owner::new`.
+            unsafe { self.seats.lock_own() }
+        } else {
+            self.seats.lock()
+        }
+    }
+
     /// How many of the kind of this one there are.
     fn live(&self, thread: &T) -> usize {
         // Relaxed: the locks order. Who reads it without the shard's is told by the module's text.
@@ -208,7 +233,7 @@ impl<T> Default for Registry<T> {
 impl<T> Default for Shard<T> {
     fn default() -> Self {
         let live = [AtomicUsize::new(0), AtomicUsize::new(0)];
-        Self { seats: Mutex::new(Seats::default()), live }
+        Self { seats: Biased::new(Seats::default()), live }
     }
 }
 
@@ -264,14 +289,14 @@ mod models {
         }
     }
 
-    fn start(registry: &Registry<Thread>, shard: u8) -> Thread {
+    fn start(registry: &Registry<Thread>, shard: u8, by: Owner) -> Thread {
         let thread = Thread::new(shard);
-        registry.insert(thread.clone());
+        registry.insert(thread.clone(), by);
         thread
     }
 
-    fn end(registry: &Registry<Thread>, thread: &Thread) -> usize {
-        let removed = registry.remove(thread);
+    fn end(registry: &Registry<Thread>, thread: &Thread, by: Owner) -> usize {
+        let removed = registry.remove(thread, by);
         assert!(removed.thread.is_some());
         usize::from(removed.last)
     }
@@ -281,15 +306,17 @@ mod models {
     fn three_end() {
         check(|| {
             let registry = Arc::new(Registry::<Thread>::default());
-            let main = start(&registry, HOST);
-            let second = start(&registry, 1);
+            let main = start(&registry, HOST, Owner::NONE);
+            let second = start(&registry, 1, Owner::NONE);
             let theirs = registry.clone();
             let other = loom::thread::spawn(move || {
-                let third = start(&theirs, 2);
-                let last = end(&theirs, &second);
-                last + end(&theirs, &third)
+                // SAFETY: nobody else has processor 1.
+                let owner = unsafe { Owner::new(1, 2) };
+                let third = start(&theirs, 2, owner);
+                let last = end(&theirs, &second, owner);
+                last + end(&theirs, &third, owner)
             });
-            let last = end(&registry, &main);
+            let last = end(&registry, &main, Owner::NONE);
             assert_eq!(last + other.join().unwrap(), 1);
             assert_eq!(registry.len(), 0);
         });

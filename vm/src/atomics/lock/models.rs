@@ -1,13 +1,11 @@
 //! The lock under the model checker, with what stands in for the kernel.
-//!
-//! The barrier and the fence it spares are two fences here: the checker sees what they are used for,
-//! not how the kernel brings it about.
 
 use std::time::Duration;
 
 use super::{Latch, Mutex};
+pub(super) use crate::atomics::fences::{barrier, fence_for_barrier};
 use crate::{
-    atomics::{Arc, AtomicBool, AtomicU32, Ordering, Spot, UnsafeCell, fence},
+    atomics::{Arc, AtomicBool, AtomicU32, Ordering, Spot, UnsafeCell},
     models::{check, must_fail},
 };
 
@@ -41,15 +39,6 @@ impl Bed {
         drop(self.kernel.lock().unwrap());
         self.woken.notify_one();
     }
-}
-
-pub(super) fn barrier() -> bool {
-    fence(Ordering::SeqCst);
-    true
-}
-
-pub(super) fn fence_for_barrier() {
-    fence(Ordering::SeqCst);
 }
 
 impl<T> Mutex<T> {
